@@ -1,0 +1,1103 @@
+/**
+ * @file image_packer.h
+ * @brief Encode pixels into JPEG, PNG, WebP, HEIF and more, from any language.
+ *
+ *     #include <image_packer.h>
+ *
+ *     ImagePacker *packer = NULL;
+ *     ImagePixelMap *pixels = NULL;
+ *     ImagePackingOptions *options = NULL;
+ *     ImageData *data = NULL;
+ *
+ *     if (image_packer_create(&packer) == IMAGE_OK &&
+ *         image_pixelmap_create_from_copy(6, 4, IMAGE_PIXEL_FORMAT_RGBA_8888, rgba, sizeof rgba, 0, &pixels) == IMAGE_OK &&
+ *         image_packing_options_create("image/jpeg", 98, &options) == IMAGE_OK &&
+ *         image_packer_pack_to_data(packer, pixels, options, &data) == IMAGE_OK)
+ *       fwrite(image_data_bytes(data), 1, image_data_size(data), file);
+ *     else
+ *       fprintf(stderr, "%s\n", image_packer_last_error_message());
+ *
+ *     image_data_release(data);
+ *     image_packing_options_release(options);
+ *     image_pixelmap_release(pixels);
+ *     image_packer_release(packer);
+ *
+ * THE RULES. They hold for every function; a function's own comment says only what is special about it.
+ *
+ * 1. Status. A function that can fail returns an ImageStatus. IMAGE_OK is 0. Outputs are written only on IMAGE_OK; a
+ *    failed call changes nothing.
+ * 2. Handles. A pointer to an opaque type is a token, not an address: never dereferenced, never reused while a copy of
+ *    it can reasonably be around. NULL, a handle of another type, a released handle and a value that never was a handle
+ *    all answer IMAGE_ERROR_INVALID_ARGUMENT (401), where nothing else is said. Releasing twice is one of these.
+ * 3. Lifetime. Whoever creates a handle releases it, once. A call in progress keeps what it uses alive: releasing a
+ *    handle another thread is using is safe and takes effect when that call ends.
+ * 4. Memory. Input is copied unless the name says `borrowed`. The library frees what the library allocated; it never
+ *    frees a pointer of yours.
+ * 5. Threads. Every function may be called from any thread at any time.
+ * 6. Callbacks. `void *user` comes first. 0 means "go on", anything else means "stop". A callback may call this library.
+ *    It must return: no exception and no longjmp may leave it.
+ * 7. Text is UTF-8 and NUL-terminated. Sizes are bytes. Strides are bytes. Coordinates are pixels.
+ * 8. Growth. Nothing here has public fields, so nothing here has a layout. New releases add functions and constants;
+ *    they never change or remove one.
+ */
+
+
+#ifndef IMAGE_PACKER_H
+#define IMAGE_PACKER_H
+
+
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Define IMAGE_PACKER_STATIC on Windows to link the static library. */
+#ifndef IMAGE_PACKER_API
+#if defined(_WIN32) && !defined(IMAGE_PACKER_STATIC)
+#define IMAGE_PACKER_API __declspec(dllimport)
+#else
+#define IMAGE_PACKER_API
+#endif
+#endif
+
+/** The version of this header as one number: 1.2.3 is 0x010203. Compare with image_packer_version(). */
+#define IMAGE_PACKER_VERSION \
+  ((IMAGE_PACKER_VERSION_MAJOR << 16) | (IMAGE_PACKER_VERSION_MINOR << 8) | IMAGE_PACKER_VERSION_PATCH)
+
+
+/**
+ * The parts of the version, for the header's macros; `tests/header.rs` compares them with Cargo's.
+ */
+#define IMAGE_PACKER_VERSION_MAJOR 1
+
+/**
+ * See IMAGE_PACKER_VERSION_MAJOR.
+ */
+#define IMAGE_PACKER_VERSION_MINOR 0
+
+/**
+ * See IMAGE_PACKER_VERSION_MAJOR.
+ */
+#define IMAGE_PACKER_VERSION_PATCH 0
+
+/**
+ * Success.
+ */
+#define IMAGE_OK 0
+
+/**
+ * NULL, out of range, contradictory, or not a live handle of this type.
+ */
+#define IMAGE_ERROR_INVALID_ARGUMENT 401
+
+/**
+ * As 401, from pack_to_file with a pixel map or an image source; also for a descriptor that cannot be written.
+ */
+#define IMAGE_ERROR_INVALID_FILE_ARGUMENT 62980115
+
+/**
+ * The operation failed: the input could not be read, the output could not be written, or memory ran out.
+ * image_packer_last_error_cause() says which.
+ */
+#define IMAGE_ERROR_FAILED 62980096
+
+/**
+ * The image data is damaged.
+ */
+#define IMAGE_ERROR_BAD_DATA 62980101
+
+/**
+ * The image is larger than the format, or than a limit set here, allows.
+ */
+#define IMAGE_ERROR_TOO_LARGE 62980106
+
+/**
+ * The format is unknown, or not available on this machine.
+ */
+#define IMAGE_ERROR_UNKNOWN_FORMAT 62980113
+
+/**
+ * The encoder refused the image.
+ */
+#define IMAGE_ERROR_ENCODE 62980119
+
+/**
+ * A sequence holds more, or fewer, frames than its options describe.
+ */
+#define IMAGE_ERROR_FRAME_COUNT 62980120
+
+/**
+ * The ICC profile could not be embedded.
+ */
+#define IMAGE_ERROR_ICC 62980172
+
+/**
+ * A working surface could not be created.
+ */
+#define IMAGE_ERROR_SURFACE 62980252
+
+/**
+ * A picture or a sequence could not be encoded.
+ */
+#define IMAGE_ERROR_ENCODE_PICTURE 7800301
+
+/**
+ * Stopped by a cancel or by a callback.
+ */
+#define IMAGE_ERROR_CANCELLED 1001
+
+/**
+ * No failure yet.
+ */
+#define IMAGE_CAUSE_NONE 0
+
+/**
+ * A required pointer was NULL.
+ */
+#define IMAGE_CAUSE_NULL_POINTER 1
+
+/**
+ * A value that never was a handle.
+ */
+#define IMAGE_CAUSE_NOT_A_HANDLE 2
+
+/**
+ * A live handle of another type.
+ */
+#define IMAGE_CAUSE_WRONG_HANDLE 3
+
+/**
+ * A handle that has been released.
+ */
+#define IMAGE_CAUSE_RELEASED_HANDLE 4
+
+/**
+ * An argument out of its range, or arguments that contradict each other.
+ */
+#define IMAGE_CAUSE_OUT_OF_RANGE 5
+
+/**
+ * The caller's buffer is too small.
+ */
+#define IMAGE_CAUSE_BUFFER_TOO_SMALL 6
+
+/**
+ * A valid request that this build or this format cannot serve.
+ */
+#define IMAGE_CAUSE_UNSUPPORTED 7
+
+/**
+ * Reading the input failed.
+ */
+#define IMAGE_CAUSE_READ 8
+
+/**
+ * Writing the output failed.
+ */
+#define IMAGE_CAUSE_WRITE 9
+
+/**
+ * An allocation failed.
+ */
+#define IMAGE_CAUSE_OUT_OF_MEMORY 10
+
+/**
+ * A limit of the packer, or of the format.
+ */
+#define IMAGE_CAUSE_LIMIT 11
+
+/**
+ * Stopped by a cancel or by a callback.
+ */
+#define IMAGE_CAUSE_CANCELLED 12
+
+/**
+ * A fault of this library.
+ */
+#define IMAGE_CAUSE_BUG 13
+
+/**
+ * A descriptor that cannot be used: closed, read-only, a directory.
+ */
+#define IMAGE_CAUSE_BAD_DESCRIPTOR 14
+
+/**
+ * The encoded input is damaged.
+ */
+#define IMAGE_CAUSE_BAD_DATA 15
+
+/**
+ * The format is unknown or not available.
+ */
+#define IMAGE_CAUSE_UNKNOWN_FORMAT 16
+
+/**
+ * The encoder refused the image.
+ */
+#define IMAGE_CAUSE_ENCODE 17
+
+/**
+ * The ICC profile cannot be embedded.
+ */
+#define IMAGE_CAUSE_ICC 18
+
+/**
+ * More or fewer frames than announced.
+ */
+#define IMAGE_CAUSE_FRAME_COUNT 19
+
+/**
+ * A working surface could not be made.
+ */
+#define IMAGE_CAUSE_SURFACE 20
+
+/**
+ * 16 bits: red in the high 5, green in 6, blue in the low 5.
+ */
+#define IMAGE_PIXEL_FORMAT_RGB_565 2
+
+/**
+ * 8 bits each.
+ */
+#define IMAGE_PIXEL_FORMAT_RGBA_8888 3
+
+/**
+ * 8 bits each.
+ */
+#define IMAGE_PIXEL_FORMAT_BGRA_8888 4
+
+/**
+ * 8 bits each, 3 bytes a pixel.
+ */
+#define IMAGE_PIXEL_FORMAT_RGB_888 5
+
+/**
+ * Only alpha; its colour is black.
+ */
+#define IMAGE_PIXEL_FORMAT_ALPHA_8 6
+
+/**
+ * IEEE half floats, 8 bytes a pixel. 1.0 is SDR white.
+ */
+#define IMAGE_PIXEL_FORMAT_RGBA_F16 7
+
+/**
+ * Plane of Y, plane of interleaved Cr, Cb at half width and height.
+ */
+#define IMAGE_PIXEL_FORMAT_NV21 8
+
+/**
+ * Plane of Y, plane of interleaved Cb, Cr at half width and height.
+ */
+#define IMAGE_PIXEL_FORMAT_NV12 9
+
+/**
+ * 32 bits: red in the low 10, green, blue, alpha in the high 2.
+ */
+#define IMAGE_PIXEL_FORMAT_RGBA_1010102 10
+
+/**
+ * As NV12 with 16-bit samples, the value in the high 10 bits.
+ */
+#define IMAGE_PIXEL_FORMAT_YCBCR_P010 11
+
+/**
+ * As NV21 with 16-bit samples, the value in the high 10 bits.
+ */
+#define IMAGE_PIXEL_FORMAT_YCRCB_P010 12
+
+/**
+ * One component.
+ */
+#define IMAGE_PIXEL_FORMAT_GRAY_8 1000
+
+/**
+ * Gray and alpha.
+ */
+#define IMAGE_PIXEL_FORMAT_GRAY_ALPHA_88 1001
+
+/**
+ * 8 bits each, 3 bytes a pixel.
+ */
+#define IMAGE_PIXEL_FORMAT_BGR_888 1002
+
+/**
+ * The fourth byte has no meaning.
+ */
+#define IMAGE_PIXEL_FORMAT_RGBX_8888 1003
+
+/**
+ * The fourth byte has no meaning.
+ */
+#define IMAGE_PIXEL_FORMAT_BGRX_8888 1004
+
+/**
+ * 8 bits each.
+ */
+#define IMAGE_PIXEL_FORMAT_ARGB_8888 1005
+
+/**
+ * 16 bits.
+ */
+#define IMAGE_PIXEL_FORMAT_GRAY_16 1006
+
+/**
+ * 16 bits each, 6 bytes a pixel.
+ */
+#define IMAGE_PIXEL_FORMAT_RGB_161616 1007
+
+/**
+ * 16 bits each, 8 bytes a pixel.
+ */
+#define IMAGE_PIXEL_FORMAT_RGBA_16161616 1008
+
+/**
+ * IEEE floats, 16 bytes a pixel. 1.0 is SDR white.
+ */
+#define IMAGE_PIXEL_FORMAT_RGBA_F32 1009
+
+/**
+ * Planes of Y, Cb, Cr; chroma at half width and height.
+ */
+#define IMAGE_PIXEL_FORMAT_I420 1010
+
+/**
+ * Planes of Y, Cb, Cr; chroma at half width.
+ */
+#define IMAGE_PIXEL_FORMAT_I422 1011
+
+/**
+ * Planes of Y, Cb, Cr at full size.
+ */
+#define IMAGE_PIXEL_FORMAT_I444 1012
+
+/**
+ * Nothing is known: UNPREMULTIPLIED where the format has alpha, else OPAQUE.
+ */
+#define IMAGE_ALPHA_UNKNOWN 0
+
+/**
+ * Every pixel is opaque, whatever its alpha says.
+ */
+#define IMAGE_ALPHA_OPAQUE 1
+
+/**
+ * Colour is multiplied by alpha already.
+ */
+#define IMAGE_ALPHA_PREMULTIPLIED 2
+
+/**
+ * Colour is independent of alpha ("straight").
+ */
+#define IMAGE_ALPHA_UNPREMULTIPLIED 3
+
+/**
+ * HDR if the input is HDR and the format can carry it, else SDR.
+ */
+#define IMAGE_DYNAMIC_RANGE_AUTO 0
+
+/**
+ * SDR; HDR input is tone-mapped.
+ */
+#define IMAGE_DYNAMIC_RANGE_SDR 1
+
+/**
+ * The codec's choice, by quality.
+ */
+#define IMAGE_SUBSAMPLING_AUTO 0
+
+/**
+ * Chroma at half width and height.
+ */
+#define IMAGE_SUBSAMPLING_420 420
+
+/**
+ * Chroma at half width.
+ */
+#define IMAGE_SUBSAMPLING_422 422
+
+/**
+ * Chroma at full size.
+ */
+#define IMAGE_SUBSAMPLING_444 444
+
+/**
+ * Cut if the image started at offset 0, kept otherwise.
+ */
+#define IMAGE_TAIL_AUTO 0
+
+/**
+ * Cut.
+ */
+#define IMAGE_TAIL_CUT 1
+
+/**
+ * Kept.
+ */
+#define IMAGE_TAIL_KEEP 2
+
+/**
+ * What a format can carry: lossy compression.
+ */
+#define IMAGE_FORMAT_LOSSY 1
+
+/**
+ * Exact compression.
+ */
+#define IMAGE_FORMAT_LOSSLESS 2
+
+/**
+ * Transparency.
+ */
+#define IMAGE_FORMAT_ALPHA 4
+
+/**
+ * More than one frame.
+ */
+#define IMAGE_FORMAT_ANIMATION 8
+
+/**
+ * High dynamic range.
+ */
+#define IMAGE_FORMAT_HDR 16
+
+/**
+ * An SDR image with a gain map.
+ */
+#define IMAGE_FORMAT_GAIN_MAP 32
+
+/**
+ * More than 8 bits per component.
+ */
+#define IMAGE_FORMAT_DEEP 64
+
+/**
+ * EXIF, XMP and the like.
+ */
+#define IMAGE_FORMAT_METADATA 128
+
+/**
+ * Encoded bytes. Immutable.
+ */
+typedef struct ImageData ImageData;
+
+/**
+ * Packs images. Holds limits; one serves many threads.
+ */
+typedef struct ImagePacker ImagePacker;
+
+/**
+ * What to make of an image. A pack reads the options once, at its start.
+ */
+typedef struct ImagePackingOptions ImagePackingOptions;
+
+/**
+ * A rectangle of pixels and what they mean.
+ */
+typedef struct ImagePixelMap ImagePixelMap;
+
+/**
+ * An encoded image to be re-encoded. Only its header is read at creation.
+ */
+typedef struct ImageSource ImageSource;
+
+/**
+ * What a call came to. Compare with the IMAGE_ERROR_ constants; treat an unknown value as a failure.
+ */
+typedef int32_t ImageStatus;
+
+/**
+ * Why, in one word; finer than the status and free to grow.
+ */
+typedef int32_t ImageErrorCause;
+
+/**
+ * A line for the log. `level`: 1 error, 2 warning, 3 info, 4 debug.
+ */
+typedef void (*ImageLogFn)(void *user, int32_t level, const char *line);
+
+/**
+ * Memory layout of a pixel. Components are named in the order of their bytes; packed and 16-bit formats are in
+ * the byte order of the machine.
+ */
+typedef int32_t ImagePixelFormat;
+
+/**
+ * The library is done with `user` and with the memory passed along with it.
+ * Called exactly once, on any thread, if the creating call returned IMAGE_OK; never if it failed.
+ */
+typedef void (*ImageReleaseFn)(void *user);
+
+/**
+ * What alpha means.
+ */
+typedef int32_t ImageAlphaType;
+
+/**
+ * Fills `buffer` with up to `capacity` bytes from `offset`; stores the count in `*size`, 0 at the end.
+ * Answers 0, or anything else for a failure. One call at a time.
+ */
+typedef int32_t (*ImageReadFn)(void *user, uint64_t offset, uint8_t *buffer, size_t capacity, size_t *size);
+
+/**
+ * Which dynamic range to write.
+ */
+typedef int32_t ImageDynamicRange;
+
+/**
+ * Chroma subsampling of lossy formats.
+ */
+typedef int32_t ImageSubsampling;
+
+/**
+ * What happens to the bytes of an old file behind the image.
+ */
+typedef int32_t ImageTail;
+
+/**
+ * `done` of 1000 parts. Never decreases; 1000 is reported once, on success. 0 goes on, anything else stops.
+ */
+typedef int32_t (*ImageProgressFn)(void *user, uint32_t done);
+
+/**
+ * Takes `size` encoded bytes. Called in order, never at the same time. 0 goes on, anything else stops.
+ */
+typedef int32_t (*ImageWriteFn)(void *user, const uint8_t *bytes, size_t size);
+
+#ifdef __cplusplus
+extern "C" {
+#endif // __cplusplus
+
+/**
+ * Version of the loaded library, as IMAGE_PACKER_VERSION: 1.2.3 is 0x010203.
+ */
+IMAGE_PACKER_API uint32_t image_packer_version(void);
+
+/**
+ * Version and codecs of the loaded library in one line, for a bug report. Static; never NULL.
+ */
+IMAGE_PACKER_API const char *image_packer_version_string(void);
+
+/**
+ * One line of English naming a status: "Invalid argument". Static; never NULL.
+ */
+IMAGE_PACKER_API const char *image_status_text(ImageStatus status);
+
+/**
+ * What went wrong in this thread's last failed call, with the numbers:
+ * "row stride 20 is less than 6 pixels x 4 bytes". "" if nothing failed yet; never NULL.
+ *
+ * Valid until this thread's next failed call. A successful call leaves it alone.
+ */
+IMAGE_PACKER_API const char *image_packer_last_error_message(void);
+
+/**
+ * Status of this thread's last failed call; IMAGE_OK if nothing failed yet.
+ */
+IMAGE_PACKER_API ImageStatus image_packer_last_error_status(void);
+
+/**
+ * Cause of this thread's last failed call; IMAGE_CAUSE_NONE if nothing failed yet.
+ */
+IMAGE_PACKER_API ImageErrorCause image_packer_last_error_cause(void);
+
+/**
+ * Sets where log lines up to `level` go, for the whole process. NULL, the default, is silence: the library never
+ * writes to stdout or stderr.
+ *
+ * @param log    called on any thread, by several at once; must not call image_packer_set_log()
+ * @param level  1 errors, 2 and warnings, 3 and information, 4 and debugging
+ * @return IMAGE_OK; 401 for another level.
+ */
+IMAGE_PACKER_API
+ImageStatus image_packer_set_log(ImageLogFn log,
+                                 void *user,
+                                 int32_t level);
+
+/**
+ * The bytes, valid until release; NULL if `data` is not a live handle.
+ */
+IMAGE_PACKER_API const uint8_t *image_data_bytes(const ImageData *data);
+
+/**
+ * The number of bytes; 0 if `data` is not a live handle.
+ */
+IMAGE_PACKER_API size_t image_data_size(const ImageData *data);
+
+/**
+ * Frees the bytes.
+ */
+IMAGE_PACKER_API ImageStatus image_data_release(ImageData *data);
+
+/**
+ * Allocates a map of zero bytes, rows packed tightly.
+ *
+ * @param[out] pixelmap  new handle
+ * @return 401 for a zero side or an unknown format; 62980106 for more than 2^28 pixels; 62980096 without memory.
+ */
+IMAGE_PACKER_API
+ImageStatus image_pixelmap_create(uint32_t width,
+                                  uint32_t height,
+                                  ImagePixelFormat format,
+                                  ImagePixelMap **pixelmap);
+
+/**
+ * Copies pixels. `pixels` may be freed on return.
+ *
+ * @param size        readable bytes at `pixels`
+ * @param row_stride  bytes from a row to the next; 0 means rows are tight. For planar formats it is the first
+ *                    plane's; each further plane starts where the one before ends, last row's padding included,
+ *                    and has the same number of pixels from row to row (as cameras and video decoders do).
+ * @param[out] pixelmap  new handle
+ * @return 401 for a zero side, an unknown format, a stride smaller than a row or too few bytes; 62980106 for
+ *         more than 2^28 pixels; 62980096 without memory.
+ */
+IMAGE_PACKER_API
+ImageStatus image_pixelmap_create_from_copy(uint32_t width,
+                                            uint32_t height,
+                                            ImagePixelFormat format,
+                                            const void *pixels,
+                                            size_t size,
+                                            size_t row_stride,
+                                            ImagePixelMap **pixelmap);
+
+/**
+ * As image_pixelmap_create_from_copy(), without the copy: `pixels` must stay readable and unchanged until
+ * `release` is called. That is when the last user of the map is gone, which may be after
+ * image_pixelmap_release().
+ *
+ * @param release  may be NULL when the memory outlives every use (static data)
+ * @param user     handed to `release`
+ */
+IMAGE_PACKER_API
+ImageStatus image_pixelmap_create_borrowed(uint32_t width,
+                                           uint32_t height,
+                                           ImagePixelFormat format,
+                                           const void *pixels,
+                                           size_t size,
+                                           size_t row_stride,
+                                           ImageReleaseFn release,
+                                           void *user,
+                                           ImagePixelMap **pixelmap);
+
+/**
+ * As image_pixelmap_create_borrowed(), each plane with its own place and stride: NV12 has 2, I420 has 3.
+ *
+ * @param planes       `plane_count` addresses
+ * @param sizes        readable bytes of each plane
+ * @param row_strides  bytes from row to row of each plane; 0 means tight
+ * @param plane_count  as the format has planes, else 401
+ */
+IMAGE_PACKER_API
+ImageStatus image_pixelmap_create_borrowed_planes(uint32_t width,
+                                                  uint32_t height,
+                                                  ImagePixelFormat format,
+                                                  const void *const *planes,
+                                                  const size_t *sizes,
+                                                  const size_t *row_strides,
+                                                  size_t plane_count,
+                                                  ImageReleaseFn release,
+                                                  void *user,
+                                                  ImagePixelMap **pixelmap);
+
+/**
+ * Width and height in pixels. Either place may be NULL.
+ */
+IMAGE_PACKER_API
+ImageStatus image_pixelmap_get_size(const ImagePixelMap *pixelmap,
+                                    uint32_t *width,
+                                    uint32_t *height);
+
+/**
+ * The pixel format.
+ */
+IMAGE_PACKER_API
+ImageStatus image_pixelmap_get_format(const ImagePixelMap *pixelmap,
+                                      ImagePixelFormat *format);
+
+/**
+ * Copies the pixels out.
+ *
+ * @param size        writable bytes at `buffer`
+ * @param row_stride  as in image_pixelmap_create_from_copy(); 0 means tight
+ * @return 401 for a buffer or a stride that is too small; nothing is written then.
+ */
+IMAGE_PACKER_API
+ImageStatus image_pixelmap_read_pixels(const ImagePixelMap *pixelmap,
+                                       void *buffer,
+                                       size_t size,
+                                       size_t row_stride);
+
+/**
+ * Replaces all pixels by a copy of the caller's. A pack in progress goes on with the pixels it started with;
+ * nobody waits.
+ *
+ * @param size        readable bytes at `buffer`
+ * @param row_stride  as in image_pixelmap_create_from_copy(); 0 means tight
+ * @return 401 for a buffer or a stride that is too small, and for a borrowed map.
+ */
+IMAGE_PACKER_API
+ImageStatus image_pixelmap_write_pixels(ImagePixelMap *pixelmap,
+                                        const void *buffer,
+                                        size_t size,
+                                        size_t row_stride);
+
+/**
+ * What alpha means. Default: UNPREMULTIPLIED where the format has alpha, else OPAQUE.
+ *
+ * @return 401 for an unknown type, and for PREMULTIPLIED or UNPREMULTIPLIED on a format without alpha.
+ */
+IMAGE_PACKER_API ImageStatus image_pixelmap_set_alpha_type(ImagePixelMap *pixelmap, ImageAlphaType alpha);
+
+/**
+ * Colour as ITU-T H.273 code points. Default: sRGB, 1/13/0 full range for RGB, 1/13/6 full range for YCbCr.
+ * Display P3 is 12/13/0. HDR is 9/16/9 (PQ) or 9/18/9 (HLG); for RGB formats the matrix is ignored.
+ *
+ * @return 401 for a code point above 255.
+ */
+IMAGE_PACKER_API
+ImageStatus image_pixelmap_set_cicp(ImagePixelMap *pixelmap,
+                                    uint16_t primaries,
+                                    uint16_t transfer,
+                                    uint16_t matrix,
+                                    bool full_range);
+
+/**
+ * An ICC profile, copied; it takes precedence over the CICP. NULL and 0 remove it.
+ *
+ * @return 62980172 for bytes that are not a profile: shorter than its 128-byte header, without its signature, or
+ *         of another size than the header says.
+ */
+IMAGE_PACKER_API
+ImageStatus image_pixelmap_set_icc_profile(ImagePixelMap *pixelmap,
+                                           const void *profile,
+                                           size_t size);
+
+/**
+ * Brightest pixel and brightest frame average, in nits (cd/m2); 0 is unknown.
+ */
+IMAGE_PACKER_API
+ImageStatus image_pixelmap_set_content_light_level(ImagePixelMap *pixelmap,
+                                                   uint16_t max_cll,
+                                                   uint16_t max_fall);
+
+/**
+ * Releases the map. Packs that are using it go on.
+ */
+IMAGE_PACKER_API ImageStatus image_pixelmap_release(ImagePixelMap *pixelmap);
+
+/**
+ * Copies encoded bytes.
+ *
+ * @param[out] source  new handle
+ * @return 62980113 for a format that is not known; 62980101 for a damaged header.
+ */
+IMAGE_PACKER_API
+ImageStatus image_source_create_from_copy(const void *encoded,
+                                          size_t size,
+                                          ImageSource **source);
+
+/**
+ * Borrows encoded bytes: they must stay readable and unchanged until `release` is called, when the last user of
+ * the source is gone.
+ *
+ * @param release  may be NULL when the memory outlives every use
+ */
+IMAGE_PACKER_API
+ImageStatus image_source_create_borrowed(const void *encoded,
+                                         size_t size,
+                                         ImageReleaseFn release,
+                                         void *user,
+                                         ImageSource **source);
+
+/**
+ * Reads a regular file by offset: neither moves nor closes `fd`, which the caller may close on return.
+ *
+ * @return 401 for a descriptor that is not open; 62980096 for one that is not a regular file.
+ */
+IMAGE_PACKER_API ImageStatus image_source_create_from_fd(int fd, ImageSource **source);
+
+/**
+ * Opens and reads a file by path.
+ */
+IMAGE_PACKER_API ImageStatus image_source_create_from_path(const char *file, ImageSource **source);
+
+/**
+ * Reads through a callback, one call at a time, on any thread.
+ *
+ * @param release  called when the last user of the source is gone; may be NULL
+ */
+IMAGE_PACKER_API
+ImageStatus image_source_create_from_reader(ImageReadFn read,
+                                            ImageReleaseFn release,
+                                            void *user,
+                                            ImageSource **source);
+
+/**
+ * MIME type found in the data; static, never NULL on IMAGE_OK.
+ */
+IMAGE_PACKER_API ImageStatus image_source_get_format(const ImageSource *source, const char **mime);
+
+/**
+ * Width and height in pixels, upright. Either place may be NULL.
+ */
+IMAGE_PACKER_API
+ImageStatus image_source_get_size(const ImageSource *source,
+                                  uint32_t *width,
+                                  uint32_t *height);
+
+/**
+ * Number of frames; 1 for a still image.
+ */
+IMAGE_PACKER_API ImageStatus image_source_get_frame_count(const ImageSource *source, size_t *count);
+
+/**
+ * Decodes frame `index`, upright.
+ *
+ * @return 401 for an index past the last frame; 62980101 for damaged data; 62980106 past 2^28 pixels.
+ */
+IMAGE_PACKER_API
+ImageStatus image_source_create_pixelmap(const ImageSource *source,
+                                         size_t index,
+                                         ImagePixelMap **pixelmap);
+
+/**
+ * Releases the source. Packs that are using it go on.
+ */
+IMAGE_PACKER_API ImageStatus image_source_release(ImageSource *source);
+
+/**
+ * Options for a format and a quality, everything else at its default.
+ *
+ * @param format   MIME type in any case: "image/jpeg"; common other names such as "image/jpg" are understood
+ * @param quality  0 (smallest) to 100 (best); lossless formats take it and do not need it
+ * @param[out] options  new handle
+ * @return 62980113 for a format this machine cannot write; 401 for a quality outside 0 to 100.
+ */
+IMAGE_PACKER_API
+ImageStatus image_packing_options_create(const char *format,
+                                         int32_t quality,
+                                         ImagePackingOptions **options);
+
+/**
+ * A second handle with the same values, independent of the first.
+ */
+IMAGE_PACKER_API
+ImageStatus image_packing_options_copy(const ImagePackingOptions *options,
+                                       ImagePackingOptions **copy);
+
+/**
+ * As in image_packing_options_create(). Settings of other codecs are kept.
+ */
+IMAGE_PACKER_API
+ImageStatus image_packing_options_set_format(ImagePackingOptions *options,
+                                             const char *format);
+
+/**
+ * 0 (smallest) to 100 (best).
+ */
+IMAGE_PACKER_API ImageStatus image_packing_options_set_quality(ImagePackingOptions *options, int32_t quality);
+
+/**
+ * Bytes to reserve for the result: a hint, never a limit. Default 0: estimated.
+ */
+IMAGE_PACKER_API
+ImageStatus image_packing_options_set_buffer_size(ImagePackingOptions *options,
+                                                  uint64_t size);
+
+/**
+ * Default: AUTO.
+ */
+IMAGE_PACKER_API
+ImageStatus image_packing_options_set_dynamic_range(ImagePackingOptions *options,
+                                                    ImageDynamicRange range);
+
+/**
+ * 1 (fastest) to 10 (smallest). Default: 5.
+ */
+IMAGE_PACKER_API ImageStatus image_packing_options_set_effort(ImagePackingOptions *options, int32_t effort);
+
+/**
+ * Exact pixels or an error. Default: false.
+ */
+IMAGE_PACKER_API ImageStatus image_packing_options_set_lossless(ImagePackingOptions *options, bool lossless);
+
+/**
+ * What shows through where the format has no alpha: 0xRRGGBB in sRGB. Default: black.
+ *
+ * @return 401 for a value above 0xFFFFFF.
+ */
+IMAGE_PACKER_API ImageStatus image_packing_options_set_background(ImagePackingOptions *options, uint32_t rgb);
+
+/**
+ * Chroma subsampling of lossy formats. Default: AUTO.
+ */
+IMAGE_PACKER_API
+ImageStatus image_packing_options_set_subsampling(ImagePackingOptions *options,
+                                                  ImageSubsampling subsampling);
+
+/**
+ * Resolution in dots per inch, written where the format carries it. Default: 0, unknown.
+ */
+IMAGE_PACKER_API
+ImageStatus image_packing_options_set_density(ImagePackingOptions *options,
+                                              uint16_t x_dpi,
+                                              uint16_t y_dpi);
+
+/**
+ * What packing into a file does with old bytes behind the image. Default: AUTO.
+ */
+IMAGE_PACKER_API ImageStatus image_packing_options_set_tail(ImagePackingOptions *options, ImageTail tail);
+
+/**
+ * A setting of one codec: ("webp.sharp_yuv", "1"). image_packer_get_setting() lists them. Settings of codecs
+ * other than the one that packs are kept and have no effect.
+ *
+ * @return 401 for an unknown name or a value that the setting does not take.
+ */
+IMAGE_PACKER_API
+ImageStatus image_packing_options_set(ImagePackingOptions *options,
+                                      const char *name,
+                                      const char *value);
+
+/**
+ * Called while packing with these options, on the threads that pack, one call at a time. A pack that is stopped
+ * answers 1001. NULL removes it.
+ */
+IMAGE_PACKER_API
+ImageStatus image_packing_options_set_progress(ImagePackingOptions *options,
+                                               ImageProgressFn progress,
+                                               void *user);
+
+/**
+ * Releases the options. Packs that started with them go on.
+ */
+IMAGE_PACKER_API ImageStatus image_packing_options_release(ImagePackingOptions *options);
+
+/**
+ * A packer with default limits.
+ *
+ * @param[out] packer  new handle
+ */
+IMAGE_PACKER_API ImageStatus image_packer_create(ImagePacker **packer);
+
+/**
+ * Releases the packer. Packs in progress go on.
+ */
+IMAGE_PACKER_API ImageStatus image_packer_release(ImagePacker *packer);
+
+/**
+ * Most threads of one pack, the caller's own included. 0, the default: one per core. The encoded bytes do not
+ * depend on it.
+ */
+IMAGE_PACKER_API ImageStatus image_packer_set_threads(ImagePacker *packer, uint32_t threads);
+
+/**
+ * Most pixels of one image; a larger one answers 62980106. Default, and 0: 2^28.
+ */
+IMAGE_PACKER_API ImageStatus image_packer_set_max_pixels(ImagePacker *packer, uint64_t pixels);
+
+/**
+ * Most working memory in bytes of all packs of this packer together, decoding included; a pack that would pass it
+ * answers 62980096 with cause LIMIT before it starts. Default, and 0: no limit.
+ */
+IMAGE_PACKER_API
+ImageStatus image_packer_set_memory_limit(ImagePacker *packer,
+                                          uint64_t bytes);
+
+/**
+ * MIME type number `index` that this machine can write; NULL past the last. Static.
+ */
+IMAGE_PACKER_API const char *image_packer_get_supported_format(size_t index);
+
+/**
+ * What a format can carry: IMAGE_FORMAT_ bits; 0 if it cannot be written.
+ */
+IMAGE_PACKER_API uint32_t image_packer_get_format_features(const char *format);
+
+/**
+ * Setting number `index` of a format for image_packing_options_set(), as "name: meaning, values, default". NULL
+ * past the last. Static.
+ */
+IMAGE_PACKER_API
+const char *image_packer_get_setting(const char *format,
+                                     size_t index);
+
+/**
+ * Encodes a pixel map into memory.
+ *
+ * @param[out] data  the encoded image; release with image_data_release()
+ * @return IMAGE_OK; 401 for a bad or released handle or contradictory options; 62980106 if the format cannot hold
+ *         the size; 62980119 if the encoder fails; 62980172 for a profile that cannot be embedded; 1001 when the
+ *         progress callback stops it; 62980096 for the rest.
+ */
+IMAGE_PACKER_API
+ImageStatus image_packer_pack_to_data(ImagePacker *packer,
+                                      const ImagePixelMap *pixelmap,
+                                      const ImagePackingOptions *options,
+                                      ImageData **data);
+
+/**
+ * Re-encodes the first frame of an image source into memory. Also 62980101 and 62980113 for its data.
+ */
+IMAGE_PACKER_API
+ImageStatus image_packer_pack_to_data_from_source(ImagePacker *packer,
+                                                  const ImageSource *source,
+                                                  const ImagePackingOptions *options,
+                                                  ImageData **data);
+
+/**
+ * Encodes a pixel map into a file descriptor, from its current offset. The descriptor stays open and is the
+ * caller's.
+ *
+ * A regular file is all or nothing: the image is encoded first; if writing then fails (disk full, I/O error), the
+ * file's earlier bytes, length and offset are put back, and the message says whether that worked. An image that
+ * starts at offset 0 replaces the whole file; one that starts further in leaves what stands behind it; with
+ * O_APPEND nothing is cut (image_packing_options_set_tail() says otherwise). Pipes and sockets are streamed; a
+ * closed one is an error, never SIGPIPE.
+ *
+ * @return as image_packer_pack_to_data(), with 62980115 for bad arguments and descriptors.
+ */
+IMAGE_PACKER_API
+ImageStatus image_packer_pack_to_file(ImagePacker *packer,
+                                      const ImagePixelMap *pixelmap,
+                                      int fd,
+                                      const ImagePackingOptions *options);
+
+/**
+ * As image_packer_pack_to_file() from an image source. The source may read the same descriptor.
+ */
+IMAGE_PACKER_API
+ImageStatus image_packer_pack_to_file_from_source(ImagePacker *packer,
+                                                  const ImageSource *source,
+                                                  int fd,
+                                                  const ImagePackingOptions *options);
+
+/**
+ * Encodes a pixel map and passes bytes on as they are made.
+ *
+ * @param write  called on the calling thread, in order
+ * @return as image_packer_pack_to_data(); 62980096 with cause WRITE when `write` stops.
+ */
+IMAGE_PACKER_API
+ImageStatus image_packer_pack_to_writer(ImagePacker *packer,
+                                        const ImagePixelMap *pixelmap,
+                                        ImageWriteFn write,
+                                        void *user,
+                                        const ImagePackingOptions *options);
+
+/**
+ * As image_packer_pack_to_writer() from an image source.
+ */
+IMAGE_PACKER_API
+ImageStatus image_packer_pack_to_writer_from_source(ImagePacker *packer,
+                                                    const ImageSource *source,
+                                                    ImageWriteFn write,
+                                                    void *user,
+                                                    const ImagePackingOptions *options);
+
+#ifdef __cplusplus
+}  // extern "C"
+#endif  // __cplusplus
+
+#endif  /* IMAGE_PACKER_H */

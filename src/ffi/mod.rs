@@ -1,0 +1,22 @@
+//! Room 1, the door: C in, Rust out. It only translates: check, fetch, one call, put.
+//!
+//! Files are in the order of the header, one per C object.
+
+#![allow(
+    unsafe_code,
+    reason = "exported names; blocks of unsafe code stay on the islands of tests/islands.rs"
+)]
+
+mod boundary;
+mod callback;
+mod handle;
+mod pointer;
+pub mod status;
+
+pub mod version;
+
+pub mod data;
+pub mod packer;
+pub mod packing_options;
+pub mod pixelmap;
+pub mod source;

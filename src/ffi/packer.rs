@@ -1,0 +1,277 @@
+//! ImagePacker: packs images.
+
+use std::{
+    ffi::{c_char, c_int, c_void},
+    ptr,
+    sync::Arc,
+};
+
+use super::{
+    boundary::{run, value},
+    callback::{ImageWriteFn, writer},
+    data::{self, ImageData},
+    handle::{self, Kind, Object},
+    packing_options::{self, ImagePackingOptions},
+    pixelmap::{self, ImagePixelMap},
+    pointer::{out, text},
+    source::{self, ImageSource},
+    status::{Family, ImageStatus},
+};
+use crate::{
+    codec,
+    error::Result,
+    model::options::Options,
+    pack::{
+        control::Control,
+        packer::{Input, Packer},
+    },
+    sink::{fd, writer::Writer},
+};
+
+/// Packs images. Holds limits; one serves many threads.
+pub struct ImagePacker {
+    _private: [u8; 0],
+}
+
+/// What a format can carry: lossy compression.
+pub const IMAGE_FORMAT_LOSSY: u32 = 0x01;
+/// Exact compression.
+pub const IMAGE_FORMAT_LOSSLESS: u32 = 0x02;
+/// Transparency.
+pub const IMAGE_FORMAT_ALPHA: u32 = 0x04;
+/// More than one frame.
+pub const IMAGE_FORMAT_ANIMATION: u32 = 0x08;
+/// High dynamic range.
+pub const IMAGE_FORMAT_HDR: u32 = 0x10;
+/// An SDR image with a gain map.
+pub const IMAGE_FORMAT_GAIN_MAP: u32 = 0x20;
+/// More than 8 bits per component.
+pub const IMAGE_FORMAT_DEEP: u32 = 0x40;
+/// EXIF, XMP and the like.
+pub const IMAGE_FORMAT_METADATA: u32 = 0x80;
+
+impl Object for Packer {
+    const KIND: Kind = Kind::Packer;
+}
+
+fn get(packer: *const ImagePacker) -> Result<Arc<Packer>> {
+    handle::get(packer.addr())
+}
+
+/// A packer with default limits.
+///
+/// @param[out] packer  new handle
+#[unsafe(no_mangle)]
+pub extern "C" fn image_packer_create(packer: *mut *mut ImagePacker) -> ImageStatus {
+    run(Family::Data, || {
+        let packer = out(packer, "packer")?;
+        packer.put(ptr::without_provenance_mut(handle::insert(Arc::new(Packer::default()))?));
+        Ok(())
+    })
+}
+
+/// Releases the packer. Packs in progress go on.
+#[unsafe(no_mangle)]
+pub extern "C" fn image_packer_release(packer: *mut ImagePacker) -> ImageStatus {
+    run(Family::Data, || handle::remove::<Packer>(packer.addr()))
+}
+
+/// Most threads of one pack, the caller's own included. 0, the default: one per core. The encoded bytes do not
+/// depend on it.
+#[unsafe(no_mangle)]
+pub extern "C" fn image_packer_set_threads(packer: *mut ImagePacker, threads: u32) -> ImageStatus {
+    run(Family::Data, || {
+        get(packer)?.limits.set_threads(threads);
+        Ok(())
+    })
+}
+
+/// Most pixels of one image; a larger one answers 62980106. Default, and 0: 2^28.
+#[unsafe(no_mangle)]
+pub extern "C" fn image_packer_set_max_pixels(packer: *mut ImagePacker, pixels: u64) -> ImageStatus {
+    run(Family::Data, || {
+        get(packer)?.limits.set_max_pixels(pixels);
+        Ok(())
+    })
+}
+
+/// Most working memory in bytes of all packs of this packer together, decoding included; a pack that would pass it
+/// answers 62980096 with cause LIMIT before it starts. Default, and 0: no limit.
+#[unsafe(no_mangle)]
+pub extern "C" fn image_packer_set_memory_limit(packer: *mut ImagePacker, bytes: u64) -> ImageStatus {
+    run(Family::Data, || {
+        get(packer)?.limits.set_memory(bytes);
+        Ok(())
+    })
+}
+
+/// MIME type number `index` that this machine can write; NULL past the last. Static.
+#[unsafe(no_mangle)]
+pub extern "C" fn image_packer_get_supported_format(index: usize) -> *const c_char {
+    value(ptr::null(), || {
+        Ok(codec::supported().nth(index).map_or(ptr::null(), |format| format.mime.as_ptr()))
+    })
+}
+
+/// What a format can carry: IMAGE_FORMAT_ bits; 0 if it cannot be written.
+#[unsafe(no_mangle)]
+pub extern "C" fn image_packer_get_format_features(format: *const c_char) -> u32 {
+    value(0, || Ok(codec::find(text(format, "format")?)?.features))
+}
+
+/// Setting number `index` of a format for image_packing_options_set(), as "name: meaning, values, default". NULL
+/// past the last. Static.
+#[unsafe(no_mangle)]
+pub extern "C" fn image_packer_get_setting(format: *const c_char, index: usize) -> *const c_char {
+    value(ptr::null(), || {
+        let settings = codec::find(text(format, "format")?)?.settings;
+        Ok(settings.get(index).map_or(ptr::null(), |setting| setting.help.as_ptr()))
+    })
+}
+
+/// Encodes into memory.
+fn encode(packer: &Packer, input: Input, options: &Options) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    bytes.reserve(usize::try_from(options.buffer_size.min(64 << 20)).unwrap_or(0));
+    let control = Control::with_progress(options.progress.as_ref().map(|reporter| reporter.0.clone()));
+    packer.pack(input, options, &mut bytes, &control)?;
+    Ok(bytes)
+}
+
+/// The body of every pack into memory.
+fn to_data(
+    packer: *mut ImagePacker,
+    input: impl FnOnce() -> Result<Input>,
+    options: *const ImagePackingOptions,
+    data: *mut *mut ImageData,
+) -> ImageStatus {
+    run(Family::Data, || {
+        let data = out(data, "data")?;
+        let (packer, input, options) = (get(packer)?, input()?, packing_options::snapshot(options)?);
+        data.put(data::make(encode(&packer, input, &options)?)?);
+        Ok(())
+    })
+}
+
+/// The body of every pack into a descriptor.
+fn to_file(
+    packer: *mut ImagePacker,
+    input: impl FnOnce() -> Result<Input>,
+    descriptor: c_int,
+    options: *const ImagePackingOptions,
+) -> ImageStatus {
+    run(Family::File, || {
+        let (packer, input, options) = (get(packer)?, input()?, packing_options::snapshot(options)?);
+        fd::check(descriptor)?;
+        fd::commit(descriptor, &encode(&packer, input, &options)?, options.tail)
+    })
+}
+
+/// The body of every pack to a writer.
+fn to_writer(
+    packer: *mut ImagePacker,
+    input: impl FnOnce() -> Result<Input>,
+    write: ImageWriteFn,
+    user: *mut c_void,
+    options: *const ImagePackingOptions,
+) -> ImageStatus {
+    run(Family::Data, || {
+        let write = writer(write, user)?;
+        let (packer, input, options) = (get(packer)?, input()?, packing_options::snapshot(options)?);
+        let control = Control::with_progress(options.progress.as_ref().map(|reporter| reporter.0.clone()));
+        packer.pack(input, &options, &mut Writer::new(write), &control)
+    })
+}
+
+fn from_pixelmap(pixelmap: *const ImagePixelMap) -> impl FnOnce() -> Result<Input> {
+    move || Ok(Input::Pixels(pixelmap::get(pixelmap)?.snapshot()))
+}
+
+fn from_source(source: *const ImageSource) -> impl FnOnce() -> Result<Input> {
+    move || Ok(Input::Source(source::get(source)?))
+}
+
+/// Encodes a pixel map into memory.
+///
+/// @param[out] data  the encoded image; release with image_data_release()
+/// @return IMAGE_OK; 401 for a bad or released handle or contradictory options; 62980106 if the format cannot hold
+///         the size; 62980119 if the encoder fails; 62980172 for a profile that cannot be embedded; 1001 when the
+///         progress callback stops it; 62980096 for the rest.
+#[unsafe(no_mangle)]
+pub extern "C" fn image_packer_pack_to_data(
+    packer: *mut ImagePacker,
+    pixelmap: *const ImagePixelMap,
+    options: *const ImagePackingOptions,
+    data: *mut *mut ImageData,
+) -> ImageStatus {
+    to_data(packer, from_pixelmap(pixelmap), options, data)
+}
+
+/// Re-encodes the first frame of an image source into memory. Also 62980101 and 62980113 for its data.
+#[unsafe(no_mangle)]
+pub extern "C" fn image_packer_pack_to_data_from_source(
+    packer: *mut ImagePacker,
+    source: *const ImageSource,
+    options: *const ImagePackingOptions,
+    data: *mut *mut ImageData,
+) -> ImageStatus {
+    to_data(packer, from_source(source), options, data)
+}
+
+/// Encodes a pixel map into a file descriptor, from its current offset. The descriptor stays open and is the
+/// caller's.
+///
+/// A regular file is all or nothing: the image is encoded first; if writing then fails (disk full, I/O error), the
+/// file's earlier bytes, length and offset are put back, and the message says whether that worked. An image that
+/// starts at offset 0 replaces the whole file; one that starts further in leaves what stands behind it; with
+/// O_APPEND nothing is cut (image_packing_options_set_tail() says otherwise). Pipes and sockets are streamed; a
+/// closed one is an error, never SIGPIPE.
+///
+/// @return as image_packer_pack_to_data(), with 62980115 for bad arguments and descriptors.
+#[unsafe(no_mangle)]
+pub extern "C" fn image_packer_pack_to_file(
+    packer: *mut ImagePacker,
+    pixelmap: *const ImagePixelMap,
+    fd: c_int,
+    options: *const ImagePackingOptions,
+) -> ImageStatus {
+    to_file(packer, from_pixelmap(pixelmap), fd, options)
+}
+
+/// As image_packer_pack_to_file() from an image source. The source may read the same descriptor.
+#[unsafe(no_mangle)]
+pub extern "C" fn image_packer_pack_to_file_from_source(
+    packer: *mut ImagePacker,
+    source: *const ImageSource,
+    fd: c_int,
+    options: *const ImagePackingOptions,
+) -> ImageStatus {
+    to_file(packer, from_source(source), fd, options)
+}
+
+/// Encodes a pixel map and passes bytes on as they are made.
+///
+/// @param write  called on the calling thread, in order
+/// @return as image_packer_pack_to_data(); 62980096 with cause WRITE when `write` stops.
+#[unsafe(no_mangle)]
+pub extern "C" fn image_packer_pack_to_writer(
+    packer: *mut ImagePacker,
+    pixelmap: *const ImagePixelMap,
+    write: ImageWriteFn,
+    user: *mut c_void,
+    options: *const ImagePackingOptions,
+) -> ImageStatus {
+    to_writer(packer, from_pixelmap(pixelmap), write, user, options)
+}
+
+/// As image_packer_pack_to_writer() from an image source.
+#[unsafe(no_mangle)]
+pub extern "C" fn image_packer_pack_to_writer_from_source(
+    packer: *mut ImagePacker,
+    source: *const ImageSource,
+    write: ImageWriteFn,
+    user: *mut c_void,
+    options: *const ImagePackingOptions,
+) -> ImageStatus {
+    to_writer(packer, from_source(source), write, user, options)
+}

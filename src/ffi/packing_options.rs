@@ -1,0 +1,293 @@
+//! ImagePackingOptions: what to make of an image.
+
+use std::{
+    ffi::{c_char, c_void},
+    ptr,
+    sync::Arc,
+};
+
+use arc_swap::ArcSwap;
+
+use super::{
+    boundary::run,
+    callback::{self, ImageProgressFn},
+    handle::{self, Kind, Object},
+    pointer::{out, text},
+    status::{Family, ImageStatus},
+};
+use crate::{
+    bail, codec,
+    error::Result,
+    model::options::{DynamicRange, Options, Reporter, Subsampling, Tail},
+    pack::control::User,
+};
+
+/// What to make of an image. A pack reads the options once, at its start.
+pub struct ImagePackingOptions {
+    _private: [u8; 0],
+}
+
+/// Which dynamic range to write.
+pub type ImageDynamicRange = i32;
+/// HDR if the input is HDR and the format can carry it, else SDR.
+pub const IMAGE_DYNAMIC_RANGE_AUTO: i32 = 0;
+/// SDR; HDR input is tone-mapped.
+pub const IMAGE_DYNAMIC_RANGE_SDR: i32 = 1;
+
+/// Chroma subsampling of lossy formats.
+pub type ImageSubsampling = i32;
+/// The codec's choice, by quality.
+pub const IMAGE_SUBSAMPLING_AUTO: i32 = 0;
+/// Chroma at half width and height.
+pub const IMAGE_SUBSAMPLING_420: i32 = 420;
+/// Chroma at half width.
+pub const IMAGE_SUBSAMPLING_422: i32 = 422;
+/// Chroma at full size.
+pub const IMAGE_SUBSAMPLING_444: i32 = 444;
+
+/// What happens to the bytes of an old file behind the image.
+pub type ImageTail = i32;
+/// Cut if the image started at offset 0, kept otherwise.
+pub const IMAGE_TAIL_AUTO: i32 = 0;
+/// Cut.
+pub const IMAGE_TAIL_CUT: i32 = 1;
+/// Kept.
+pub const IMAGE_TAIL_KEEP: i32 = 2;
+
+/// Options as their handle holds them: every change makes a new snapshot.
+pub(super) struct Cell(ArcSwap<Options>);
+
+impl Object for Cell {
+    const KIND: Kind = Kind::Options;
+}
+
+/// The options as they are now.
+pub(super) fn snapshot(options: *const ImagePackingOptions) -> Result<Arc<Options>> {
+    Ok(handle::get::<Cell>(options.addr())?.0.load_full())
+}
+
+fn make(options: Options) -> Result<*mut ImagePackingOptions> {
+    let token = handle::insert(Arc::new(Cell(ArcSwap::from_pointee(options))))?;
+    Ok(ptr::without_provenance_mut(token))
+}
+
+/// Applies a change to a copy and puts it in place; a failing change leaves the options as they were.
+fn change(options: *mut ImagePackingOptions, change: impl Fn(&mut Options) -> Result<()>) -> ImageStatus {
+    run(Family::Data, || {
+        let cell = handle::get::<Cell>(options.addr())?;
+        let mut now = cell.0.load_full();
+        loop {
+            let mut new = Options::clone(&now);
+            change(&mut new)?;
+            let before = cell.0.compare_and_swap(&now, Arc::new(new));
+            if Arc::ptr_eq(&before, &now) {
+                return Ok(());
+            }
+            now = arc_swap::Guard::into_inner(before);
+        }
+    })
+}
+
+/// Options for a format and a quality, everything else at its default.
+///
+/// @param format   MIME type in any case: "image/jpeg"; common other names such as "image/jpg" are understood
+/// @param quality  0 (smallest) to 100 (best); lossless formats take it and do not need it
+/// @param[out] options  new handle
+/// @return 62980113 for a format this machine cannot write; 401 for a quality outside 0 to 100.
+#[unsafe(no_mangle)]
+pub extern "C" fn image_packing_options_create(
+    format: *const c_char,
+    quality: i32,
+    options: *mut *mut ImagePackingOptions,
+) -> ImageStatus {
+    run(Family::Data, || {
+        let options = out(options, "options")?;
+        options.put(make(Options::new(text(format, "format")?, quality)?)?);
+        Ok(())
+    })
+}
+
+/// A second handle with the same values, independent of the first.
+#[unsafe(no_mangle)]
+pub extern "C" fn image_packing_options_copy(
+    options: *const ImagePackingOptions,
+    copy: *mut *mut ImagePackingOptions,
+) -> ImageStatus {
+    run(Family::Data, || {
+        let copy = out(copy, "copy")?;
+        copy.put(make(Options::clone(&*snapshot(options)?))?);
+        Ok(())
+    })
+}
+
+/// As in image_packing_options_create(). Settings of other codecs are kept.
+#[unsafe(no_mangle)]
+pub extern "C" fn image_packing_options_set_format(
+    options: *mut ImagePackingOptions,
+    format: *const c_char,
+) -> ImageStatus {
+    change(options, |options| {
+        options.format = codec::find(text(format, "format")?)?;
+        Ok(())
+    })
+}
+
+/// 0 (smallest) to 100 (best).
+#[unsafe(no_mangle)]
+pub extern "C" fn image_packing_options_set_quality(
+    options: *mut ImagePackingOptions,
+    quality: i32,
+) -> ImageStatus {
+    change(options, |options| options.set_quality(quality))
+}
+
+/// Bytes to reserve for the result: a hint, never a limit. Default 0: estimated.
+#[unsafe(no_mangle)]
+pub extern "C" fn image_packing_options_set_buffer_size(
+    options: *mut ImagePackingOptions,
+    size: u64,
+) -> ImageStatus {
+    change(options, |options| {
+        options.buffer_size = size;
+        Ok(())
+    })
+}
+
+/// Default: AUTO.
+#[unsafe(no_mangle)]
+pub extern "C" fn image_packing_options_set_dynamic_range(
+    options: *mut ImagePackingOptions,
+    range: ImageDynamicRange,
+) -> ImageStatus {
+    change(options, |options| {
+        options.dynamic_range = match range {
+            IMAGE_DYNAMIC_RANGE_AUTO => DynamicRange::Auto,
+            IMAGE_DYNAMIC_RANGE_SDR => DynamicRange::Sdr,
+            _ => bail!(OutOfRange, "{range} is not a dynamic range"),
+        };
+        Ok(())
+    })
+}
+
+/// 1 (fastest) to 10 (smallest). Default: 5.
+#[unsafe(no_mangle)]
+pub extern "C" fn image_packing_options_set_effort(
+    options: *mut ImagePackingOptions,
+    effort: i32,
+) -> ImageStatus {
+    change(options, |options| options.set_effort(effort))
+}
+
+/// Exact pixels or an error. Default: false.
+#[unsafe(no_mangle)]
+pub extern "C" fn image_packing_options_set_lossless(
+    options: *mut ImagePackingOptions,
+    lossless: bool,
+) -> ImageStatus {
+    change(options, |options| {
+        options.lossless = lossless;
+        Ok(())
+    })
+}
+
+/// What shows through where the format has no alpha: 0xRRGGBB in sRGB. Default: black.
+///
+/// @return 401 for a value above 0xFFFFFF.
+#[unsafe(no_mangle)]
+pub extern "C" fn image_packing_options_set_background(
+    options: *mut ImagePackingOptions,
+    rgb: u32,
+) -> ImageStatus {
+    change(options, |options| {
+        let [high, r, g, b] = rgb.to_be_bytes();
+        if high != 0 {
+            bail!(OutOfRange, "background {rgb:#x} is more than 0xFFFFFF");
+        }
+        options.background = [r, g, b];
+        Ok(())
+    })
+}
+
+/// Chroma subsampling of lossy formats. Default: AUTO.
+#[unsafe(no_mangle)]
+pub extern "C" fn image_packing_options_set_subsampling(
+    options: *mut ImagePackingOptions,
+    subsampling: ImageSubsampling,
+) -> ImageStatus {
+    change(options, |options| {
+        options.subsampling = match subsampling {
+            IMAGE_SUBSAMPLING_AUTO => Subsampling::Auto,
+            IMAGE_SUBSAMPLING_420 => Subsampling::Yuv420,
+            IMAGE_SUBSAMPLING_422 => Subsampling::Yuv422,
+            IMAGE_SUBSAMPLING_444 => Subsampling::Yuv444,
+            _ => bail!(OutOfRange, "{subsampling} is not a chroma subsampling"),
+        };
+        Ok(())
+    })
+}
+
+/// Resolution in dots per inch, written where the format carries it. Default: 0, unknown.
+#[unsafe(no_mangle)]
+pub extern "C" fn image_packing_options_set_density(
+    options: *mut ImagePackingOptions,
+    x_dpi: u16,
+    y_dpi: u16,
+) -> ImageStatus {
+    change(options, |options| {
+        if (x_dpi == 0) != (y_dpi == 0) {
+            bail!(OutOfRange, "a density of {x_dpi} x {y_dpi} is half known");
+        }
+        options.density = [x_dpi, y_dpi];
+        Ok(())
+    })
+}
+
+/// What packing into a file does with old bytes behind the image. Default: AUTO.
+#[unsafe(no_mangle)]
+pub extern "C" fn image_packing_options_set_tail(
+    options: *mut ImagePackingOptions,
+    tail: ImageTail,
+) -> ImageStatus {
+    change(options, |options| {
+        options.tail = match tail {
+            IMAGE_TAIL_AUTO => Tail::Auto,
+            IMAGE_TAIL_CUT => Tail::Cut,
+            IMAGE_TAIL_KEEP => Tail::Keep,
+            _ => bail!(OutOfRange, "{tail} is not a tail rule"),
+        };
+        Ok(())
+    })
+}
+
+/// A setting of one codec: ("webp.sharp_yuv", "1"). image_packer_get_setting() lists them. Settings of codecs
+/// other than the one that packs are kept and have no effect.
+///
+/// @return 401 for an unknown name or a value that the setting does not take.
+#[unsafe(no_mangle)]
+pub extern "C" fn image_packing_options_set(
+    options: *mut ImagePackingOptions,
+    name: *const c_char,
+    value: *const c_char,
+) -> ImageStatus {
+    change(options, |options| options.set(text(name, "name")?, text(value, "value")?))
+}
+
+/// Called while packing with these options, on the threads that pack, one call at a time. A pack that is stopped
+/// answers 1001. NULL removes it.
+#[unsafe(no_mangle)]
+pub extern "C" fn image_packing_options_set_progress(
+    options: *mut ImagePackingOptions,
+    progress: ImageProgressFn,
+    user: *mut c_void,
+) -> ImageStatus {
+    change(options, |options| {
+        options.progress = callback::progress(progress, User(user)).map(Reporter);
+        Ok(())
+    })
+}
+
+/// Releases the options. Packs that started with them go on.
+#[unsafe(no_mangle)]
+pub extern "C" fn image_packing_options_release(options: *mut ImagePackingOptions) -> ImageStatus {
+    run(Family::Data, || handle::remove::<Cell>(options.addr()))
+}

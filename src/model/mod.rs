@@ -1,0 +1,8 @@
+//! Room 2, the things: values the caller gave us.
+
+pub mod color;
+pub mod foreign;
+pub mod options;
+pub mod pixel_format;
+pub mod pixelmap;
+pub mod source;

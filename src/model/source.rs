@@ -1,0 +1,188 @@
+//! Image sources: encoded images to be decoded.
+
+use std::{
+    fs::File,
+    os::{fd::OwnedFd, unix::fs::FileExt},
+    path::Path,
+    sync::Arc,
+};
+
+use super::foreign::Foreign;
+use crate::{
+    bail,
+    codec::decode::{self, Info},
+    err,
+    error::{Result, try_resize, try_vec},
+};
+
+/// Reads up to `buffer.len()` bytes at an offset; 0 is the end.
+pub trait ReadAt: Send + Sync {
+    /// Fills the front of `buffer`, answers how many bytes it filled.
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<usize>;
+}
+
+enum Storage {
+    Owned(Vec<u8>),
+    Foreign(Arc<Foreign>),
+    File(File),
+    Reader(Box<dyn ReadAt>),
+}
+
+/// An encoded image. Only its header is read when it is made.
+pub struct ImageSource {
+    storage: Storage,
+    info: Info,
+}
+
+impl std::fmt::Debug for ImageSource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ImageSource").field("info", &self.info).finish_non_exhaustive()
+    }
+}
+
+/// The encoded bytes, lent or read for one decode.
+pub enum Bytes<'a> {
+    /// They were in memory.
+    Lent(&'a [u8]),
+    /// They were read.
+    Read(Vec<u8>),
+}
+
+impl std::ops::Deref for Bytes<'_> {
+    type Target = [u8];
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Lent(bytes) => bytes,
+            Self::Read(bytes) => bytes,
+        }
+    }
+}
+
+/// Encoded images larger than this are refused: 4 GiB.
+const MAX_BYTES: u64 = 1 << 32;
+
+impl ImageSource {
+    /// A copy of encoded bytes.
+    pub fn from_copy(bytes: &[u8]) -> Result<Self> {
+        let mut copy = try_vec(bytes.len(), "an image source")?;
+        copy.copy_from_slice(bytes);
+        Self::new(Storage::Owned(copy))
+    }
+
+    /// Encoded bytes in lent memory, piece 0.
+    pub fn from_foreign(foreign: Arc<Foreign>) -> Result<Self> {
+        Self::new(Storage::Foreign(foreign))
+    }
+
+    /// A regular file by descriptor, which is duplicated: read by offset, position untouched.
+    pub fn from_fd(fd: OwnedFd) -> Result<Self> {
+        Self::from_file(File::from(fd))
+    }
+
+    /// A file by path.
+    pub fn from_path(path: &Path) -> Result<Self> {
+        Self::from_file(File::open(path).map_err(|e| err!(Read, "cannot open {}: {e}", path.display()))?)
+    }
+
+    fn from_file(file: File) -> Result<Self> {
+        let meta = file.metadata().map_err(|e| err!(Read, "cannot examine the descriptor: {e}"))?;
+        if !meta.is_file() {
+            bail!(Read, "an image source reads regular files by offset; this is a {:?}", meta.file_type());
+        }
+        Self::new(Storage::File(file))
+    }
+
+    /// Bytes that a callback reads.
+    pub fn from_reader(reader: Box<dyn ReadAt>) -> Result<Self> {
+        Self::new(Storage::Reader(reader))
+    }
+
+    fn new(storage: Storage) -> Result<Self> {
+        let info = decode::probe(&storage)?;
+        Ok(Self { storage, info })
+    }
+
+    /// Format, size and frame count, as found in the header.
+    pub fn info(&self) -> &Info {
+        &self.info
+    }
+
+    /// All encoded bytes.
+    pub fn bytes(&self) -> Result<Bytes<'_>> {
+        self.storage.bytes()
+    }
+}
+
+impl ReadAt for Storage {
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<usize> {
+        let from_slice = |bytes: &[u8], buffer: &mut [u8]| {
+            let start = usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
+            let count = buffer.len().min(bytes.len() - start);
+            buffer[..count].copy_from_slice(&bytes[start..start + count]);
+            Ok(count)
+        };
+        match self {
+            Self::Owned(bytes) => from_slice(bytes, buffer),
+            Self::Foreign(foreign) => from_slice(foreign.piece(0), buffer),
+            Self::File(file) => loop {
+                match file.read_at(buffer, offset) {
+                    Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                    result => {
+                        return result.map_err(|e| err!(Read, "reading at offset {offset} failed: {e}"));
+                    }
+                }
+            },
+            Self::Reader(reader) => reader.read_at(offset, buffer),
+        }
+    }
+}
+
+impl Storage {
+    fn bytes(&self) -> Result<Bytes<'_>> {
+        match self {
+            Self::Owned(bytes) => Ok(Bytes::Lent(bytes)),
+            Self::Foreign(foreign) => Ok(Bytes::Lent(foreign.piece(0))),
+            Self::File(file) => {
+                let size = file.metadata().map_err(|e| err!(Read, "cannot examine the file: {e}"))?.len();
+                read_all(self, size as usize)
+            }
+            Self::Reader(_) => read_all(self, 64 << 10),
+        }
+    }
+}
+
+fn read_all<'a>(from: &dyn ReadAt, expected: usize) -> Result<Bytes<'a>> {
+    let mut bytes = Vec::new();
+    try_resize(&mut bytes, expected.max(1), "the encoded image")?;
+    let mut filled = 0;
+    loop {
+        if filled == bytes.len() {
+            let len = bytes.len() * 2;
+            try_resize(&mut bytes, len, "the encoded image")?;
+        }
+        let count = from.read_at(filled as u64, &mut bytes[filled..])?;
+        if count == 0 {
+            bytes.truncate(filled);
+            return Ok(Bytes::Read(bytes));
+        }
+        filled += count;
+        if filled as u64 > MAX_BYTES {
+            bail!(TooLarge, "the encoded image is larger than {MAX_BYTES} bytes");
+        }
+    }
+}
+
+/// What [`decode::probe`] reads headers from.
+pub(crate) trait Probe: ReadAt {
+    /// All bytes, for formats whose header is spread over the file.
+    fn all(&self) -> Result<Bytes<'_>>;
+}
+
+impl Probe for Storage {
+    fn all(&self) -> Result<Bytes<'_>> {
+        self.bytes()
+    }
+}
+
+/// A source as its handle holds it.
+pub type SharedSource = Arc<ImageSource>;

@@ -1,0 +1,6 @@
+//! Room 3, the plan: what to encode, how, on which threads. Every refusal happens here.
+
+pub mod control;
+pub mod packer;
+pub mod plan;
+pub mod pool;

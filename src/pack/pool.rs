@@ -1,0 +1,71 @@
+//! Threads for one pack. They are made when a large image needs them and are gone when it is done, so an idle
+//! library has no thread, a fork finds nothing half done, and unloading finds nothing running.
+
+use std::{
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
+    thread,
+};
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// Stack of a working thread, in bytes.
+pub const STACK: usize = 2 << 20;
+
+/// How many threads a pack may use.
+#[derive(Clone, Copy, Debug)]
+pub struct Pool {
+    threads: usize,
+}
+
+impl Pool {
+    /// At most `threads` threads, the caller's own included.
+    pub fn new(threads: usize) -> Self {
+        Self { threads: threads.max(1) }
+    }
+
+    /// The number of threads, at least 1.
+    pub fn threads(&self) -> usize {
+        self.threads
+    }
+
+    /// Calls `work(i)` for every `i` below `count`, in order of `i` as threads become free. The first error by
+    /// index is answered; no new item starts after an error.
+    pub fn for_each(&self, count: usize, work: &(dyn Fn(usize) -> Result<()> + Sync)) -> Result<()> {
+        let threads = self.threads.min(count);
+        if threads <= 1 {
+            return (0..count).try_for_each(work);
+        }
+        let (next, failed) = (AtomicUsize::new(0), AtomicBool::new(false));
+        let run = || -> std::result::Result<(), (usize, Error)> {
+            while !failed.load(Relaxed) {
+                let index = next.fetch_add(1, Relaxed);
+                if index >= count {
+                    break;
+                }
+                work(index).map_err(|error| {
+                    failed.store(true, Relaxed);
+                    (index, error)
+                })?;
+            }
+            Ok(())
+        };
+        thread::scope(|scope| {
+            // A thread that cannot be had is not missed: the others take its share.
+            let helpers: Vec<_> = (1..threads)
+                .filter_map(|_| thread::Builder::new().stack_size(STACK).spawn_scoped(scope, run).ok())
+                .collect();
+            let mut first = run().err();
+            for helper in helpers {
+                let result = helper
+                    .join()
+                    .unwrap_or_else(|_| Err((0, Error::new(ErrorKind::Bug, "a working thread panicked"))));
+                if let Err(error) = result
+                    && first.as_ref().is_none_or(|earlier| error.0 < earlier.0)
+                {
+                    first = Some(error);
+                }
+            }
+            first.map_or(Ok(()), |(_, error)| Err(error))
+        })
+    }
+}

@@ -1,0 +1,18 @@
+//! Room 6, the mail: where bytes go.
+
+pub mod fd;
+pub mod memory;
+pub mod writer;
+
+use crate::error::Result;
+
+/// Takes encoded bytes, in order.
+pub trait Sink {
+    /// Takes all of `bytes` or fails.
+    fn write(&mut self, bytes: &[u8]) -> Result<()>;
+
+    /// A hint that about this many more bytes will come.
+    fn reserve(&mut self, bytes: usize) {
+        let _ = bytes;
+    }
+}
