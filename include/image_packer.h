@@ -625,6 +625,18 @@ IMAGE_PACKER_API const uint8_t *image_data_bytes(const ImageData *data);
 IMAGE_PACKER_API size_t image_data_size(const ImageData *data);
 
 /**
+ * Hands the bytes over: they are the caller's, who frees them with the C library's free(), and `data` is released.
+ * Nothing is copied.
+ *
+ * @param[out] bytes  the memory
+ * @param[out] size   the number of bytes
+ */
+IMAGE_PACKER_API
+ImageStatus image_data_take(ImageData *data,
+                            uint8_t **bytes,
+                            size_t *size);
+
+/**
  * Frees the bytes.
  */
 IMAGE_PACKER_API ImageStatus image_data_release(ImageData *data);
@@ -950,6 +962,15 @@ ImageStatus image_packing_options_set_density(ImagePackingOptions *options,
 IMAGE_PACKER_API ImageStatus image_packing_options_set_tail(ImagePackingOptions *options, ImageTail tail);
 
 /**
+ * Whether packing into a file or a path returns only when the storage says that it has the bytes (and, for a path,
+ * its name). Finds errors that the system otherwise tells nobody, for instance of a network file system. Default:
+ * false.
+ */
+IMAGE_PACKER_API
+ImageStatus image_packing_options_set_sync(ImagePackingOptions *options,
+                                           bool sync);
+
+/**
  * A setting of one codec: ("webp.sharp_yuv", "1"). image_packer_get_setting() lists them. Settings of codecs
  * other than the one that packs are kept and have no effect.
  *
@@ -1071,6 +1092,34 @@ IMAGE_PACKER_API
 ImageStatus image_packer_pack_to_file_from_source(ImagePacker *packer,
                                                   const ImageSource *source,
                                                   int fd,
+                                                  const ImagePackingOptions *options);
+
+/**
+ * Encodes a pixel map into the file of this name: other processes, and this one after a crash, see the old file or
+ * the new one, never a mix.
+ *
+ * The image goes into a new file in the same folder, which then takes the old one's name; on failure the old file
+ * is as it was. A symbolic link stays and its target is replaced; a second hard link keeps the old bytes; the old
+ * file's mode, owner and group are kept as far as this process may. A process that is killed may leave a file named
+ * `.image_packer-*.tmp`. A path that names a pipe, a terminal or a device is written to, not replaced. To survive a
+ * loss of power as well, see image_packing_options_set_sync().
+ *
+ * @param path  the system's own bytes for a name; need not be UTF-8 where the system does not demand it
+ * @return as image_packer_pack_to_file().
+ */
+IMAGE_PACKER_API
+ImageStatus image_packer_pack_to_path(ImagePacker *packer,
+                                      const ImagePixelMap *pixelmap,
+                                      const char *path,
+                                      const ImagePackingOptions *options);
+
+/**
+ * As image_packer_pack_to_path() from an image source. The source may be the same file.
+ */
+IMAGE_PACKER_API
+ImageStatus image_packer_pack_to_path_from_source(ImagePacker *packer,
+                                                  const ImageSource *source,
+                                                  const char *path,
                                                   const ImagePackingOptions *options);
 
 /**

@@ -15,6 +15,7 @@ use std::{
     },
 };
 
+use super::boundary::check_memory;
 use crate::{
     bail, err,
     error::{Error, Result},
@@ -134,6 +135,7 @@ fn grow(capacity: usize) -> Result<()> {
 
 /// Puts an object behind a new handle.
 pub fn insert<T: Object>(object: Arc<T>) -> Result<usize> {
+    check_memory()?;
     loop {
         let capacity = CAPACITY.load(Ordering::Acquire) as usize;
         let live = LIVE.load(Ordering::Relaxed) as usize;

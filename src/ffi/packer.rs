@@ -13,7 +13,7 @@ use super::{
     handle::{self, Kind, Object},
     packing_options::{self, ImagePackingOptions},
     pixelmap::{self, ImagePixelMap},
-    pointer::{out, text},
+    pointer::{out, path, text},
     source::{self, ImageSource},
     status::{Family, ImageStatus},
 };
@@ -25,7 +25,12 @@ use crate::{
         control::Control,
         packer::{Input, Packer},
     },
-    sink::{fd, writer::Writer},
+    sink::{
+        self,
+        fd::{self, FileOptions},
+        memory::Buffer,
+        writer::Writer,
+    },
 };
 
 /// Packs images. Holds limits; one serves many threads.
@@ -130,9 +135,8 @@ pub extern "C" fn image_packer_get_setting(format: *const c_char, index: usize) 
 }
 
 /// Encodes into memory.
-fn encode(packer: &Packer, input: Input, options: &Options) -> Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    bytes.reserve(usize::try_from(options.buffer_size.min(64 << 20)).unwrap_or(0));
+fn encode(packer: &Packer, input: Input, options: &Options) -> Result<Buffer> {
+    let mut bytes = Buffer::with_hint(usize::try_from(options.buffer_size).unwrap_or(usize::MAX));
     let control = Control::with_progress(options.progress.as_ref().map(|reporter| reporter.0.clone()));
     packer.pack(input, options, &mut bytes, &control)?;
     Ok(bytes)
@@ -162,8 +166,23 @@ fn to_file(
 ) -> ImageStatus {
     run(Family::File, || {
         let (packer, input, options) = (get(packer)?, input()?, packing_options::snapshot(options)?);
-        fd::check(descriptor)?;
-        fd::commit(descriptor, &encode(&packer, input, &options)?, options.tail)
+        let file_options = FileOptions { tail: options.tail, sync: options.sync };
+        let destination = fd::Destination::check(descriptor, file_options)?;
+        destination.commit(encode(&packer, input, &options)?.as_slice())
+    })
+}
+
+/// The body of every pack into a path.
+fn to_path(
+    packer: *mut ImagePacker,
+    input: impl FnOnce() -> Result<Input>,
+    file: *const c_char,
+    options: *const ImagePackingOptions,
+) -> ImageStatus {
+    run(Family::File, || {
+        let (packer, input, options) = (get(packer)?, input()?, packing_options::snapshot(options)?);
+        let destination = sink::path::Destination::check(path(file, "path")?, options.sync)?;
+        destination.commit(encode(&packer, input, &options)?.as_slice())
     })
 }
 
@@ -247,6 +266,38 @@ pub extern "C" fn image_packer_pack_to_file_from_source(
     options: *const ImagePackingOptions,
 ) -> ImageStatus {
     to_file(packer, from_source(source), fd, options)
+}
+
+/// Encodes a pixel map into the file of this name: other processes, and this one after a crash, see the old file or
+/// the new one, never a mix.
+///
+/// The image goes into a new file in the same folder, which then takes the old one's name; on failure the old file
+/// is as it was. A symbolic link stays and its target is replaced; a second hard link keeps the old bytes; the old
+/// file's mode, owner and group are kept as far as this process may. A process that is killed may leave a file named
+/// `.image_packer-*.tmp`. A path that names a pipe, a terminal or a device is written to, not replaced. To survive a
+/// loss of power as well, see image_packing_options_set_sync().
+///
+/// @param path  the system's own bytes for a name; need not be UTF-8 where the system does not demand it
+/// @return as image_packer_pack_to_file().
+#[unsafe(no_mangle)]
+pub extern "C" fn image_packer_pack_to_path(
+    packer: *mut ImagePacker,
+    pixelmap: *const ImagePixelMap,
+    path: *const c_char,
+    options: *const ImagePackingOptions,
+) -> ImageStatus {
+    to_path(packer, from_pixelmap(pixelmap), path, options)
+}
+
+/// As image_packer_pack_to_path() from an image source. The source may be the same file.
+#[unsafe(no_mangle)]
+pub extern "C" fn image_packer_pack_to_path_from_source(
+    packer: *mut ImagePacker,
+    source: *const ImageSource,
+    path: *const c_char,
+    options: *const ImagePackingOptions,
+) -> ImageStatus {
+    to_path(packer, from_source(source), path, options)
 }
 
 /// Encodes a pixel map and passes bytes on as they are made.

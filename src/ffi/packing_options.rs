@@ -259,6 +259,20 @@ pub extern "C" fn image_packing_options_set_tail(
     })
 }
 
+/// Whether packing into a file or a path returns only when the storage says that it has the bytes (and, for a path,
+/// its name). Finds errors that the system otherwise tells nobody, for instance of a network file system. Default:
+/// false.
+#[unsafe(no_mangle)]
+pub extern "C" fn image_packing_options_set_sync(
+    options: *mut ImagePackingOptions,
+    sync: bool,
+) -> ImageStatus {
+    change(options, |options| {
+        options.sync = sync;
+        Ok(())
+    })
+}
+
 /// A setting of one codec: ("webp.sharp_yuv", "1"). image_packer_get_setting() lists them. Settings of codecs
 /// other than the one that packs are kept and have no effect.
 ///

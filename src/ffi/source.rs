@@ -21,6 +21,7 @@ use crate::{
     codec::decode,
     err,
     error::Result,
+    host,
     limits::Limits,
     model::{foreign::Foreign, source::ImageSource as Source},
 };
@@ -190,7 +191,7 @@ pub extern "C" fn image_source_create_pixelmap(
     run(Family::Data, || {
         let pixelmap = out(pixelmap, "pixelmap")?;
         let source = get(source)?;
-        pixelmap.put(pixelmap::make(decode::decode(&source, index, &Limits::default())?)?);
+        pixelmap.put(pixelmap::make(host::shield(|| decode::decode(&source, index, &Limits::default()))?)?);
         Ok(())
     })
 }

@@ -70,6 +70,8 @@ pub struct Options {
     pub density: [u16; 2],
     /// What happens behind the image in a file.
     pub tail: Tail,
+    /// A pack into a file returns when the storage says that it has the bytes.
+    pub sync: bool,
     /// Told how far a pack is, on its threads, one call at a time.
     pub progress: Option<Reporter>,
     settings: Vec<(&'static str, i64)>,
@@ -100,6 +102,7 @@ impl Options {
             buffer_size: 0,
             density: [0; 2],
             tail: Tail::Auto,
+            sync: false,
             progress: None,
             settings: Vec::new(),
         };

@@ -13,6 +13,7 @@ use crate::{
     codec::decode::{self, Info},
     err,
     error::{Result, try_resize, try_vec},
+    host,
 };
 
 /// Reads up to `buffer.len()` bytes at an offset; 0 is the end.
@@ -98,7 +99,7 @@ impl ImageSource {
     }
 
     fn new(storage: Storage) -> Result<Self> {
-        let info = decode::probe(&storage)?;
+        let info = host::shield(|| decode::probe(&storage))?;
         Ok(Self { storage, info })
     }
 

@@ -7,6 +7,7 @@ use crate::{
     bail,
     codec::decode,
     error::Result,
+    host,
     limits::Limits,
     model::{options::Options, pixelmap::Pixels, source::ImageSource},
     pixels::Rows,
@@ -38,6 +39,10 @@ impl Packer {
         sink: &mut dyn Sink,
         control: &Control,
     ) -> Result<()> {
+        host::shield_with(sink, |sink| self.encode(input, options, sink, control))
+    }
+
+    fn encode(&self, input: Input, options: &Options, sink: &mut dyn Sink, control: &Control) -> Result<()> {
         let pixels = match input {
             Input::Pixels(pixels) => pixels,
             Input::Source(source) => Arc::new(decode::decode(&source, 0, &self.limits)?),

@@ -6,10 +6,10 @@ use std::{
     thread,
 };
 
-use crate::error::{Error, ErrorKind, Result};
-
-/// Stack of a working thread, in bytes.
-pub const STACK: usize = 2 << 20;
+use crate::{
+    error::{Error, Result},
+    host::stack,
+};
 
 /// How many threads a pack may use.
 #[derive(Clone, Copy, Debug)]
@@ -51,15 +51,10 @@ impl Pool {
         };
         thread::scope(|scope| {
             // A thread that cannot be had is not missed: the others take its share.
-            let helpers: Vec<_> = (1..threads)
-                .filter_map(|_| thread::Builder::new().stack_size(STACK).spawn_scoped(scope, run).ok())
-                .collect();
+            let helpers: Vec<_> = (1..threads).map_while(|_| stack::spawn(scope, run).ok()).collect();
             let mut first = run().err();
             for helper in helpers {
-                let result = helper
-                    .join()
-                    .unwrap_or_else(|_| Err((0, Error::new(ErrorKind::Bug, "a working thread panicked"))));
-                if let Err(error) = result
+                if let Err(error) = stack::join(helper)?
                     && first.as_ref().is_none_or(|earlier| error.0 < earlier.0)
                 {
                     first = Some(error);

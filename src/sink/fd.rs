@@ -1,23 +1,135 @@
-//! A whole image into a file descriptor.
+//! Into a descriptor of the caller's: all or nothing for files, everything in order for pipes and sockets.
+#![allow(unsafe_code, reason = "island: borrows a descriptor by its number; poll, fcntl")]
 
-use std::os::fd::RawFd;
+use std::{
+    fs::File,
+    io::{self, ErrorKind as Io, Write},
+    mem::ManuallyDrop,
+    os::{
+        fd::{AsRawFd, FromRawFd, IntoRawFd, RawFd},
+        unix::fs::FileTypeExt,
+    },
+};
 
-use crate::{bail, error::Result, model::options::Tail};
+use super::file;
+use crate::{bail, err, error::Result, host::signals, model::options::Tail};
 
-/// Refuses a descriptor that cannot be written to, before anything is encoded.
-pub fn check(fd: RawFd) -> Result<()> {
-    if fd < 0 {
-        bail!(BadDescriptor, "{fd} is not a file descriptor");
+/// Linux moves at most 2 GiB less a page in one call and other systems less; this much all of them accept.
+pub(super) const MOST_AT_ONCE: usize = 1 << 30;
+
+/// How a file is written.
+#[derive(Clone, Copy, Debug)]
+pub struct FileOptions {
+    /// Old bytes behind the image. A descriptor that appends keeps everything.
+    pub tail: Tail,
+    /// Return only when the storage says that it has the bytes.
+    pub sync: bool,
+}
+
+/// A descriptor that can take an image. It is touched by [`commit`](Self::commit), when the image is whole.
+pub struct Destination {
+    file: ManuallyDrop<File>,
+    regular: bool,
+    access: Access,
+    options: FileOptions,
+}
+
+/// What the descriptor was opened for, beside writing.
+#[derive(Clone, Copy)]
+pub(super) struct Access {
+    pub reads: bool,
+    pub appends: bool,
+}
+
+impl Destination {
+    /// Checks that `fd` can take an image. Touches nothing.
+    pub fn check(fd: RawFd, options: FileOptions) -> Result<Self> {
+        // SAFETY: F_GETFL takes no third argument and answers -1 for a number that is no descriptor.
+        let flags = unsafe { libc::fcntl(fd, libc::F_GETFL) };
+        if flags < 0 {
+            bail!(BadDescriptor, "descriptor {fd} is not open: {}", io::Error::last_os_error());
+        }
+        // SAFETY: `fd` is open (asked above), and ManuallyDrop never closes it: it stays the caller's.
+        let file = ManuallyDrop::new(unsafe { File::from_raw_fd(fd) });
+        let kind = file
+            .metadata()
+            .map_err(|e| err!(BadDescriptor, "descriptor {fd} cannot be examined: {e}"))?
+            .file_type();
+        if kind.is_dir() {
+            bail!(BadDescriptor, "descriptor {fd} is a directory");
+        }
+        #[cfg(target_os = "linux")]
+        if flags & libc::O_PATH != 0 {
+            bail!(BadDescriptor, "descriptor {fd} was opened with O_PATH, not for writing");
+        }
+        let mode = flags & libc::O_ACCMODE;
+        if mode != libc::O_WRONLY && mode != libc::O_RDWR {
+            bail!(BadDescriptor, "descriptor {fd} is not open for writing");
+        }
+        #[cfg(target_os = "linux")]
+        if flags & libc::O_DIRECT != 0 && !kind.is_fifo() {
+            // On a pipe the same bit means packets, which is fine.
+            bail!(
+                Unsupported,
+                "descriptor {fd} was opened with O_DIRECT, which an image's size does not suit"
+            );
+        }
+        let access = Access { reads: mode == libc::O_RDWR, appends: flags & libc::O_APPEND != 0 };
+        Ok(Self { file, regular: kind.is_file(), access, options })
+    }
+
+    /// Writes `image`. On failure a regular file has its old bytes, length and offset again; where
+    /// that could not be done, and for streams, the message says what was written.
+    pub fn commit(self, image: &[u8]) -> Result<()> {
+        // A closed pipe or a file past its limit is an error here, never a signal in the host.
+        let _quiet = signals::Quiet::new();
+        if self.regular {
+            file::replace(&self.file, image, self.access, self.options)
+        } else {
+            stream(&self.file, image)
+        }
+    }
+}
+
+fn stream(mut file: &File, bytes: &[u8]) -> Result<()> {
+    let mut sent = 0;
+    while sent < bytes.len() {
+        let failed = |why: &dyn std::fmt::Display| {
+            err!(Write, "could not send {} bytes: {why}; {sent} bytes were sent", bytes.len())
+        };
+        let piece = &bytes[sent..bytes.len().min(sent.saturating_add(MOST_AT_ONCE))];
+        match file.write(piece) {
+            Ok(0) => return Err(failed(&"the descriptor takes no more")),
+            Ok(count) => sent += count,
+            Err(e) if e.kind() == Io::Interrupted => {}
+            Err(e) if e.kind() == Io::WouldBlock => wait_writable(file).map_err(|e| failed(&e))?,
+            Err(e) => return Err(failed(&e)),
+        }
     }
     Ok(())
 }
 
-/// Writes `image` at the descriptor's offset.
-pub fn commit(fd: RawFd, image: &[u8], _tail: Tail) -> Result<()> {
-    use std::{io::Write, os::fd::FromRawFd};
-    check(fd)?;
-    #[allow(unsafe_code, reason = "borrows the caller's descriptor for one write")]
-    // SAFETY: ManuallyDrop keeps the descriptor open; the caller owns it during the call.
-    let mut file = std::mem::ManuallyDrop::new(unsafe { std::fs::File::from_raw_fd(fd) });
-    file.write_all(image).map_err(|e| crate::err!(Write, "writing {} bytes failed: {e}", image.len()))
+/// Closes, and says what a network file system or a quota says only then.
+pub(super) fn close(file: File) -> io::Result<()> {
+    // SAFETY: `into_raw_fd` gives up the only owner of an open descriptor.
+    if unsafe { libc::close(file.into_raw_fd()) } < 0 {
+        let error = io::Error::last_os_error();
+        // The descriptor is gone even so, and must not be closed again.
+        return if error.kind() == Io::Interrupted { Ok(()) } else { Err(error) };
+    }
+    Ok(())
+}
+
+/// Waits until a write may go on.
+fn wait_writable(file: &File) -> io::Result<()> {
+    let mut ask = libc::pollfd { fd: file.as_raw_fd(), events: libc::POLLOUT, revents: 0 };
+    // SAFETY: `ask` is one valid pollfd for the length of the call.
+    if unsafe { libc::poll(&mut ask, 1, -1) } < 0 {
+        let error = io::Error::last_os_error();
+        return if error.kind() == Io::Interrupted { Ok(()) } else { Err(error) };
+    }
+    if ask.revents & libc::POLLNVAL != 0 {
+        return Err(io::Error::from_raw_os_error(libc::EBADF));
+    }
+    Ok(())
 }

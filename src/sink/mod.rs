@@ -1,7 +1,9 @@
 //! Room 6, the mail: where bytes go.
 
 pub mod fd;
+mod file;
 pub mod memory;
+pub mod path;
 pub mod writer;
 
 use crate::error::Result;
