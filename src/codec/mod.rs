@@ -2,6 +2,7 @@
 
 pub mod decode;
 mod jpeg;
+mod png;
 
 use crate::{
     bail,
@@ -95,7 +96,7 @@ pub enum SettingKind {
 }
 
 /// All formats, in the order in which they are listed. A new format is one module and one line.
-pub static REGISTRY: &[&Format] = &[&jpeg::FORMAT];
+pub static REGISTRY: &[&Format] = &[&jpeg::FORMAT, &png::FORMAT];
 
 /// The formats that can be written on this machine.
 pub fn supported() -> impl Iterator<Item = &'static Format> {

@@ -1,0 +1,132 @@
+//! The container: signature, chunks, and everything that describes the image
+//! without being its pixels.
+
+use crate::{
+    bail,
+    error::{Result, try_vec},
+    model::color::{Cicp, LightLevel},
+    sink::Sink,
+};
+
+/// A chunk's length field has 31 bits.
+const MAX_CHUNK: usize = 0x7fff_ffff;
+
+/// The signature that opens every file.
+pub const SIGNATURE: [u8; 8] = [0x89, b'P', b'N', b'G', 0x0d, 0x0a, 0x1a, 0x0a];
+
+/// A piece of metadata, written in the order that the specification asks for.
+#[derive(Clone, Debug)]
+#[allow(dead_code, reason = "the kinds that no option reaches yet are for the metadata writer")]
+pub enum Ancillary<'a> {
+    /// Coding-independent code points.
+    Cicp(Cicp),
+    /// Mastering display: red, green, blue and white chromaticities in units of 0.00002, then the largest and
+    /// smallest luminance in units of 0.0001 nits.
+    MasteringDisplay { chromaticities: [[u16; 2]; 4], luminance: [u32; 2] },
+    /// Content light level.
+    LightLevel(LightLevel),
+    /// An ICC profile; it is compressed here.
+    Icc(&'a [u8]),
+    /// sRGB with the perceptual intent, and the gAMA chunk that goes with it.
+    Srgb,
+    /// Encoding gamma in units of 1/100000.
+    Gamma(u32),
+    /// White point, red, green and blue in units of 1/100000.
+    Chromaticities([[u32; 2]; 4]),
+    /// Pixels per metre.
+    Density([u32; 2]),
+    /// An EXIF block starting with its TIFF header.
+    Exif(&'a [u8]),
+    /// An XMP packet.
+    Xmp(&'a [u8]),
+}
+
+/// Writes chunks to a sink.
+pub struct Chunks<'a> {
+    sink: &'a mut dyn Sink,
+}
+
+impl<'a> Chunks<'a> {
+    /// Starts a file.
+    pub fn new(sink: &'a mut dyn Sink) -> Result<Self> {
+        sink.write(&SIGNATURE)?;
+        Ok(Self { sink })
+    }
+
+    /// Writes one chunk whose data comes in parts.
+    pub fn write(&mut self, kind: &[u8; 4], parts: &[&[u8]]) -> Result<()> {
+        let size: usize = parts.iter().map(|part| part.len()).sum();
+        if size > MAX_CHUNK {
+            bail!(TooLarge, "a PNG chunk of {size} bytes; the format has at most {MAX_CHUNK}");
+        }
+        let mut crc = crc32fast::Hasher::new();
+        crc.update(kind);
+        let mut head = [0; 8];
+        head[..4].copy_from_slice(&(size as u32).to_be_bytes());
+        head[4..].copy_from_slice(kind);
+        self.sink.write(&head)?;
+        for part in parts.iter().filter(|part| !part.is_empty()) {
+            crc.update(part);
+            self.sink.write(part)?;
+        }
+        self.sink.write(&crc.finalize().to_be_bytes())
+    }
+
+    /// Writes one piece of metadata as its chunk or chunks.
+    pub fn ancillary(&mut self, piece: &Ancillary<'_>) -> Result<()> {
+        match piece {
+            Ancillary::Cicp(cicp) => {
+                // PNG's samples are RGB or gray whatever the source had: the matrix is always 0.
+                self.write(b"cICP", &[&[cicp.primaries, cicp.transfer, 0, u8::from(cicp.full_range)]])
+            }
+            Ancillary::MasteringDisplay { chromaticities, luminance } => {
+                let mut data = [0; 24];
+                for (at, value) in chromaticities.as_flattened().iter().enumerate() {
+                    data[2 * at..][..2].copy_from_slice(&value.to_be_bytes());
+                }
+                data[16..20].copy_from_slice(&luminance[0].to_be_bytes());
+                data[20..].copy_from_slice(&luminance[1].to_be_bytes());
+                self.write(b"mDCV", &[&data])
+            }
+            Ancillary::LightLevel(light) => {
+                // In units of 0.0001 nits.
+                let max = (u32::from(light.max_cll) * 10_000).to_be_bytes();
+                let average = (u32::from(light.max_fall) * 10_000).to_be_bytes();
+                self.write(b"cLLI", &[&max, &average])
+            }
+            Ancillary::Icc(profile) => self.icc(profile),
+            Ancillary::Srgb => {
+                self.write(b"sRGB", &[&[0]])?;
+                self.write(b"gAMA", &[&45_455u32.to_be_bytes()])
+            }
+            Ancillary::Gamma(gamma) => self.write(b"gAMA", &[&gamma.to_be_bytes()]),
+            Ancillary::Chromaticities(points) => {
+                let mut data = [0; 32];
+                for (at, value) in points.as_flattened().iter().enumerate() {
+                    data[4 * at..][..4].copy_from_slice(&value.to_be_bytes());
+                }
+                self.write(b"cHRM", &[&data])
+            }
+            Ancillary::Density([x, y]) => self.write(b"pHYs", &[&x.to_be_bytes(), &y.to_be_bytes(), &[1]]),
+            Ancillary::Exif(exif) => self.write(b"eXIf", &[exif]),
+            // Keyword, compression flag and method, language tag, translated keyword, text.
+            Ancillary::Xmp(xmp) => self.write(b"iTXt", &[b"XML:com.adobe.xmp\0", &[0, 0, 0, 0], xmp]),
+        }
+    }
+
+    fn icc(&mut self, profile: &[u8]) -> Result<()> {
+        let packed = super::stream::zlib(profile)?;
+        // Name, end of name, compression method 0.
+        self.write(b"iCCP", &[b"ICC profile\0\0", &packed])
+    }
+
+    /// Ends the file.
+    pub fn finish(mut self) -> Result<()> {
+        self.write(b"IEND", &[])
+    }
+}
+
+/// Room for a copy of some rows.
+pub fn buffer(bytes: usize) -> Result<Vec<u8>> {
+    try_vec(bytes, "PNG rows")
+}

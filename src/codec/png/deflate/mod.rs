@@ -1,0 +1,188 @@
+//! DEFLATE (RFC 1951), written for images: chunks that know the bytes before
+//! them, so that several threads make one stream, in little memory.
+
+mod bits;
+mod block;
+mod chain;
+mod fast;
+mod huffman;
+mod literals;
+mod window;
+
+use super::simd::Simd;
+
+pub use bits::Bits;
+pub use block::n_log_n;
+use block::{Histogram, Sequence};
+
+/// A buffer could not be had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OutOfMemory;
+
+/// How the bytes form pixels: searching at their starts alone finds nearly as much in less time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Grid {
+    /// Bytes per pixel.
+    pub bpp: usize,
+    /// Bytes of a row with its filter type. Chunks start and end with rows.
+    pub stride: usize,
+}
+
+impl Grid {
+    /// No structure.
+    pub const BYTES: Self = Self { bpp: 1, stride: 1 };
+}
+
+/// How hard to look for repetitions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Search {
+    /// None: Huffman codes only.
+    Literals,
+    /// One probe per position, with strides over data that does not repeat.
+    Fast,
+    /// Hash chains: candidates per position, and the length that ends a search.
+    Chain { depth: u32, nice: usize, lazy: bool, exact: bool },
+}
+
+/// What a quick look at some data tells.
+#[derive(Clone, Copy, Debug)]
+pub struct Estimate {
+    /// About how many bits it would take.
+    pub bits: f32,
+    /// Whether much of it repeats.
+    pub repetitive: bool,
+}
+
+/// Compresses chunks; keeps its tables between them.
+pub struct Compressor {
+    simd: Simd,
+    fast: Option<fast::Fast>,
+    chain: Option<chain::Chain>,
+    sequences: Vec<Sequence>,
+}
+
+impl Compressor {
+    pub fn new(simd: Simd) -> Result<Self, OutOfMemory> {
+        Ok(Self { simd, fast: None, chain: None, sequences: Vec::new() })
+    }
+
+    /// Looks at `data` on its own, quickly.
+    pub fn estimate(&mut self, data: &[u8], grid: Grid) -> Result<Estimate, OutOfMemory> {
+        self.parse(Search::Fast, data, 0, grid)?;
+        let mut histogram = Histogram::default();
+        histogram.count(data, &self.sequences);
+        let matched: usize = self.sequences.iter().map(|s| usize::from(s.length)).sum();
+        Ok(Estimate { bits: histogram.entropy(), repetitive: matched > data.len() / 8 })
+    }
+
+    /// Appends the compressed form of `data[start..]`. The bytes before
+    /// `start` are history that matches may refer to (at most 32 KiB of it).
+    /// The chunk ends on a byte boundary; `last` ends the stream.
+    pub fn chunk(
+        &mut self,
+        search: Search,
+        data: &[u8],
+        start: usize,
+        grid: Grid,
+        last: bool,
+        bits: &mut Bits,
+    ) -> Result<(), OutOfMemory> {
+        self.parse(search, data, start, grid)?;
+        self.blocks(search, &data[start..], last, bits)?;
+        if last {
+            bits.align();
+        } else if bits.partial() > 0 {
+            // An empty stored block brings the stream to a byte boundary.
+            bits.reserve(16)?;
+            bits.put(0, 3);
+            bits.align();
+            bits.bytes(&[0, 0, 0xff, 0xff]);
+        }
+        Ok(())
+    }
+
+    fn parse(&mut self, search: Search, data: &[u8], start: usize, grid: Grid) -> Result<(), OutOfMemory> {
+        self.sequences.clear();
+        // A sequence covers three bytes at least, and a final one may be empty.
+        let most = (data.len() - start) / 3 + 2;
+        self.sequences.try_reserve(most).map_err(|_| OutOfMemory)?;
+        match search {
+            Search::Literals => self.sequences.push(Sequence {
+                literals: (data.len() - start) as u32,
+                length: 0,
+                distance: 0,
+            }),
+            Search::Fast => {
+                let fast = self.fast.get_or_insert_with(fast::Fast::new);
+                self.simd.run(fast::Parse { fast, data, start, grid, out: &mut self.sequences });
+            }
+            Search::Chain { depth, nice, lazy, exact } => {
+                let chain = self.chain.get_or_insert_with(chain::Chain::new);
+                self.simd.run((
+                    chain,
+                    chain::Parse {
+                        data,
+                        start,
+                        grid: if exact { Grid::BYTES } else { grid },
+                        depth,
+                        nice,
+                        lazy,
+                        out: &mut self.sequences,
+                    },
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Cuts the chunk's sequences into blocks where new codes pay for their
+    /// header, and writes them.
+    fn blocks(&self, search: Search, data: &[u8], last: bool, bits: &mut Bits) -> Result<(), OutOfMemory> {
+        // Bytes of input that a step of the search for cuts covers.
+        let width = if search == Search::Fast { 64 << 10 } else { 12 * 1024 };
+        let sequences = &self.sequences[..];
+        let (mut from, mut from_byte) = (0, 0);
+        let (mut to, mut to_byte) = (0, 0);
+        let mut current = Histogram::default();
+        let mut current_cost = 0.0;
+        while to < sequences.len() {
+            let (first, first_byte) = (to, to_byte);
+            while to < sequences.len() && to_byte - first_byte < width {
+                to_byte += sequences[to].literals as usize + usize::from(sequences[to].length);
+                to += 1;
+            }
+            let mut step = Histogram::default();
+            step.count(&data[first_byte..to_byte], &sequences[first..to]);
+            let step_cost = step.entropy();
+            let mut joint = current.clone();
+            joint.add(&step);
+            let joint_cost = joint.entropy();
+            // A header costs about 40 bits and 3.5 for every symbol in use.
+            let header = 40.0 + 3.5 * step.distinct() as f32;
+            if from < first && current_cost + step_cost + header < joint_cost {
+                block::write(
+                    self.simd,
+                    bits,
+                    &data[from_byte..first_byte],
+                    &sequences[from..first],
+                    &mut current,
+                    false,
+                )?;
+                (from, from_byte) = (first, first_byte);
+                current = step;
+                current_cost = step_cost;
+            } else {
+                current = joint;
+                current_cost = joint_cost;
+            }
+        }
+        block::write(self.simd, bits, &data[from_byte..], &sequences[from..], &mut current, last)
+    }
+}
+
+/// How often each byte occurs.
+pub fn byte_counts(bytes: &[u8]) -> [u32; 256] {
+    let mut counts = [0; block::LITERAL_SYMBOLS];
+    literals::count(bytes, &mut counts);
+    *counts.first_chunk().unwrap_or(&[0; 256])
+}

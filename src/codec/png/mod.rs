@@ -1,0 +1,215 @@
+//! PNG: our own filters, DEFLATE and container, from one pass of SIMD to near-optimal parsing.
+//!
+//! | effort | filters, chosen per chunk | repetitive content | noisy content (photographs) |
+//! |---|---|---|---|
+//! | 1 | none or Paeth | one probe per pixel | Huffman codes only |
+//! | 2 | none or per row by magnitude | one probe per pixel | one probe per pixel |
+//! | 3, 4, 5 | none or per row by magnitude | hash chains of 2, 4, 8 pixels; palettes from here on | one probe per pixel |
+//! | 6 | also per row by entropy | lazy chains of 8 bytes | one probe per pixel |
+//! | 7 to 10 | also per row by pairs | lazy chains of 32, 64, 128, 512 | lazy chains of 8 to 16 |
+//!
+//! Alpha that is opaque and colour that is gray are dropped at every effort: looking costs next to nothing, since
+//! it ends at the first pixel that needs them. Samples of 16 bits stay 16 bits.
+
+mod chunk;
+mod deflate;
+mod filter;
+mod reduce;
+mod select;
+mod shape;
+mod simd;
+mod stream;
+
+use super::{Format, Setting, SettingKind, features};
+use crate::{
+    bail,
+    error::Result,
+    model::{color::Color, options::Options, pixel_format::PixelFormat, pixelmap::Pixels},
+    pack::plan::Plan,
+    pixels::Layout,
+    sink::Sink,
+};
+use chunk::{Ancillary, Chunks};
+use deflate::Search;
+use filter::Filter;
+use select::Strategy;
+use simd::Simd;
+use stream::{Effort, Job};
+
+/// "png.filter".
+const FILTER: Setting = Setting {
+    name: "png.filter",
+    kind: SettingKind::Choice(&["auto", "none", "sub", "up", "average", "paeth"]),
+    default: 0,
+    help: c"png.filter: auto, none, sub, up, average or paeth, default auto (chosen by content)",
+};
+
+/// "png.palette".
+const PALETTE: Setting = Setting {
+    name: "png.palette",
+    kind: SettingKind::Choice(&["auto", "off"]),
+    default: 0,
+    help: c"png.palette: auto or off, default auto (few colours become a palette from effort 3 on)",
+};
+
+static SETTINGS: &[Setting] = &[FILTER, PALETTE];
+
+/// PNG's row in the table of formats.
+pub static FORMAT: Format = Format {
+    mime: c"image/png",
+    aliases: &["image/x-png"],
+    features: features::LOSSLESS | features::ALPHA | features::DEEP,
+    max_side: i32::MAX as u32,
+    settings: SETTINGS,
+    available: || Ok(()),
+    layout,
+    encode,
+    memory,
+};
+
+const fn chain(depth: u32, nice: usize, lazy: bool, exact: bool) -> Search {
+    Search::Chain { depth, nice, lazy, exact }
+}
+const NONE: Strategy = Strategy::Fixed(Filter::None);
+const PAETH: Strategy = Strategy::Fixed(Filter::Paeth);
+
+/// The first effort that looks for palettes.
+const PALETTE_EFFORT: u8 = 3;
+
+/// What each effort does; the table above in numbers.
+static EFFORTS: [Effort; 10] = {
+    use Search::{Fast, Literals};
+    use Strategy::{Entropy, Magnitude, Pairs};
+    const LIGHT: &[Strategy] = &[NONE, Magnitude];
+    const ALL: &[Strategy] = &[NONE, Magnitude, Entropy, Pairs];
+    const fn effort(
+        strategies: &'static [Strategy],
+        sample: usize,
+        repetitive: Search,
+        noisy: Search,
+    ) -> Effort {
+        Effort { strategies, sample, repetitive, noisy }
+    }
+    [
+        effort(&[NONE, PAETH], 16, Fast, Literals),
+        effort(LIGHT, 8, Fast, Fast),
+        effort(LIGHT, 4, chain(2, 32, false, false), Fast),
+        effort(LIGHT, 4, chain(4, 32, false, false), Fast),
+        effort(LIGHT, 4, chain(8, 64, false, false), Fast),
+        effort(&[NONE, Magnitude, Entropy], 2, chain(8, 32, true, true), Fast),
+        effort(ALL, 1, chain(32, 128, true, true), chain(8, 32, true, true)),
+        effort(ALL, 1, chain(64, 258, true, true), chain(16, 32, true, true)),
+        effort(ALL, 1, chain(128, 258, true, true), chain(16, 32, true, true)),
+        effort(ALL, 1, chain(512, 258, true, true), chain(16, 32, true, true)),
+    ]
+};
+
+/// What the encoder reads: the pixels' own components, 16 bits where they have more than 8.
+fn layout(pixels: &Pixels, _options: &Options) -> Result<Layout> {
+    let (alpha, info) = (pixels.has_alpha(), pixels.info());
+    Ok(match (info.format, alpha) {
+        // A gray image cannot carry a profile for colour.
+        (PixelFormat::Gray8, _) if has_rgb_profile(&pixels.color) => Layout::Rgb8,
+        (PixelFormat::Gray16, _) if has_rgb_profile(&pixels.color) => Layout::Rgb16,
+        (PixelFormat::GrayAlpha88 | PixelFormat::Alpha8, true) if has_rgb_profile(&pixels.color) => {
+            Layout::Rgba8
+        }
+        (PixelFormat::Gray8, _) | (PixelFormat::GrayAlpha88, false) => Layout::Gray8,
+        (PixelFormat::Gray16, _) => Layout::Gray16,
+        (PixelFormat::GrayAlpha88 | PixelFormat::Alpha8, true) => Layout::GrayA8,
+        (PixelFormat::Bgr888, _) => Layout::Bgr8,
+        (PixelFormat::Bgra8888, true) => Layout::Bgra8,
+        (PixelFormat::Bgra8888, false) | (PixelFormat::Bgrx8888, _) => Layout::Bgrx8,
+        (PixelFormat::Rgba8888, false) | (PixelFormat::Rgbx8888, _) => Layout::Rgbx8,
+        (PixelFormat::Argb8888, false) => Layout::Xrgb8,
+        (_, true) if info.bits > 8 => Layout::Rgba16,
+        (_, false) if info.bits > 8 => Layout::Rgb16,
+        (_, true) => Layout::Rgba8,
+        (_, false) => Layout::Rgb8,
+    })
+}
+
+/// The colour space of a profile: bytes 16 to 19 of its header.
+fn profile_space(color: &Color) -> Option<&[u8]> {
+    color.icc.as_deref().and_then(|profile| profile.get(16..20))
+}
+
+fn has_rgb_profile(color: &Color) -> bool {
+    profile_space(color) == Some(b"RGB ")
+}
+
+/// A chunk of rows with its output for each of the chunks in flight, and tables.
+fn memory(pixels: &Pixels, _options: &Options) -> u64 {
+    let row = 8 * u64::from(pixels.width());
+    let all = row.saturating_mul(u64::from(pixels.height()));
+    let chunk = (all / 64).clamp(128 << 10, 512 << 10).max(2 * row).min(all + 1);
+    (4 << 20) + all.min(chunk.saturating_mul(3 * stream::IN_FLIGHT as u64)) + 12 * row
+}
+
+fn encode(plan: &Plan<'_>, sink: &mut dyn Sink) -> Result<()> {
+    encode_with(plan, Simd::detect(), sink)
+}
+
+/// Encodes with the given instructions.
+fn encode_with(plan: &Plan<'_>, simd: Simd, sink: &mut dyn Sink) -> Result<()> {
+    let (rows, options) = (plan.rows, plan.options);
+    let color = rows.color();
+    let palette = options.effort >= PALETTE_EFFORT && options.get(&PALETTE) == 0;
+    let shape = reduce::shape(rows, palette, !has_rgb_profile(color), plan.control)?;
+    if let Some(space) = profile_space(color)
+        && (space == b"GRAY") != shape.color.is_gray()
+    {
+        bail!(Icc, "a {} profile cannot go into a {:?} PNG", String::from_utf8_lossy(space), shape.color);
+    }
+
+    let mut chunks = Chunks::new(sink)?;
+    chunks.write(b"IHDR", &[&shape.header()])?;
+    for piece in ancillary(color, options) {
+        chunks.ancillary(&piece)?;
+    }
+    if let Some(palette) = &shape.palette {
+        chunks.write(b"PLTE", &[&palette.plte()])?;
+        let alpha = palette.trns();
+        if !alpha.is_empty() {
+            chunks.write(b"tRNS", &[&alpha])?;
+        }
+    }
+    let mut effort = EFFORTS[usize::from(options.effort.clamp(1, 10)) - 1];
+    if let Ok(fixed @ 1..) = usize::try_from(options.get(&FILTER)) {
+        effort.strategies = &FIXED[fixed - 1..fixed];
+    } else if shape.depth < 8 {
+        // Filters work on bytes, and a byte holds several pixels here.
+        effort.strategies = &FIXED[..1];
+    }
+    Job::new(rows, &shape, effort, simd, plan.control).run(plan.pool, &mut chunks)?;
+    chunks.finish()
+}
+
+static FIXED: [Strategy; 5] = [
+    NONE,
+    Strategy::Fixed(Filter::Sub),
+    Strategy::Fixed(Filter::Up),
+    Strategy::Fixed(Filter::Average),
+    PAETH,
+];
+
+/// What is said about the pixels, in the order in which PNG wants it.
+fn ancillary<'a>(color: &'a Color, options: &Options) -> Vec<Ancillary<'a>> {
+    let mut pieces = Vec::new();
+    if let Some(profile) = &color.icc {
+        pieces.push(Ancillary::Icc(profile));
+    } else if color.cicp.is_srgb() {
+        pieces.push(Ancillary::Srgb);
+    } else {
+        pieces.push(Ancillary::Cicp(color.cicp));
+    }
+    let [x, y] = options.density.map(u32::from);
+    if x != 0 && y != 0 {
+        // Per metre, rounded: 1 inch is 0.0254 m.
+        pieces.push(Ancillary::Density([x, y].map(|dpi| (dpi * 10_000 + 127) / 254)));
+    }
+    pieces
+}
+
+#[cfg(test)]
+mod tests;

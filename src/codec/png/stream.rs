@@ -1,0 +1,302 @@
+//! The pixel stream: rows are filtered and compressed in chunks of a size that only the image decides, so that the
+//! bytes do not depend on the number of threads. A chunk knows the 32 KiB before it.
+
+use std::sync::Mutex;
+
+use super::{
+    chunk::{Chunks, buffer},
+    deflate::{Bits, Compressor, Grid, OutOfMemory, Search},
+    filter::Filter,
+    select::{Filterer, Strategy},
+    shape::Shape,
+    simd::Simd,
+};
+use crate::{
+    err,
+    error::{Error, Result, try_vec},
+    pack::{control::Control, pool::Pool},
+    pixels::{Rows, Scratch},
+};
+
+/// How far back a match can reach.
+const WINDOW: usize = 32 << 10;
+/// Filtered bytes of a chunk: an image's 64th part within these bounds.
+const CHUNK: std::ops::RangeInclusive<usize> = 128 << 10..=512 << 10;
+/// Chunks in flight per thread, so that an easy one does not leave its thread idle for long.
+const AHEAD: usize = 4;
+/// Chunks in flight at most.
+pub const IN_FLIGHT: usize = 32;
+
+/// What an effort asks for.
+#[derive(Clone, Copy, Debug)]
+pub struct Effort {
+    /// Filters to choose from, chunk by chunk.
+    pub strategies: &'static [Strategy],
+    /// The choice looks at one of so many of a chunk's rows.
+    pub sample: usize,
+    /// How to look for repetitions where there are some, as in drawings and screens.
+    pub repetitive: Search,
+    /// And where there are next to none, as in photographs.
+    pub noisy: Search,
+}
+
+impl From<OutOfMemory> for Error {
+    fn from(_: OutOfMemory) -> Self {
+        err!(OutOfMemory, "could not allocate the working memory of the PNG encoder")
+    }
+}
+
+/// Everything that is the same for all chunks.
+pub struct Job<'a> {
+    pub rows: &'a Rows,
+    pub shape: &'a Shape,
+    pub effort: Effort,
+    pub simd: Simd,
+    pub control: &'a Control,
+    /// Rows of a chunk.
+    pub step: u32,
+}
+
+/// One chunk in the works: its filtered bytes behind the end of the previous chunk's, then its output.
+#[derive(Default)]
+struct Slot {
+    /// `history` bytes of the chunk before, then this chunk's.
+    data: Vec<u8>,
+    history: usize,
+    /// How to compress it.
+    search: Option<Search>,
+    output: Bits,
+    adler: u32,
+}
+
+/// Memory of a thread.
+struct Worker {
+    filterer: Filterer,
+    scratch: Scratch,
+    /// A source row and the one above it as PNG samples, when they have to be made.
+    packed: [Vec<u8>; 2],
+    compressor: Compressor,
+    /// For trials of filter strategies.
+    judge: Compressor,
+}
+
+impl<'a> Job<'a> {
+    /// A job with its chunk size.
+    pub fn new(rows: &'a Rows, shape: &'a Shape, effort: Effort, simd: Simd, control: &'a Control) -> Self {
+        let row = shape.row_bytes() + 1;
+        let chunk = (row.saturating_mul(shape.height as usize) / 64).clamp(*CHUNK.start(), *CHUNK.end());
+        let step = (chunk / row).clamp(1, shape.height as usize) as u32;
+        Self { rows, shape, effort, simd, control, step }
+    }
+
+    /// Writes the IDAT chunks.
+    pub fn run(&self, pool: &Pool, chunks: &mut Chunks<'_>) -> Result<()> {
+        let row = self.shape.row_bytes() + 1;
+        let count = self.shape.height.div_ceil(self.step) as usize;
+        let wave = if pool.threads() > 1 { count.min(pool.threads() * AHEAD).min(IN_FLIGHT) } else { 1 };
+        let mut slots: Vec<Mutex<Slot>> = Vec::new();
+        slots.try_reserve(wave).map_err(|_| OutOfMemory)?;
+        for _ in 0..wave {
+            let data = try_vec(WINDOW + row * self.step as usize, "a chunk of filtered rows")?;
+            slots.push(Mutex::new(Slot { data, ..Slot::default() }));
+        }
+        let workers: Mutex<Vec<Worker>> = Mutex::new(Vec::new());
+        // A worker's memory is lent to whoever runs.
+        let with_worker = |work: &mut dyn FnMut(&mut Worker) -> Result<()>| -> Result<()> {
+            let idle = lock(&workers).pop();
+            let mut worker = match idle {
+                Some(worker) => worker,
+                None => self.worker()?,
+            };
+            let result = work(&mut worker);
+            lock(&workers).push(worker);
+            result
+        };
+
+        let mut history = try_vec(WINDOW, "the window")?;
+        let mut known = 0;
+        let mut adler = 1;
+        for first in (0..count).step_by(wave) {
+            let these = wave.min(count - first);
+            let rows_of = |index: usize| {
+                let start = (first + index) as u32 * self.step;
+                start..(start.saturating_add(self.step)).min(self.shape.height)
+            };
+            pool.for_each(these, &|index| {
+                self.control.checkpoint((first + index) as u64, count as u64)?;
+                with_worker(&mut |worker| self.filter(rows_of(index), worker, &mut lock(&slots[index])))
+            })?;
+            // Everyone gets the end of the chunk before.
+            for slot in &slots[..these] {
+                let slot = &mut *lock(slot);
+                slot.data[WINDOW - known..WINDOW].copy_from_slice(&history[WINDOW - known..]);
+                slot.history = known;
+                let end = slot.data.len();
+                if end - WINDOW >= WINDOW {
+                    history.copy_from_slice(&slot.data[end - WINDOW..]);
+                    known = WINDOW;
+                } else {
+                    known = (known + end - WINDOW).min(WINDOW);
+                    history[WINDOW - known..].copy_from_slice(&slot.data[end - known..]);
+                }
+            }
+            pool.for_each(these, &|index| {
+                self.control.checkpoint((first + index) as u64, count as u64)?;
+                let last = first + index + 1 == count;
+                with_worker(&mut |worker| self.compress(last, worker, &mut lock(&slots[index])))
+            })?;
+            for (index, slot) in slots[..these].iter().enumerate() {
+                let slot = &*lock(slot);
+                adler = adler_join(adler, slot.adler, slot.data.len() - WINDOW);
+                let start: &[u8] = if first + index == 0 { &ZLIB_HEADER } else { &[] };
+                let end = adler.to_be_bytes();
+                let end: &[u8] = if first + index + 1 == count { &end } else { &[] };
+                chunks.write(b"IDAT", &[start, slot.output.written(), end])?;
+            }
+        }
+        Ok(())
+    }
+
+    fn grid(&self) -> Grid {
+        Grid { bpp: self.shape.bpp(), stride: self.shape.row_bytes() + 1 }
+    }
+
+    fn worker(&self) -> Result<Worker> {
+        let bytes = self.shape.row_bytes();
+        let packed = if self.shape.direct() { 0 } else { bytes };
+        Ok(Worker {
+            filterer: Filterer::new(bytes)?,
+            scratch: Scratch::default(),
+            packed: [buffer(packed)?, buffer(packed)?],
+            compressor: Compressor::new(self.simd)?,
+            judge: Compressor::new(self.simd)?,
+        })
+    }
+
+    /// Filters a chunk's rows into its slot with the best of the effort's strategies.
+    fn filter(&self, rows: std::ops::Range<u32>, worker: &mut Worker, slot: &mut Slot) -> Result<()> {
+        let row_bytes = self.shape.row_bytes();
+        let size = (row_bytes + 1) * rows.len();
+        slot.data.resize(WINDOW + size, 0);
+        let strategies = self.effort.strategies;
+        let Worker { filterer, scratch, packed, judge, .. } = worker;
+        // The row above comes along, for the filters that look at it.
+        let from = rows.start.saturating_sub(1);
+        let band = self.rows.band(from..rows.end, scratch)?;
+        let plane = &band.planes[0];
+        let mut fill = |strategy, part: std::ops::Range<usize>, out: &mut [u8]| {
+            for (k, out) in part.clone().zip(out.chunks_exact_mut(row_bytes + 1)) {
+                let at = k + usize::from(rows.start > 0);
+                let [above, row] = packed;
+                let (above, row): (&[u8], &[u8]) = if self.shape.direct() {
+                    let row = plane.row(at, row_bytes);
+                    (
+                        if at > 0 {
+                            plane.row(at - 1, row_bytes)
+                        } else {
+                            above.resize(row_bytes, 0);
+                            above
+                        },
+                        row,
+                    )
+                } else {
+                    let source = self.shape.source_bytes();
+                    if k == part.start {
+                        above.fill(0);
+                        if at > 0 {
+                            self.shape.pack(plane.row(at - 1, source), above);
+                        }
+                    } else {
+                        std::mem::swap(above, row);
+                    }
+                    self.shape.pack(plane.row(at, source), row);
+                    (above, row)
+                };
+                filterer.row(self.simd, strategy, self.shape.bpp(), above, row, out);
+            }
+        };
+        let mut best = (f32::INFINITY, Strategy::Fixed(Filter::None), Search::Literals);
+        // The sample is a run of rows from the middle.
+        let sampled = rows.len().div_ceil(self.effort.sample);
+        let sample = (rows.len() - sampled) / 2..(rows.len() - sampled) / 2 + sampled;
+        for &strategy in strategies {
+            let out = &mut slot.data[WINDOW..][..sample.len() * (row_bytes + 1)];
+            fill(strategy, sample.clone(), out);
+            let estimate = judge.estimate(out, self.grid())?;
+            if estimate.bits < best.0 {
+                let search = if estimate.repetitive { self.effort.repetitive } else { self.effort.noisy };
+                best = (estimate.bits, strategy, search);
+            }
+        }
+        slot.search = Some(best.2);
+        fill(best.1, 0..rows.len(), &mut slot.data[WINDOW..]);
+        Ok(())
+    }
+
+    fn compress(&self, last: bool, worker: &mut Worker, slot: &mut Slot) -> Result<()> {
+        slot.output.clear();
+        slot.adler = adler(&slot.data[WINDOW..]);
+        let data = &slot.data[WINDOW - slot.history..];
+        worker.compressor.chunk(
+            slot.search.unwrap_or(Search::Literals),
+            data,
+            slot.history,
+            self.grid(),
+            last,
+            &mut slot.output,
+        )?;
+        Ok(())
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    // A panic in another thread ends the whole pack; the data is not looked at again.
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// Deflate, 32 KiB window, no dictionary, default level.
+const ZLIB_HEADER: [u8; 2] = [0x78, 0x9c];
+
+/// A zlib stream of `bytes`, for metadata.
+pub fn zlib(bytes: &[u8]) -> Result<Vec<u8>> {
+    let mut bits = Bits::default();
+    bits.reserve(2)?;
+    bits.bytes(&ZLIB_HEADER);
+    let search = Search::Chain { depth: 64, nice: 128, lazy: true, exact: true };
+    Compressor::new(Simd::detect())?.chunk(search, bytes, 0, Grid::BYTES, true, &mut bits)?;
+    bits.reserve(4)?;
+    bits.bytes(&adler(bytes).to_be_bytes());
+    let mut out = try_vec(bits.written().len(), "a compressed ICC profile")?;
+    out.copy_from_slice(bits.written());
+    Ok(out)
+}
+
+fn adler(bytes: &[u8]) -> u32 {
+    simd_adler32::adler32(&bytes)
+}
+
+/// The checksum of two strings joined, from theirs and the second's length (as zlib's adler32_combine).
+fn adler_join(first: u32, second: u32, second_len: usize) -> u32 {
+    const BASE: u64 = 65521;
+    let (a1, b1) = (u64::from(first & 0xffff), u64::from(first >> 16));
+    let (a2, b2) = (u64::from(second & 0xffff), u64::from(second >> 16));
+    let n = second_len as u64 % BASE;
+    // Each sum starts at 1, so one is counted twice in `a` and n times in `b`.
+    let a = (a1 + a2 + BASE - 1) % BASE;
+    let b = (b1 + b2 + n * (a1 + BASE - 1)) % BASE;
+    ((b as u32) << 16) | a as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn joined_checksums_are_the_whole_ones() {
+        let data: Vec<u8> = (0..200_000u32).map(|i| (i.wrapping_mul(i) >> 7) as u8).collect();
+        for cut in [0, 1, 65520, 65521, 65522, 131_042, 199_999, 200_000] {
+            let (a, b) = data.split_at(cut);
+            assert_eq!(adler_join(adler(a), adler(b), b.len()), adler(&data), "cut at {cut}");
+        }
+    }
+}
