@@ -11,6 +11,7 @@ use crate::{
     },
     pack::{control::Control, plan::Plan, pool::Pool},
     pixels::Rows,
+    sink::memory::Buffer,
 };
 
 /// A kind of picture; each is made for any number of channels.
@@ -116,9 +117,9 @@ fn encode(case: &Case, options: &Options, threads: usize, simd: Simd) -> Vec<u8>
     let layout = (FORMAT.layout)(&case.pixels, options).unwrap();
     let rows = Rows::new(case.pixels.clone(), layout, options).unwrap();
     let (pool, control) = (Pool::new(threads), Control::default());
-    let mut out = Vec::new();
+    let mut out = Buffer::default();
     encode_with(&Plan { rows: &rows, options, pool: &pool, control: &control }, simd, &mut out).unwrap();
-    out
+    out.as_slice().to_vec()
 }
 
 /// Decodes with another library and compares every pixel.
