@@ -1,13 +1,28 @@
 //! JPEG.
 
+mod band;
+mod baseline;
+mod bits;
+mod dct;
+mod entropy;
+mod front;
+mod geometry;
+mod huffman;
+mod kernels;
+mod markers;
 mod moz;
+mod simd;
+mod strip;
+mod tables;
+#[cfg(test)]
+mod tests;
 
 use super::{Format, Setting, SettingKind, features};
 use crate::{
     error::Result,
     model::{options::Options, pixel_format::PixelFormat, pixelmap::Pixels},
     pack::plan::Plan,
-    pixels::Layout,
+    pixels::{Layout, Sampling, YuvLayout, YuvPacking},
     sink::Sink,
 };
 
@@ -36,20 +51,45 @@ pub static FORMAT: Format = Format {
     memory,
 };
 
+/// The highest effort of the streaming encoder.
+const FAST: u8 = 2;
+
 /// What the encoder reads without conversion; everything else is converted to RGB.
-fn layout(pixels: &Pixels, _options: &Options) -> Result<Layout> {
+fn layout(pixels: &Pixels, options: &Options) -> Result<Layout> {
+    let opaque = !pixels.has_alpha();
+    let fast = options.effort <= FAST;
     Ok(match pixels.info().format {
         PixelFormat::Gray8 | PixelFormat::Gray16 => Layout::Gray8,
-        PixelFormat::Rgba8888 if !pixels.has_alpha() => Layout::Rgbx8,
+        PixelFormat::Rgba8888 if opaque => Layout::Rgbx8,
         PixelFormat::Rgbx8888 => Layout::Rgbx8,
+        PixelFormat::Bgra8888 if opaque && fast => Layout::Bgrx8,
+        PixelFormat::Bgrx8888 if fast => Layout::Bgrx8,
+        PixelFormat::Argb8888 if opaque && fast => Layout::Xrgb8,
+        PixelFormat::Bgr888 if fast => Layout::Bgr8,
+        format if fast => yuv(format, pixels).map_or(Layout::Rgb8, Layout::Yuv),
         _ => Layout::Rgb8,
     })
 }
 
-fn memory(_pixels: &Pixels, _options: &Options) -> u64 {
-    1 << 20
+/// Planes that go into the file as they are: JFIF is BT.601 at full range.
+fn yuv(format: PixelFormat, pixels: &Pixels) -> Option<YuvLayout> {
+    let (sampling, packing) = match format {
+        PixelFormat::Nv12 => (Sampling::Yuv420, YuvPacking::CbCr),
+        PixelFormat::Nv21 => (Sampling::Yuv420, YuvPacking::CrCb),
+        PixelFormat::I420 => (Sampling::Yuv420, YuvPacking::Planar),
+        PixelFormat::I422 => (Sampling::Yuv422, YuvPacking::Planar),
+        PixelFormat::I444 => (Sampling::Yuv444, YuvPacking::Planar),
+        _ => return None,
+    };
+    let cicp = pixels.color.cicp;
+    let layout = YuvLayout { sampling, packing, bits: 8, matrix: cicp.matrix, full_range: cicp.full_range };
+    (matches!(cicp.matrix, 5 | 6) && cicp.full_range && !cicp.is_hdr()).then_some(layout)
+}
+
+fn memory(pixels: &Pixels, _options: &Options) -> u64 {
+    (2 << 20) + pixels.tight_bytes() / 10
 }
 
 fn encode(plan: &Plan<'_>, sink: &mut dyn Sink) -> Result<()> {
-    moz::encode(plan, sink)
+    if plan.options.effort <= FAST { baseline::encode(plan, sink) } else { moz::encode(plan, sink) }
 }

@@ -1,0 +1,252 @@
+//! The input: rows of pixels in any layout that the encoder reads without a detour, and their way into a tile.
+
+use super::front::{PixelOrder, Row, TILE, Tile, fold_row, fold_rows};
+use super::geometry::{Geometry, Sampling};
+use super::kernels::Kernels;
+use crate::{
+    bail,
+    error::Result,
+    pixels::{self, Rows, Scratch, YuvPacking},
+};
+
+/// The rows of an image as this encoder reads them.
+pub struct Source<'a> {
+    rows: &'a Rows,
+    layout: Layout,
+}
+
+impl<'a> Source<'a> {
+    /// Refuses layouts that have to be converted first.
+    pub fn new(rows: &'a Rows) -> Result<Source<'a>> {
+        let order = |bytes, red, green, blue| Layout::Packed(PixelOrder { bytes, red, green, blue });
+        let layout = match rows.layout() {
+            pixels::Layout::Gray8 => Layout::Gray,
+            pixels::Layout::Rgb8 => order(3, 0, 1, 2),
+            pixels::Layout::Bgr8 => order(3, 2, 1, 0),
+            pixels::Layout::Rgbx8 => order(4, 0, 1, 2),
+            pixels::Layout::Bgrx8 => order(4, 2, 1, 0),
+            pixels::Layout::Xrgb8 => order(4, 1, 2, 3),
+            pixels::Layout::Yuv(yuv) if yuv.bits == 8 => match (yuv.packing, yuv.sampling.shifts()) {
+                (YuvPacking::Planar, (x, y)) => Layout::Planar(1 << x, 1 << y),
+                (YuvPacking::CbCr, (1, 1)) => Layout::SemiPlanar(false),
+                (YuvPacking::CrCb, (1, 1)) => Layout::SemiPlanar(true),
+                _ => bail!(Bug, "JPEG was given rows of {yuv:?}"),
+            },
+            other => bail!(Bug, "JPEG was given rows of {other:?}"),
+        };
+        Ok(Source { rows, layout })
+    }
+
+    /// The input's own subsampling, if it has one.
+    pub fn sampling(&self) -> Option<Sampling> {
+        match self.layout {
+            Layout::Gray => Some(Sampling::Gray),
+            Layout::Packed(_) => None,
+            Layout::Planar(1, _) => Some(Sampling::S444),
+            Layout::Planar(_, 1) => Some(Sampling::S422),
+            Layout::Planar(..) | Layout::SemiPlanar(_) => Some(Sampling::S420),
+        }
+    }
+
+    /// The rows of one MCU row.
+    pub fn band<'b>(
+        &'b self,
+        geometry: &Geometry,
+        mcu_row: usize,
+        scratch: &'b mut Scratch,
+    ) -> Result<Band<'b>> {
+        let first = mcu_row * geometry.mcu().1;
+        let last = (first + geometry.mcu().1).min(geometry.height);
+        let planes = self.rows.band(first as u32..last as u32, scratch)?.planes;
+        let planes = planes.map(|plane| Plane { data: plane.bytes, stride: plane.stride });
+        Ok(Band { layout: self.layout, planes, rows: last - first })
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Layout {
+    /// One plane of luma.
+    Gray,
+    /// One plane of packed RGB in some order.
+    Packed(PixelOrder),
+    /// Planes Y, Cb, Cr; luma samples per chroma sample across and down.
+    Planar(usize, usize),
+    /// Plane Y, and a plane of chroma pairs at half size both ways; `true` when Cr comes first.
+    SemiPlanar(bool),
+}
+
+#[derive(Clone, Copy, Default)]
+pub struct Plane<'a> {
+    pub data: &'a [u8],
+    pub stride: usize,
+}
+
+impl<'a> Plane<'a> {
+    fn row(&self, y: usize, from: usize, to: usize) -> &'a [u8] {
+        &self.data[y * self.stride + from..y * self.stride + to]
+    }
+}
+
+/// The rows of one MCU row, top row first.
+#[derive(Clone, Copy)]
+pub struct Band<'a> {
+    pub layout: Layout,
+    pub planes: [Plane<'a>; 3],
+    /// Luma rows.
+    pub rows: usize,
+}
+
+/// `need` bytes from the start of `row`, its last unit repeated where it is too short.
+#[inline(always)]
+fn padded<'a>(row: &'a [u8], need: usize, unit: usize, scratch: &'a mut [u8; 4 * TILE]) -> &'a [u8] {
+    if row.len() >= need {
+        return &row[..need];
+    }
+    scratch[..row.len()].copy_from_slice(row);
+    for i in row.len()..need {
+        scratch[i] = scratch[i - unit];
+    }
+    &scratch[..need]
+}
+
+fn line(plane: &mut [i16; 16 * TILE], row: usize) -> &mut Row {
+    plane[row * TILE..].first_chunk_mut().expect("the tile has 16 rows")
+}
+
+impl Band<'_> {
+    /// Fills `tile` with the samples from luma column `x` on; the image's edges are repeated into what lies outside.
+    pub fn load(&self, kernels: &Kernels, geometry: &Geometry, x: usize, tile: &mut Tile) {
+        let rows = self.rows;
+        let v = geometry.sampling.factors().1;
+        match self.layout {
+            Layout::Packed(order) => self.load_packed(kernels, geometry, order, x, tile),
+            _ => {
+                let mut scratch = [0; 4 * TILE];
+                for row in 0..rows {
+                    let from = self.planes[0].row(row, x, geometry.width);
+                    kernels.widen(padded(from, TILE, 1, &mut scratch), line(&mut tile.y, row));
+                }
+                if geometry.sampling != Sampling::Gray {
+                    self.load_chroma(kernels, geometry, x, tile);
+                }
+            }
+        }
+        let repeat = |plane: &mut [i16; 16 * TILE], real: usize, all: usize| {
+            for row in real..all {
+                plane.copy_within((real - 1) * TILE..real * TILE, row * TILE);
+            }
+        };
+        repeat(&mut tile.y, rows, 8 * v);
+        if geometry.sampling != Sampling::Gray {
+            repeat(&mut tile.cb, rows.div_ceil(v), 8);
+            repeat(&mut tile.cr, rows.div_ceil(v), 8);
+        }
+    }
+
+    fn load_packed(
+        &self,
+        kernels: &Kernels,
+        geometry: &Geometry,
+        order: PixelOrder,
+        x: usize,
+        tile: &mut Tile,
+    ) {
+        let (mut scratch0, mut scratch1) = ([0; 4 * TILE], [0; 4 * TILE]);
+        let bytes = order.bytes;
+        let pixels = |row: usize| self.planes[0].row(row, x * bytes, geometry.width * bytes);
+        if geometry.sampling == Sampling::S420 {
+            for upper in (0..self.rows).step_by(2) {
+                let lower = (upper + 1).min(self.rows - 1);
+                let rows = [
+                    padded(pixels(upper), TILE * bytes, bytes, &mut scratch0),
+                    padded(pixels(lower), TILE * bytes, bytes, &mut scratch1),
+                ];
+                let (y0, y1) = tile.y[upper * TILE..].split_at_mut(TILE);
+                let y = [y0.first_chunk_mut().expect("a row"), y1.first_chunk_mut().expect("a row")];
+                kernels.rgb_pair(
+                    rows,
+                    order,
+                    y,
+                    line(&mut tile.cb, upper / 2),
+                    line(&mut tile.cr, upper / 2),
+                );
+            }
+        } else {
+            for row in 0..self.rows {
+                let from = padded(pixels(row), TILE * bytes, bytes, &mut scratch0);
+                let (y, cb, cr) = (line(&mut tile.y, row), line(&mut tile.cb, row), line(&mut tile.cr, row));
+                kernels.rgb_row(from, order, geometry.sampling == Sampling::S422, y, cb, cr);
+            }
+        }
+    }
+
+    fn load_chroma(&self, kernels: &Kernels, geometry: &Geometry, x: usize, tile: &mut Tile) {
+        let wanted = geometry.sampling.factors();
+        let given = match self.layout {
+            Layout::Planar(h, v) => (h, v),
+            _ => (2, 2),
+        };
+        let (cb, cr) = (&mut tile.cb, &mut tile.cr);
+        if given == wanted {
+            for row in 0..self.rows.div_ceil(wanted.1) {
+                self.chroma_row(kernels, geometry, given, row, x, line(cb, row), line(cr, row));
+            }
+            return;
+        }
+        // Another subsampling than the input's: repeat its samples to full size, average down to the wanted one.
+        let full = |row: usize, cb: &mut Row, cr: &mut Row| {
+            self.chroma_row(kernels, geometry, given, row / given.1, x, cb, cr);
+            if given.0 == 2 {
+                for i in (0..TILE).rev() {
+                    (cb[i], cr[i]) = (cb[i / 2], cr[i / 2]);
+                }
+            }
+        };
+        let (mut cb1, mut cr1) = ([0; TILE], [0; TILE]);
+        for row in 0..self.rows.div_ceil(wanted.1) {
+            let (cb, cr) = (line(cb, row), line(cr, row));
+            full(row * wanted.1, cb, cr);
+            match wanted {
+                (2, 2) => {
+                    full((2 * row + 1).min(self.rows - 1), &mut cb1, &mut cr1);
+                    fold_rows(cb, &cb1);
+                    fold_rows(cr, &cr1);
+                }
+                (2, _) => {
+                    fold_row(cb);
+                    fold_row(cr);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// One row of chroma samples as the input has them, from luma column `x` on.
+    #[allow(clippy::too_many_arguments)]
+    fn chroma_row(
+        &self,
+        kernels: &Kernels,
+        geometry: &Geometry,
+        (h, _): (usize, usize),
+        row: usize,
+        x: usize,
+        cb: &mut Row,
+        cr: &mut Row,
+    ) {
+        let mut scratch = [0; 4 * TILE];
+        let (from, to) = (x / h, geometry.width.div_ceil(h));
+        match self.layout {
+            Layout::SemiPlanar(swapped) => {
+                let pairs =
+                    padded(self.planes[1].row(row, 2 * from, 2 * to), 2 * (TILE / h), 2, &mut scratch);
+                let (first, second) = if swapped { (cr, cb) } else { (cb, cr) };
+                kernels.split(pairs, first, second);
+            }
+            _ => {
+                let need = TILE / h;
+                kernels.widen(padded(self.planes[1].row(row, from, to), need, 1, &mut scratch), cb);
+                kernels.widen(padded(self.planes[2].row(row, from, to), need, 1, &mut scratch), cr);
+            }
+        }
+    }
+}

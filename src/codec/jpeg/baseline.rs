@@ -1,0 +1,223 @@
+//! The two fast efforts: one pass with the standard Huffman tables, or a count first and tables that fit.
+//!
+//! Strips of MCU rows are coded apart and joined by restart markers, on as many threads as there are.
+
+use std::sync::{
+    Mutex, PoisonError,
+    atomic::{AtomicU64, Ordering::Relaxed},
+};
+
+use super::{
+    RESTART_INTERVAL,
+    band::Source,
+    entropy::Counts,
+    geometry::{Geometry, Sampling},
+    huffman::{self, Tables},
+    kernels::Kernels,
+    markers::{self, Density, Header},
+    strip::{Counter, Shared, Worker, Writer},
+    tables::{CHROMA_STEPS, HuffSpec, LUMA_STEPS, Quantizer, scaled, standard_huffman},
+};
+use crate::{
+    bail,
+    error::Result,
+    model::options::{Options, Subsampling},
+    pack::plan::Plan,
+    pixels::Scratch,
+    sink::Sink,
+};
+
+/// Strips in flight for each thread: what is coded waits in memory until it is its turn to be written.
+const STRIPS_PER_THREAD: usize = 8;
+/// Of a large image, one MCU row in this many is counted for its Huffman tables.
+const COUNT_EVERY: usize = 4;
+
+/// The density that the file states.
+pub fn density(options: &Options) -> Density {
+    match options.density {
+        [x, y] if x != 0 && y != 0 => Density { unit: 1, x, y },
+        _ => Density { unit: 0, x: 1, y: 1 },
+    }
+}
+
+/// The subsampling of the file: what was asked for, or the input's own, or by quality: from 90 on the colour error of
+/// 4:2:0 is larger than that of the quantisation, and dearer to reduce by yet higher quality.
+pub fn sampling(options: &Options, source: &Source) -> Sampling {
+    match (source.sampling(), options.subsampling) {
+        (Some(Sampling::Gray), _) => Sampling::Gray,
+        (_, Subsampling::Yuv420) => Sampling::S420,
+        (_, Subsampling::Yuv422) => Sampling::S422,
+        (_, Subsampling::Yuv444) => Sampling::S444,
+        (Some(own), Subsampling::Auto) => own,
+        (None, Subsampling::Auto) if options.quality >= 90 => Sampling::S444,
+        (None, Subsampling::Auto) => Sampling::S420,
+    }
+}
+
+/// Encodes the plan's rows.
+pub fn encode(plan: &Plan<'_>, sink: &mut dyn Sink) -> Result<()> {
+    let source = Source::new(plan.rows)?;
+    let geometry = Geometry {
+        width: plan.rows.width() as usize,
+        height: plan.rows.height() as usize,
+        sampling: sampling(plan.options, &source),
+    };
+    let icc = plan.rows.color().icc.as_deref();
+    let optimize = plan.options.effort > 1;
+    encode_with(Kernels::best(), plan, &source, geometry, icc, optimize, sink)
+}
+
+/// Encodes with chosen kernels.
+pub fn encode_with(
+    kernels: &'static Kernels,
+    plan: &Plan<'_>,
+    source: &Source,
+    geometry: Geometry,
+    icc: Option<&[u8]>,
+    optimize: bool,
+    sink: &mut dyn Sink,
+) -> Result<()> {
+    if let Some(icc) = icc
+        && icc.len() > markers::ICC_LIMIT
+    {
+        bail!(Icc, "an ICC profile of {} bytes: JPEG carries at most {}", icc.len(), markers::ICC_LIMIT);
+    }
+    let quality = plan.options.quality;
+    let quantizers = [&LUMA_STEPS, &CHROMA_STEPS].map(|steps| Quantizer::new(&scaled(steps, quality)));
+    let cut = geometry.cut(plan.options.get(&RESTART_INTERVAL) as usize);
+    let shared = Shared {
+        kernels,
+        geometry,
+        quantizers: [&quantizers[0], &quantizers[1]],
+        restart_interval: cut.restart_interval,
+    };
+    let strips = geometry.mcu_rows().div_ceil(cut.rows_per_strip);
+    let press = Press {
+        plan,
+        source,
+        shared,
+        rows_per_strip: cut.rows_per_strip,
+        strips,
+        rows_done: AtomicU64::new(0),
+        rows_total: geometry.mcu_rows() as u64,
+    };
+
+    let classes = if geometry.sampling == Sampling::Gray { 1 } else { 2 };
+    let specs = if optimize { press.optimal_tables(classes)? } else { standard_huffman() };
+    let tables = specs.each_ref().map(|[dc, ac]| Box::new(Tables::new(dc, ac)));
+
+    let quantization = [(0, quantizers[0].steps), (1, quantizers[1].steps)];
+    let header = Header {
+        geometry,
+        density: density(plan.options),
+        icc,
+        quantization: &quantization[..classes],
+        table_of: [0, 1, 1],
+        restart_interval: cut.restart_interval as u16,
+        progressive: false,
+    };
+    let mut head = Vec::new();
+    if head.try_reserve(1024 + icc.map_or(0, |icc| icc.len() + icc.len() / 1024)).is_err() {
+        return Err(crate::error::Error::out_of_memory(icc.map_or(0, <[u8]>::len), "the JPEG header"));
+    }
+    header.write(&mut head);
+    for (number, spec) in (0u8..).zip(&specs[..classes]) {
+        markers::write_huffman(&mut head, 0, number, &spec[0]);
+        markers::write_huffman(&mut head, 1, number, &spec[1]);
+    }
+    header.write_restart(&mut head);
+    let components = [(0, 0, 0), (1, 1, 1), (2, 1, 1)];
+    markers::write_scan(&mut head, &components[..2 * classes - 1], (0, 63), (0, 0));
+    sink.write(&head)?;
+    press.write(&tables, sink)?;
+    sink.write(&markers::END)
+}
+
+/// One image at work.
+struct Press<'a> {
+    plan: &'a Plan<'a>,
+    source: &'a Source<'a>,
+    shared: Shared<'a>,
+    rows_per_strip: usize,
+    strips: usize,
+    rows_done: AtomicU64,
+    rows_total: u64,
+}
+
+impl Press<'_> {
+    /// The MCU rows of a strip.
+    fn rows(&self, strip: usize) -> std::ops::Range<usize> {
+        let first = strip * self.rows_per_strip;
+        first..(first + self.rows_per_strip).min(self.shared.geometry.mcu_rows())
+    }
+
+    /// Codes all strips, in groups that fit into memory, and writes them in their order.
+    fn write(&self, tables: &[Box<Tables>; 2], sink: &mut dyn Sink) -> Result<()> {
+        let pool = self.plan.pool;
+        let group = if pool.threads() == 1 { 1 } else { STRIPS_PER_THREAD * pool.threads() };
+        let idle = Mutex::new(Vec::new());
+        for first in (0..self.strips).step_by(group) {
+            let count = group.min(self.strips - first);
+            let coded: Vec<_> = (0..count).map(|_| Mutex::new(Vec::new())).collect();
+            pool.for_each(count, &|i| {
+                let (mut worker, mut writer, mut scratch) = take(&idle).unwrap_or_else(|| {
+                    let writer = Writer::new([&*tables[0], &*tables[1]]);
+                    (Worker::new(self.shared), writer, Scratch::default())
+                });
+                for row in self.rows(first + i) {
+                    let band = self.source.band(&self.shared.geometry, row, &mut scratch)?;
+                    worker.row(&band, row, &mut writer)?;
+                    self.row_done()?;
+                }
+                writer.finish()?;
+                *coded[i].lock().unwrap_or_else(PoisonError::into_inner) = std::mem::take(&mut writer.out);
+                idle.lock().unwrap_or_else(PoisonError::into_inner).push((worker, writer, scratch));
+                Ok(())
+            })?;
+            for bytes in coded {
+                sink.write(&bytes.into_inner().unwrap_or_else(PoisonError::into_inner))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn row_done(&self) -> Result<()> {
+        let done = self.rows_done.fetch_add(1, Relaxed) + 1;
+        self.plan.control.checkpoint(done, self.rows_total)
+    }
+
+    /// Huffman tables for the symbols of this image: of all of it when it is small, of a sample of its rows when it
+    /// is large (every symbol then has a code).
+    fn optimal_tables(&self, classes: usize) -> Result<[[HuffSpec; 2]; 2]> {
+        let sampled = self.strips > 1;
+        let every = if sampled { COUNT_EVERY } else { 1 };
+        let sum = Mutex::new([Counts::ZERO, Counts::ZERO]);
+        self.plan.pool.for_each(self.strips, &|strip| {
+            let (mut worker, mut counter) = (Worker::new(self.shared), Counter::new());
+            let mut scratch = Scratch::default();
+            for row in self.rows(strip).filter(|row| row % every == 0) {
+                let band = self.source.band(&self.shared.geometry, row, &mut scratch)?;
+                worker.row(&band, row, &mut counter)?;
+                self.plan.control.checkpoint(0, 1)?;
+            }
+            let mut sum = sum.lock().unwrap_or_else(PoisonError::into_inner);
+            for (all, one) in sum.iter_mut().zip(&*counter.counts) {
+                all.merge(one);
+            }
+            Ok(())
+        })?;
+        let mut sum = sum.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let mut specs = standard_huffman();
+        for (spec, counts) in specs.iter_mut().zip(&mut sum).take(classes) {
+            if sampled {
+                counts.complete();
+            }
+            *spec = [huffman::optimal(&counts.dc), huffman::optimal(&counts.ac)];
+        }
+        Ok(specs)
+    }
+}
+
+fn take<T>(idle: &Mutex<Vec<T>>) -> Option<T> {
+    idle.lock().unwrap_or_else(PoisonError::into_inner).pop()
+}

@@ -1,0 +1,114 @@
+//! The front of the encoder: what the input looks like, and the tile of samples that the transform reads.
+
+/// Luma samples across a tile.
+pub const TILE: usize = 128;
+
+/// Level-shifted samples of up to 128 x 16 pixels. Rows are `TILE` apart in every plane.
+#[repr(C, align(64))]
+pub struct Tile {
+    pub y: [i16; 16 * TILE],
+    pub cb: [i16; 16 * TILE],
+    pub cr: [i16; 16 * TILE],
+}
+
+pub type Row = [i16; TILE];
+
+/// Where red, green and blue lie inside a packed pixel of three or four bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct PixelOrder {
+    pub bytes: usize,
+    pub red: usize,
+    pub green: usize,
+    pub blue: usize,
+}
+
+/// RGB to YCbCr in 16 fraction bits (BT.601 full range, the JFIF matrix), rounded as libjpeg does. Green's share of
+/// luma is split so that every factor fits 16 signed bits. Red and green are multiplied in one vector, blue and green
+/// in the next; the chroma factors are negated because a plus one half would not fit: the result is `!(sum >> 16)`.
+pub mod matrix {
+    pub const Y_RG: (i16, i16) = (19595, 22086);
+    pub const Y_BG: (i16, i16) = (7471, 16384);
+    pub const CB_RG: (i16, i16) = (11059, 21709);
+    pub const CB_BG: (i16, i16) = (i16::MIN, 0);
+    pub const CR_RG: (i16, i16) = (i16::MIN, 27439);
+    pub const CR_BG: (i16, i16) = (5329, 0);
+    /// One half less the level shift of 128.
+    pub const Y_BIAS: i32 = 32768 - (128 << 16);
+    /// Minus one half less one unit (libjpeg's bias), minus one for the complement.
+    pub const C_BIAS: i32 = -32768;
+}
+
+/// Where the blocks of one block row go: MCU by MCU, `across` of each.
+#[derive(Clone, Copy, Debug)]
+pub struct Place {
+    /// Place of the first block.
+    pub base: usize,
+    /// Blocks of this component side by side in one MCU.
+    pub across: usize,
+    /// Blocks of all components in one MCU.
+    pub per_mcu: usize,
+}
+
+impl Place {
+    #[inline(always)]
+    pub fn of(self, block: usize) -> usize {
+        // `across` is 1 or 2.
+        let (mcu, within) = (block >> (self.across - 1), block & (self.across - 1));
+        self.base + mcu * self.per_mcu + within
+    }
+
+    /// The highest place of `blocks` blocks.
+    pub fn last(self, blocks: usize) -> usize {
+        self.of(blocks.saturating_sub(1))
+    }
+}
+
+/// Portable colour conversion of one pixel to level-shifted Y, Cb, Cr.
+#[inline(always)]
+fn convert(pixel: &[u8], order: PixelOrder) -> [i16; 3] {
+    let (r, g, b) =
+        (i32::from(pixel[order.red]), i32::from(pixel[order.green]), i32::from(pixel[order.blue]));
+    let y = matrix::Y_BIAS + 19595 * r + 38470 * g + 7471 * b;
+    let cb = 32767 - 11059 * r - 21709 * g + 32768 * b;
+    let cr = 32767 + 32768 * r - 27439 * g - 5329 * b;
+    [(y >> 16) as i16, (cb >> 16) as i16, (cr >> 16) as i16]
+}
+
+/// Converts one tile row of packed pixels without touching the size of chroma.
+pub fn rgb_row(row: &[u8], order: PixelOrder, y: &mut Row, cb: &mut Row, cr: &mut Row) {
+    for (x, pixel) in row.chunks_exact(order.bytes).take(TILE).enumerate() {
+        [y[x], cb[x], cr[x]] = convert(pixel, order);
+    }
+}
+
+/// Averages pixel pairs in place, rounding down and up in turn as libjpeg does.
+pub fn fold_row(row: &mut Row) {
+    for x in 0..TILE / 2 {
+        row[x] = (row[2 * x] + row[2 * x + 1] + (x & 1) as i16) >> 1;
+    }
+}
+
+/// Averages 2 x 2 pixels of two rows into the first, with a rounding of 1 and 2 in turn as libjpeg does.
+pub fn fold_rows(row: &mut Row, below: &Row) {
+    for x in 0..TILE / 2 {
+        let (upper, lower) = (row[2 * x] + row[2 * x + 1], below[2 * x] + below[2 * x + 1]);
+        row[x] = (upper + lower + 1 + (x & 1) as i16) >> 2;
+    }
+}
+
+/// Level-shifts plain samples.
+#[inline(always)]
+pub fn widen(from: &[u8], to: &mut Row) {
+    for (to, &from) in to.iter_mut().zip(from) {
+        *to = i16::from(from) - 128;
+    }
+}
+
+/// Level-shifts interleaved pairs of samples into two rows.
+#[inline(always)]
+pub fn split(from: &[u8], first: &mut Row, second: &mut Row) {
+    for ((a, b), pair) in first.iter_mut().zip(second.iter_mut()).zip(from.chunks_exact(2)) {
+        *a = i16::from(pair[0]) - 128;
+        *b = i16::from(pair[1]) - 128;
+    }
+}

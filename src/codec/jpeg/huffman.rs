@@ -1,0 +1,170 @@
+//! Huffman code tables: from a specification to codes, and the optimal specification for counted symbols.
+
+use super::tables::HuffSpec;
+
+/// A code and its length, packed as `code << 5 | length`; the length of a symbol without a code is 0.
+pub type Code = u32;
+
+pub const LENGTH: u32 = 31;
+
+/// Coefficients from `-SMALL` to `SMALL - 1` have code and value bits ready in [`Tables::run_value`].
+pub const SMALL: i32 = 64;
+
+/// One component class's codes, in the shape that the block coders want.
+#[derive(Clone)]
+pub struct Tables {
+    /// By size of the difference.
+    pub dc: [Code; 12],
+    /// By `run << 4 | size`.
+    pub ac: [Code; 256],
+    /// Whole code words (Huffman code and value bits) by `(run + 1) * 128 + value` for small values; value 0 stands
+    /// for ZRL at run 15.
+    pub run_value: [Code; 17 * 128],
+}
+
+impl Tables {
+    pub fn new(dc: &HuffSpec, ac: &HuffSpec) -> Tables {
+        let (dc_codes, ac_codes) = (codes(dc), codes(ac));
+        let mut tables = Tables { dc: [0; 12], ac: ac_codes, run_value: [0; 17 * 128] };
+        tables.dc.copy_from_slice(&dc_codes[..12]);
+        for run in 0..16usize {
+            for value in -SMALL..SMALL {
+                let size = 32 - value.unsigned_abs().leading_zeros();
+                let code = ac_codes[run << 4 | size as usize];
+                let index = ((run as i32 + 1) * 128 + value) as usize;
+                let bits = value_bits(value, size);
+                tables.run_value[index] = ((code >> 5) << size | bits) << 5 | ((code & LENGTH) + size);
+            }
+        }
+        tables
+    }
+}
+
+/// The `size` bits that follow the code: the value itself, or one less for a negative one (T.81 F.1.2.1).
+#[inline(always)]
+pub fn value_bits(value: i32, size: u32) -> u32 {
+    ((value + (value >> 31)) as u32) & ((1 << size) - 1)
+}
+
+/// Assigns codes in order of length and symbol (T.81 annex C).
+pub fn codes(spec: &HuffSpec) -> [Code; 256] {
+    let mut table = [0; 256];
+    let (mut code, mut next) = (0u32, spec.symbols.iter());
+    for (length, &count) in (1u32..).zip(&spec.counts) {
+        for &symbol in next.by_ref().take(usize::from(count)) {
+            table[usize::from(symbol)] = code << 5 | length;
+            code += 1;
+        }
+        code <<= 1;
+    }
+    table
+}
+
+/// The specification with the fewest bits for these counts and no code above 16 bits, by the procedure of
+/// T.81 K.2, which also keeps the code of all ones free.
+pub fn optimal(counts: &[u32; 256]) -> HuffSpec {
+    // Symbol 256 is the reserved one: it gets one of the longest codes and is removed at the end.
+    let mut weight = [0u64; 257];
+    for (wide, &count) in weight.iter_mut().zip(counts) {
+        *wide = u64::from(count);
+    }
+    weight[256] = 1;
+    let lengths = tree_depths(&mut weight);
+
+    let mut per_length = [0u32; 64];
+    for &length in lengths.iter().filter(|&&length| length > 0) {
+        per_length[length as usize] += 1;
+    }
+    // Too long codes: a pair at depth i shares a prefix one level up; one of it takes that prefix, the other
+    // pairs with a leaf from a shorter level.
+    for i in (17..64).rev() {
+        while per_length[i] > 0 {
+            let j = (1..i - 1).rev().find(|&j| per_length[j] > 0).expect("a shorter code exists");
+            per_length[i] -= 2;
+            per_length[i - 1] += 1;
+            per_length[j + 1] += 2;
+            per_length[j] -= 1;
+        }
+    }
+    if let Some(longest) = per_length.iter().rposition(|&n| n > 0) {
+        per_length[longest] -= 1;
+    }
+
+    let mut spec = HuffSpec { counts: [0; 16], symbols: Vec::new() };
+    for (to, &from) in spec.counts.iter_mut().zip(&per_length[1..]) {
+        *to = from as u8;
+    }
+    for length in 1..64u8 {
+        spec.symbols.extend((0..=255u8).filter(|&s| lengths[usize::from(s)] == length));
+    }
+    spec
+}
+
+/// Depth of every symbol in the Huffman tree; ties go to the higher symbol, as libjpeg does.
+fn tree_depths(weight: &mut [u64; 257]) -> [u8; 257] {
+    let mut depth = [0u8; 257];
+    let mut chain = [usize::MAX; 257];
+    let lightest = |weight: &[u64; 257], but: usize| {
+        (0..257).filter(|&i| weight[i] > 0 && i != but).min_by_key(|&i| (weight[i], usize::MAX - i))
+    };
+    while let Some(first) = lightest(weight, usize::MAX) {
+        let Some(second) = lightest(weight, first) else { break };
+        weight[first] += weight[second];
+        weight[second] = 0;
+        let mut end = first;
+        for (start, link) in [(first, true), (second, false)] {
+            let mut i = start;
+            loop {
+                depth[i] += 1;
+                if chain[i] == usize::MAX {
+                    break;
+                }
+                i = chain[i];
+            }
+            if link {
+                end = i;
+            }
+        }
+        chain[end] = second;
+    }
+    depth
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn optimal_codes_are_short_enough_and_prefix_free() {
+        // Fibonacci weights make the deepest trees there are.
+        let mut counts = [0u32; 256];
+        let (mut a, mut b) = (1u32, 1u32);
+        for count in counts.iter_mut().take(40) {
+            *count = a;
+            (a, b) = (b, a + b);
+        }
+        let spec = optimal(&counts);
+        assert_eq!(spec.symbols.len(), 40);
+        let kraft: u32 = (1u32..).zip(&spec.counts).map(|(length, &n)| u32::from(n) << (16 - length)).sum();
+        assert!(kraft < 1 << 16, "the code of all ones stays free");
+        let table = codes(&spec);
+        for (i, &a) in table.iter().enumerate() {
+            for (j, &b) in table.iter().enumerate() {
+                let (la, lb) = (a & LENGTH, b & LENGTH);
+                if i != j && la > 0 && lb >= la {
+                    assert_ne!(a >> 5, (b >> 5) >> (lb - la), "{i} is a prefix of {j}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn one_symbol_gets_one_bit() {
+        let mut counts = [0u32; 256];
+        counts[7] = 5;
+        assert_eq!(
+            optimal(&counts),
+            HuffSpec { counts: core::array::from_fn(|i| u8::from(i == 0)), symbols: vec![7] }
+        );
+    }
+}
