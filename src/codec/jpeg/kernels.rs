@@ -2,7 +2,7 @@
 #![allow(unsafe_code)] // Calls of functions that need CPU features, behind their detection.
 
 use super::bits::BitWriter;
-use super::entropy::{self, Counts, Order};
+use super::entropy::{self, Order};
 use super::front::{self, PixelOrder, Place, Row};
 use super::tables::{Block, Quantizer};
 use super::{dct, simd};

@@ -17,9 +17,11 @@ use super::{
     tables::{CHROMA_STEPS, LUMA_STEPS, Quantizer, scaled, standard_huffman},
 };
 use crate::{
+    error::Result,
     model::{options::Options, pixel_format::PixelFormat, pixelmap::Pixels},
     pack::{control::Control, plan::Plan, pool::Pool},
     pixels::{self, Rows},
+    sink::Sink,
 };
 
 const SAMPLINGS: [Sampling; 4] = [Sampling::S420, Sampling::S422, Sampling::S444, Sampling::Gray];
@@ -273,6 +275,16 @@ fn yuv_planes_make_libjpegs_bytes() {
     }
 }
 
+/// Gathers the file.
+struct Collect<'a>(&'a mut Vec<u8>);
+
+impl Sink for Collect<'_> {
+    fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        self.0.extend_from_slice(bytes);
+        Ok(())
+    }
+}
+
 /// Packs RGB through the plan, as the library does.
 fn pack(
     pixels: &[u8],
@@ -288,7 +300,7 @@ fn pack(
     let (pool, control) = (Pool::new(threads), Control::default());
     let plan = Plan { rows: &rows, options: &options, pool: &pool, control: &control };
     let mut out = Vec::new();
-    baseline::encode(&plan, &mut out).unwrap();
+    baseline::encode(&plan, &mut Collect(&mut out)).unwrap();
     out
 }
 
@@ -357,7 +369,7 @@ fn profiles_of_many_segments_and_density_are_read_back() {
     let (pool, control) = (Pool::new(1), Control::default());
     let plan = Plan { rows: &rows, options: &options, pool: &pool, control: &control };
     let mut out = Vec::new();
-    baseline::encode(&plan, &mut out).unwrap();
+    baseline::encode(&plan, &mut Collect(&mut out)).unwrap();
     assert_eq!(out[11..18], [1, 1, 1, 300u16.to_be_bytes()[0], 300u16.to_be_bytes()[1], 0, 150]);
     let mut decoder = image::codecs::jpeg::JpegDecoder::new(std::io::Cursor::new(&out)).unwrap();
     let read = image::ImageDecoder::icc_profile(&mut decoder).unwrap();
@@ -366,8 +378,15 @@ fn profiles_of_many_segments_and_density_are_read_back() {
     let source = Source::new(&rows).unwrap();
     let geometry = Geometry { width, height, sampling: Sampling::S420 };
     let huge = vec![0; markers::ICC_LIMIT + 1];
-    let result =
-        baseline::encode_with(Kernels::best(), &plan, &source, geometry, Some(&huge), false, &mut out);
+    let result = baseline::encode_with(
+        Kernels::best(),
+        &plan,
+        &source,
+        geometry,
+        Some(&huge),
+        false,
+        &mut Collect(&mut out),
+    );
     let message = result.unwrap_err().message;
     assert!(message.contains(&huge.len().to_string()), "{message}");
 }
