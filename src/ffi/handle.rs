@@ -85,9 +85,17 @@ struct Slot {
     object: AtomicPtr<()>,
 }
 
+impl Slot {
+    const fn new() -> Self {
+        Self { word: AtomicU64::new(0), object: AtomicPtr::new(ptr::null_mut()) }
+    }
+}
+
+/// The segments after the first, which is part of the library so that loading and unloading it leaves nothing.
 static TABLE: [AtomicPtr<Slot>; SEGMENTS] = [const { AtomicPtr::new(ptr::null_mut()) }; SEGMENTS];
+static FIRST_SEGMENT: [Slot; FIRST] = [const { Slot::new() }; FIRST];
 /// Slots that exist.
-static CAPACITY: AtomicU32 = AtomicU32::new(0);
+static CAPACITY: AtomicU32 = AtomicU32::new(FIRST as u32);
 /// Slots that are in use.
 static LIVE: AtomicU32 = AtomicU32::new(0);
 /// Where the search for a free slot goes on: going round keeps a freed slot unused as long as possible.
@@ -107,6 +115,9 @@ fn span(segment: usize) -> (usize, usize) {
 }
 
 fn slot(index: usize) -> Option<&'static Slot> {
+    if index < FIRST {
+        return FIRST_SEGMENT.get(index);
+    }
     let segment = (usize::BITS - (index / FIRST).leading_zeros()) as usize;
     let slots = TABLE.get(segment)?.load(Ordering::Acquire);
     // SAFETY: a published segment is never moved or freed, and `index` lies in the span of `segment`.
@@ -122,7 +133,7 @@ fn grow(capacity: usize) -> Result<()> {
     };
     let mut slots: Vec<Slot> = Vec::new();
     slots.try_reserve_exact(count).map_err(|_| Error::out_of_memory(count * size_of::<Slot>(), "handles"))?;
-    slots.resize_with(count, || Slot { word: AtomicU64::new(0), object: AtomicPtr::default() });
+    slots.resize_with(count, Slot::new);
     let slots = Box::into_raw(slots.into_boxed_slice());
     let new = slots.cast::<Slot>();
     if place.compare_exchange(ptr::null_mut(), new, Ordering::AcqRel, Ordering::Acquire).is_err() {

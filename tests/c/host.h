@@ -108,6 +108,14 @@ __attribute__((unused)) static HostBytes host_expected(ImagePacker *packer, cons
   return expected;
 }
 
+/* Whether this build can read what it writes. */
+__attribute__((unused)) static bool host_can_decode(HostBytes image) {
+  ImageSource *source = NULL;
+  if (image_source_create_from_copy(image.bytes, image.size, &source) != IMAGE_OK) return false;
+  image_source_release(source);
+  return true;
+}
+
 /* Reads all of a file by its path, apart from every descriptor under test. */
 __attribute__((unused)) static HostBytes host_file(const char *path) {
   HostBytes content = {NULL, 0};

@@ -180,10 +180,10 @@ unsafe extern "C-unwind" fn error_exit(cinfo: &mut jpeg_common_struct) {
         }
         CStr::from_ptr(text.get().cast()).to_string_lossy().into_owned()
     };
-    resume_unwind(Box::new(Exit(Error::new(
-        ErrorKind::Encode,
-        format!("the JPEG encoder failed: {message}"),
-    ))));
+    // SAFETY: as above.
+    let out_of_memory = unsafe { (*cinfo.err).msg_code } == JERR_OUT_OF_MEMORY as c_int;
+    let kind = if out_of_memory { ErrorKind::OutOfMemory } else { ErrorKind::Encode };
+    resume_unwind(Box::new(Exit(Error::new(kind, format!("the JPEG encoder failed: {message}")))));
 }
 
 unsafe extern "C-unwind" fn silent(_: &mut jpeg_common_struct) {}
