@@ -41,11 +41,8 @@
  *    they never change or remove one.
  */
 
-
 #ifndef IMAGE_PACKER_H
 #define IMAGE_PACKER_H
-
-
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -60,467 +57,103 @@
 #endif
 #endif
 
+/* Warns whoever ignores the status of a call that makes something. */
+#if defined(__GNUC__) || defined(__clang__)
+#define IMAGE_PACKER_NODISCARD __attribute__((warn_unused_result))
+#else
+#define IMAGE_PACKER_NODISCARD
+#endif
+
 /** The version of this header as one number: 1.2.3 is 0x010203. Compare with image_packer_version(). */
 #define IMAGE_PACKER_VERSION \
   ((IMAGE_PACKER_VERSION_MAJOR << 16) | (IMAGE_PACKER_VERSION_MINOR << 8) | IMAGE_PACKER_VERSION_PATCH)
 
+#ifdef __cplusplus
+extern "C" {
+#endif
 
-/**
- * The parts of the version, for the header's macros; `tests/header.rs` compares them with Cargo's.
- */
-#define IMAGE_PACKER_VERSION_MAJOR 1
+/* ==== Status ============================================================================================== */
 
-/**
- * See IMAGE_PACKER_VERSION_MAJOR.
- */
-#define IMAGE_PACKER_VERSION_MINOR 0
+/** What a call came to. Compare with the IMAGE_ERROR_ constants; treat an unknown value as a failure. */
+typedef int32_t ImageStatus;
 
-/**
- * See IMAGE_PACKER_VERSION_MAJOR.
- */
-#define IMAGE_PACKER_VERSION_PATCH 0
-
-/**
- * Success.
- */
+/** Success. */
 #define IMAGE_OK 0
-
-/**
- * NULL, out of range, contradictory, or not a live handle of this type.
- */
+/** NULL, out of range, contradictory, or not a live handle of this type. */
 #define IMAGE_ERROR_INVALID_ARGUMENT 401
-
-/**
- * As 401, from pack_to_file with a pixel map or an image source; also for a descriptor that cannot be written.
- */
+/** As 401, from pack_to_file with a pixel map or an image source; also for a descriptor that cannot be written. */
 #define IMAGE_ERROR_INVALID_FILE_ARGUMENT 62980115
-
 /**
  * The operation failed: the input could not be read, the output could not be written, or memory ran out.
  * image_packer_last_error_cause() says which.
  */
 #define IMAGE_ERROR_FAILED 62980096
-
-/**
- * The image data is damaged.
- */
+/** The image data is damaged. */
 #define IMAGE_ERROR_BAD_DATA 62980101
-
-/**
- * The image is larger than the format, or than a limit set here, allows.
- */
+/** The image is larger than the format, or than a limit set here, allows. */
 #define IMAGE_ERROR_TOO_LARGE 62980106
-
-/**
- * The format is unknown, or not available on this machine.
- */
+/** The format is unknown, or not available on this machine. */
 #define IMAGE_ERROR_UNKNOWN_FORMAT 62980113
-
-/**
- * The encoder refused the image.
- */
+/** The encoder refused the image. */
 #define IMAGE_ERROR_ENCODE 62980119
-
-/**
- * A sequence holds more, or fewer, frames than its options describe.
- */
+/** A sequence holds more, or fewer, frames than its options describe. */
 #define IMAGE_ERROR_FRAME_COUNT 62980120
-
-/**
- * The ICC profile could not be embedded.
- */
+/** The ICC profile could not be embedded. */
 #define IMAGE_ERROR_ICC 62980172
-
-/**
- * A working surface could not be created.
- */
+/** A working surface could not be created. */
 #define IMAGE_ERROR_SURFACE 62980252
-
-/**
- * A picture or a sequence could not be encoded.
- */
+/** A picture or a sequence could not be encoded. */
 #define IMAGE_ERROR_ENCODE_PICTURE 7800301
-
-/**
- * Stopped by a cancel or by a callback.
- */
+/** Stopped by a cancel or by a callback. */
 #define IMAGE_ERROR_CANCELLED 1001
 
-/**
- * No failure yet.
- */
-#define IMAGE_CAUSE_NONE 0
-
-/**
- * A required pointer was NULL.
- */
-#define IMAGE_CAUSE_NULL_POINTER 1
-
-/**
- * A value that never was a handle.
- */
-#define IMAGE_CAUSE_NOT_A_HANDLE 2
-
-/**
- * A live handle of another type.
- */
-#define IMAGE_CAUSE_WRONG_HANDLE 3
-
-/**
- * A handle that has been released.
- */
-#define IMAGE_CAUSE_RELEASED_HANDLE 4
-
-/**
- * An argument out of its range, or arguments that contradict each other.
- */
-#define IMAGE_CAUSE_OUT_OF_RANGE 5
-
-/**
- * The caller's buffer is too small.
- */
-#define IMAGE_CAUSE_BUFFER_TOO_SMALL 6
-
-/**
- * A valid request that this build or this format cannot serve.
- */
-#define IMAGE_CAUSE_UNSUPPORTED 7
-
-/**
- * Reading the input failed.
- */
-#define IMAGE_CAUSE_READ 8
-
-/**
- * Writing the output failed.
- */
-#define IMAGE_CAUSE_WRITE 9
-
-/**
- * An allocation failed.
- */
-#define IMAGE_CAUSE_OUT_OF_MEMORY 10
-
-/**
- * A limit of the packer, or of the format.
- */
-#define IMAGE_CAUSE_LIMIT 11
-
-/**
- * Stopped by a cancel or by a callback.
- */
-#define IMAGE_CAUSE_CANCELLED 12
-
-/**
- * A fault of this library.
- */
-#define IMAGE_CAUSE_BUG 13
-
-/**
- * A descriptor that cannot be used: closed, read-only, a directory.
- */
-#define IMAGE_CAUSE_BAD_DESCRIPTOR 14
-
-/**
- * The encoded input is damaged.
- */
-#define IMAGE_CAUSE_BAD_DATA 15
-
-/**
- * The format is unknown or not available.
- */
-#define IMAGE_CAUSE_UNKNOWN_FORMAT 16
-
-/**
- * The encoder refused the image.
- */
-#define IMAGE_CAUSE_ENCODE 17
-
-/**
- * The ICC profile cannot be embedded.
- */
-#define IMAGE_CAUSE_ICC 18
-
-/**
- * More or fewer frames than announced.
- */
-#define IMAGE_CAUSE_FRAME_COUNT 19
-
-/**
- * A working surface could not be made.
- */
-#define IMAGE_CAUSE_SURFACE 20
-
-/**
- * 16 bits: red in the high 5, green in 6, blue in the low 5.
- */
-#define IMAGE_PIXEL_FORMAT_RGB_565 2
-
-/**
- * 8 bits each.
- */
-#define IMAGE_PIXEL_FORMAT_RGBA_8888 3
-
-/**
- * 8 bits each.
- */
-#define IMAGE_PIXEL_FORMAT_BGRA_8888 4
-
-/**
- * 8 bits each, 3 bytes a pixel.
- */
-#define IMAGE_PIXEL_FORMAT_RGB_888 5
-
-/**
- * Only alpha; its colour is black.
- */
-#define IMAGE_PIXEL_FORMAT_ALPHA_8 6
-
-/**
- * IEEE half floats, 8 bytes a pixel. 1.0 is SDR white.
- */
-#define IMAGE_PIXEL_FORMAT_RGBA_F16 7
-
-/**
- * Plane of Y, plane of interleaved Cr, Cb at half width and height.
- */
-#define IMAGE_PIXEL_FORMAT_NV21 8
-
-/**
- * Plane of Y, plane of interleaved Cb, Cr at half width and height.
- */
-#define IMAGE_PIXEL_FORMAT_NV12 9
-
-/**
- * 32 bits: red in the low 10, green, blue, alpha in the high 2.
- */
-#define IMAGE_PIXEL_FORMAT_RGBA_1010102 10
-
-/**
- * As NV12 with 16-bit samples, the value in the high 10 bits.
- */
-#define IMAGE_PIXEL_FORMAT_YCBCR_P010 11
-
-/**
- * As NV21 with 16-bit samples, the value in the high 10 bits.
- */
-#define IMAGE_PIXEL_FORMAT_YCRCB_P010 12
-
-/**
- * One component.
- */
-#define IMAGE_PIXEL_FORMAT_GRAY_8 1000
-
-/**
- * Gray and alpha.
- */
-#define IMAGE_PIXEL_FORMAT_GRAY_ALPHA_88 1001
-
-/**
- * 8 bits each, 3 bytes a pixel.
- */
-#define IMAGE_PIXEL_FORMAT_BGR_888 1002
-
-/**
- * The fourth byte has no meaning.
- */
-#define IMAGE_PIXEL_FORMAT_RGBX_8888 1003
-
-/**
- * The fourth byte has no meaning.
- */
-#define IMAGE_PIXEL_FORMAT_BGRX_8888 1004
-
-/**
- * 8 bits each.
- */
-#define IMAGE_PIXEL_FORMAT_ARGB_8888 1005
-
-/**
- * 16 bits.
- */
-#define IMAGE_PIXEL_FORMAT_GRAY_16 1006
-
-/**
- * 16 bits each, 6 bytes a pixel.
- */
-#define IMAGE_PIXEL_FORMAT_RGB_161616 1007
-
-/**
- * 16 bits each, 8 bytes a pixel.
- */
-#define IMAGE_PIXEL_FORMAT_RGBA_16161616 1008
-
-/**
- * IEEE floats, 16 bytes a pixel. 1.0 is SDR white.
- */
-#define IMAGE_PIXEL_FORMAT_RGBA_F32 1009
-
-/**
- * Planes of Y, Cb, Cr; chroma at half width and height.
- */
-#define IMAGE_PIXEL_FORMAT_I420 1010
-
-/**
- * Planes of Y, Cb, Cr; chroma at half width.
- */
-#define IMAGE_PIXEL_FORMAT_I422 1011
-
-/**
- * Planes of Y, Cb, Cr at full size.
- */
-#define IMAGE_PIXEL_FORMAT_I444 1012
-
-/**
- * Nothing is known: UNPREMULTIPLIED where the format has alpha, else OPAQUE.
- */
-#define IMAGE_ALPHA_UNKNOWN 0
-
-/**
- * Every pixel is opaque, whatever its alpha says.
- */
-#define IMAGE_ALPHA_OPAQUE 1
-
-/**
- * Colour is multiplied by alpha already.
- */
-#define IMAGE_ALPHA_PREMULTIPLIED 2
-
-/**
- * Colour is independent of alpha ("straight").
- */
-#define IMAGE_ALPHA_UNPREMULTIPLIED 3
-
-/**
- * HDR if the input is HDR and the format can carry it, else SDR.
- */
-#define IMAGE_DYNAMIC_RANGE_AUTO 0
-
-/**
- * SDR; HDR input is tone-mapped.
- */
-#define IMAGE_DYNAMIC_RANGE_SDR 1
-
-/**
- * The codec's choice, by quality.
- */
-#define IMAGE_SUBSAMPLING_AUTO 0
-
-/**
- * Chroma at half width and height.
- */
-#define IMAGE_SUBSAMPLING_420 420
-
-/**
- * Chroma at half width.
- */
-#define IMAGE_SUBSAMPLING_422 422
-
-/**
- * Chroma at full size.
- */
-#define IMAGE_SUBSAMPLING_444 444
-
-/**
- * Cut if the image started at offset 0, kept otherwise.
- */
-#define IMAGE_TAIL_AUTO 0
-
-/**
- * Cut.
- */
-#define IMAGE_TAIL_CUT 1
-
-/**
- * Kept.
- */
-#define IMAGE_TAIL_KEEP 2
-
-/**
- * What a format can carry: lossy compression.
- */
-#define IMAGE_FORMAT_LOSSY 1
-
-/**
- * Exact compression.
- */
-#define IMAGE_FORMAT_LOSSLESS 2
-
-/**
- * Transparency.
- */
-#define IMAGE_FORMAT_ALPHA 4
-
-/**
- * More than one frame.
- */
-#define IMAGE_FORMAT_ANIMATION 8
-
-/**
- * High dynamic range.
- */
-#define IMAGE_FORMAT_HDR 16
-
-/**
- * An SDR image with a gain map.
- */
-#define IMAGE_FORMAT_GAIN_MAP 32
-
-/**
- * More than 8 bits per component.
- */
-#define IMAGE_FORMAT_DEEP 64
-
-/**
- * EXIF, XMP and the like.
- */
-#define IMAGE_FORMAT_METADATA 128
-
-/**
- * Encoded bytes. Immutable.
- */
-typedef struct ImageData ImageData;
-
-/**
- * Packs images. Holds limits; one serves many threads.
- */
-typedef struct ImagePacker ImagePacker;
-
-/**
- * What to make of an image. A pack reads the options once, at its start.
- */
-typedef struct ImagePackingOptions ImagePackingOptions;
-
-/**
- * A rectangle of pixels and what they mean.
- */
-typedef struct ImagePixelMap ImagePixelMap;
-
-/**
- * An encoded image to be re-encoded. Only its header is read at creation.
- */
-typedef struct ImageSource ImageSource;
-
-/**
- * What a call came to. Compare with the IMAGE_ERROR_ constants; treat an unknown value as a failure.
- */
-typedef int32_t ImageStatus;
-
-/**
- * Why, in one word; finer than the status and free to grow.
- */
+/** Why, in one word; finer than the status and free to grow. */
 typedef int32_t ImageErrorCause;
 
-/**
- * A line for the log. `level`: 1 error, 2 warning, 3 info, 4 debug.
- */
-typedef void (*ImageLogFn)(void *user, int32_t level, const char *line);
+/** No failure yet. */
+#define IMAGE_CAUSE_NONE 0
+/** A required pointer was NULL. */
+#define IMAGE_CAUSE_NULL_POINTER 1
+/** A value that never was a handle. */
+#define IMAGE_CAUSE_NOT_A_HANDLE 2
+/** A live handle of another type. */
+#define IMAGE_CAUSE_WRONG_HANDLE 3
+/** A handle that has been released. */
+#define IMAGE_CAUSE_RELEASED_HANDLE 4
+/** An argument out of its range, or arguments that contradict each other. */
+#define IMAGE_CAUSE_OUT_OF_RANGE 5
+/** The caller's buffer is too small. */
+#define IMAGE_CAUSE_BUFFER_TOO_SMALL 6
+/** A valid request that this build or this format cannot serve. */
+#define IMAGE_CAUSE_UNSUPPORTED 7
+/** Reading the input failed. */
+#define IMAGE_CAUSE_READ 8
+/** Writing the output failed. */
+#define IMAGE_CAUSE_WRITE 9
+/** An allocation failed. */
+#define IMAGE_CAUSE_OUT_OF_MEMORY 10
+/** A limit of the packer, or of the format. */
+#define IMAGE_CAUSE_LIMIT 11
+/** Stopped by a cancel or by a callback. */
+#define IMAGE_CAUSE_CANCELLED 12
+/** A fault of this library. */
+#define IMAGE_CAUSE_BUG 13
+/** A descriptor that cannot be used: closed, read-only, a directory. */
+#define IMAGE_CAUSE_BAD_DESCRIPTOR 14
+/** The encoded input is damaged. */
+#define IMAGE_CAUSE_BAD_DATA 15
+/** The format is unknown or not available. */
+#define IMAGE_CAUSE_UNKNOWN_FORMAT 16
+/** The encoder refused the image. */
+#define IMAGE_CAUSE_ENCODE 17
+/** The ICC profile cannot be embedded. */
+#define IMAGE_CAUSE_ICC 18
+/** More or fewer frames than announced. */
+#define IMAGE_CAUSE_FRAME_COUNT 19
+/** A working surface could not be made. */
+#define IMAGE_CAUSE_SURFACE 20
 
-/**
- * Memory layout of a pixel. Components are named in the order of their bytes; packed and 16-bit formats are in
- * the byte order of the machine.
- */
-typedef int32_t ImagePixelFormat;
+/* ==== Callbacks =========================================================================================== */
 
 /**
  * The library is done with `user` and with the memory passed along with it.
@@ -528,10 +161,8 @@ typedef int32_t ImagePixelFormat;
  */
 typedef void (*ImageReleaseFn)(void *user);
 
-/**
- * What alpha means.
- */
-typedef int32_t ImageAlphaType;
+/** Takes `size` encoded bytes. Called in order, never at the same time. 0 goes on, anything else stops. */
+typedef int32_t (*ImageWriteFn)(void *user, const uint8_t *bytes, size_t size);
 
 /**
  * Fills `buffer` with up to `capacity` bytes from `offset`; stores the count in `*size`, 0 at the end.
@@ -539,48 +170,28 @@ typedef int32_t ImageAlphaType;
  */
 typedef int32_t (*ImageReadFn)(void *user, uint64_t offset, uint8_t *buffer, size_t capacity, size_t *size);
 
-/**
- * Which dynamic range to write.
- */
-typedef int32_t ImageDynamicRange;
-
-/**
- * Chroma subsampling of lossy formats.
- */
-typedef int32_t ImageSubsampling;
-
-/**
- * What happens to the bytes of an old file behind the image.
- */
-typedef int32_t ImageTail;
-
-/**
- * `done` of 1000 parts. Never decreases; 1000 is reported once, on success. 0 goes on, anything else stops.
- */
+/** `done` of 1000 parts. Never decreases; 1000 is reported once, on success. 0 goes on, anything else stops. */
 typedef int32_t (*ImageProgressFn)(void *user, uint32_t done);
 
-/**
- * Takes `size` encoded bytes. Called in order, never at the same time. 0 goes on, anything else stops.
- */
-typedef int32_t (*ImageWriteFn)(void *user, const uint8_t *bytes, size_t size);
+/** A line for the log. `level`: 1 error, 2 warning, 3 info, 4 debug. */
+typedef void (*ImageLogFn)(void *user, int32_t level, const char *line);
 
-#ifdef __cplusplus
-extern "C" {
-#endif // __cplusplus
+/* ==== Version and errors ================================================================================== */
 
-/**
- * Version of the loaded library, as IMAGE_PACKER_VERSION: 1.2.3 is 0x010203.
- */
+/** The parts of the version, for the header's macros; `tests/header.rs` compares them with Cargo's. */
+#define IMAGE_PACKER_VERSION_MAJOR 1
+/** See IMAGE_PACKER_VERSION_MAJOR. */
+#define IMAGE_PACKER_VERSION_MINOR 0
+/** See IMAGE_PACKER_VERSION_MAJOR. */
+#define IMAGE_PACKER_VERSION_PATCH 0
+
+/** Version of the loaded library, as IMAGE_PACKER_VERSION: 1.2.3 is 0x010203. */
 IMAGE_PACKER_API uint32_t image_packer_version(void);
 
-/**
- * Version and codecs of the loaded library in one line, for a bug report. Static; never NULL.
- */
+/** Version and codecs of the loaded library in one line, for a bug report. Static; never NULL. */
 IMAGE_PACKER_API const char *image_packer_version_string(void);
 
-/**
- * One line of English naming a status: "Invalid argument". Static; never NULL.
- */
+/** One line of English naming a status: "Invalid argument". Static; never NULL. */
 IMAGE_PACKER_API const char *image_status_text(ImageStatus status);
 
 /**
@@ -591,14 +202,10 @@ IMAGE_PACKER_API const char *image_status_text(ImageStatus status);
  */
 IMAGE_PACKER_API const char *image_packer_last_error_message(void);
 
-/**
- * Status of this thread's last failed call; IMAGE_OK if nothing failed yet.
- */
+/** Status of this thread's last failed call; IMAGE_OK if nothing failed yet. */
 IMAGE_PACKER_API ImageStatus image_packer_last_error_status(void);
 
-/**
- * Cause of this thread's last failed call; IMAGE_CAUSE_NONE if nothing failed yet.
- */
+/** Cause of this thread's last failed call; IMAGE_CAUSE_NONE if nothing failed yet. */
 IMAGE_PACKER_API ImageErrorCause image_packer_last_error_cause(void);
 
 /**
@@ -614,14 +221,15 @@ ImageStatus image_packer_set_log(ImageLogFn log,
                                  void *user,
                                  int32_t level);
 
-/**
- * The bytes, valid until release; NULL if `data` is not a live handle.
- */
+/* ==== ImageData =========================================================================================== */
+
+/** Encoded bytes. Immutable. */
+typedef struct ImageData ImageData;
+
+/** The bytes, valid until release; NULL if `data` is not a live handle. */
 IMAGE_PACKER_API const uint8_t *image_data_bytes(const ImageData *data);
 
-/**
- * The number of bytes; 0 if `data` is not a live handle.
- */
+/** The number of bytes; 0 if `data` is not a live handle. */
 IMAGE_PACKER_API size_t image_data_size(const ImageData *data);
 
 /**
@@ -636,10 +244,80 @@ ImageStatus image_data_take(ImageData *data,
                             uint8_t **bytes,
                             size_t *size);
 
-/**
- * Frees the bytes.
- */
+/** Frees the bytes. */
 IMAGE_PACKER_API ImageStatus image_data_release(ImageData *data);
+
+/* ==== ImagePixelMap ======================================================================================= */
+
+/** A rectangle of pixels and what they mean. */
+typedef struct ImagePixelMap ImagePixelMap;
+
+/**
+ * Memory layout of a pixel. Components are named in the order of their bytes; packed and 16-bit formats are in
+ * the byte order of the machine.
+ */
+typedef int32_t ImagePixelFormat;
+
+/** 16 bits: red in the high 5, green in 6, blue in the low 5. */
+#define IMAGE_PIXEL_FORMAT_RGB_565 2
+/** 8 bits each. */
+#define IMAGE_PIXEL_FORMAT_RGBA_8888 3
+/** 8 bits each. */
+#define IMAGE_PIXEL_FORMAT_BGRA_8888 4
+/** 8 bits each, 3 bytes a pixel. */
+#define IMAGE_PIXEL_FORMAT_RGB_888 5
+/** Only alpha; its colour is black. */
+#define IMAGE_PIXEL_FORMAT_ALPHA_8 6
+/** IEEE half floats, 8 bytes a pixel. 1.0 is SDR white. */
+#define IMAGE_PIXEL_FORMAT_RGBA_F16 7
+/** Plane of Y, plane of interleaved Cr, Cb at half width and height. */
+#define IMAGE_PIXEL_FORMAT_NV21 8
+/** Plane of Y, plane of interleaved Cb, Cr at half width and height. */
+#define IMAGE_PIXEL_FORMAT_NV12 9
+/** 32 bits: red in the low 10, green, blue, alpha in the high 2. */
+#define IMAGE_PIXEL_FORMAT_RGBA_1010102 10
+/** As NV12 with 16-bit samples, the value in the high 10 bits. */
+#define IMAGE_PIXEL_FORMAT_YCBCR_P010 11
+/** As NV21 with 16-bit samples, the value in the high 10 bits. */
+#define IMAGE_PIXEL_FORMAT_YCRCB_P010 12
+/** One component. */
+#define IMAGE_PIXEL_FORMAT_GRAY_8 1000
+/** Gray and alpha. */
+#define IMAGE_PIXEL_FORMAT_GRAY_ALPHA_88 1001
+/** 8 bits each, 3 bytes a pixel. */
+#define IMAGE_PIXEL_FORMAT_BGR_888 1002
+/** The fourth byte has no meaning. */
+#define IMAGE_PIXEL_FORMAT_RGBX_8888 1003
+/** The fourth byte has no meaning. */
+#define IMAGE_PIXEL_FORMAT_BGRX_8888 1004
+/** 8 bits each. */
+#define IMAGE_PIXEL_FORMAT_ARGB_8888 1005
+/** 16 bits. */
+#define IMAGE_PIXEL_FORMAT_GRAY_16 1006
+/** 16 bits each, 6 bytes a pixel. */
+#define IMAGE_PIXEL_FORMAT_RGB_161616 1007
+/** 16 bits each, 8 bytes a pixel. */
+#define IMAGE_PIXEL_FORMAT_RGBA_16161616 1008
+/** IEEE floats, 16 bytes a pixel. 1.0 is SDR white. */
+#define IMAGE_PIXEL_FORMAT_RGBA_F32 1009
+/** Planes of Y, Cb, Cr; chroma at half width and height. */
+#define IMAGE_PIXEL_FORMAT_I420 1010
+/** Planes of Y, Cb, Cr; chroma at half width. */
+#define IMAGE_PIXEL_FORMAT_I422 1011
+/** Planes of Y, Cb, Cr at full size. */
+#define IMAGE_PIXEL_FORMAT_I444 1012
+
+/** What alpha means. */
+typedef int32_t ImageAlphaType;
+
+/** Nothing is known: UNPREMULTIPLIED where the format has alpha, else OPAQUE. */
+#define IMAGE_ALPHA_UNKNOWN 0
+/** Every pixel is opaque, whatever its alpha says. */
+#define IMAGE_ALPHA_OPAQUE 1
+/** Colour is multiplied by alpha already. */
+#define IMAGE_ALPHA_PREMULTIPLIED 2
+/** Colour is independent of alpha ("straight"). */
+#define IMAGE_ALPHA_UNPREMULTIPLIED 3
 
 /**
  * Allocates a map of zero bytes, rows packed tightly.
@@ -647,7 +325,7 @@ IMAGE_PACKER_API ImageStatus image_data_release(ImageData *data);
  * @param[out] pixelmap  new handle
  * @return 401 for a zero side or an unknown format; 62980106 for more than 2^28 pixels; 62980096 without memory.
  */
-IMAGE_PACKER_API
+IMAGE_PACKER_API IMAGE_PACKER_NODISCARD
 ImageStatus image_pixelmap_create(uint32_t width,
                                   uint32_t height,
                                   ImagePixelFormat format,
@@ -664,7 +342,7 @@ ImageStatus image_pixelmap_create(uint32_t width,
  * @return 401 for a zero side, an unknown format, a stride smaller than a row or too few bytes; 62980106 for
  *         more than 2^28 pixels; 62980096 without memory.
  */
-IMAGE_PACKER_API
+IMAGE_PACKER_API IMAGE_PACKER_NODISCARD
 ImageStatus image_pixelmap_create_from_copy(uint32_t width,
                                             uint32_t height,
                                             ImagePixelFormat format,
@@ -681,7 +359,7 @@ ImageStatus image_pixelmap_create_from_copy(uint32_t width,
  * @param release  may be NULL when the memory outlives every use (static data)
  * @param user     handed to `release`
  */
-IMAGE_PACKER_API
+IMAGE_PACKER_API IMAGE_PACKER_NODISCARD
 ImageStatus image_pixelmap_create_borrowed(uint32_t width,
                                            uint32_t height,
                                            ImagePixelFormat format,
@@ -700,7 +378,7 @@ ImageStatus image_pixelmap_create_borrowed(uint32_t width,
  * @param row_strides  bytes from row to row of each plane; 0 means tight
  * @param plane_count  as the format has planes, else 401
  */
-IMAGE_PACKER_API
+IMAGE_PACKER_API IMAGE_PACKER_NODISCARD
 ImageStatus image_pixelmap_create_borrowed_planes(uint32_t width,
                                                   uint32_t height,
                                                   ImagePixelFormat format,
@@ -712,17 +390,13 @@ ImageStatus image_pixelmap_create_borrowed_planes(uint32_t width,
                                                   void *user,
                                                   ImagePixelMap **pixelmap);
 
-/**
- * Width and height in pixels. Either place may be NULL.
- */
+/** Width and height in pixels. Either place may be NULL. */
 IMAGE_PACKER_API
 ImageStatus image_pixelmap_get_size(const ImagePixelMap *pixelmap,
                                     uint32_t *width,
                                     uint32_t *height);
 
-/**
- * The pixel format.
- */
+/** The pixel format. */
 IMAGE_PACKER_API
 ImageStatus image_pixelmap_get_format(const ImagePixelMap *pixelmap,
                                       ImagePixelFormat *format);
@@ -785,18 +459,19 @@ ImageStatus image_pixelmap_set_icc_profile(ImagePixelMap *pixelmap,
                                            const void *profile,
                                            size_t size);
 
-/**
- * Brightest pixel and brightest frame average, in nits (cd/m2); 0 is unknown.
- */
+/** Brightest pixel and brightest frame average, in nits (cd/m2); 0 is unknown. */
 IMAGE_PACKER_API
 ImageStatus image_pixelmap_set_content_light_level(ImagePixelMap *pixelmap,
                                                    uint16_t max_cll,
                                                    uint16_t max_fall);
 
-/**
- * Releases the map. Packs that are using it go on.
- */
+/** Releases the map. Packs that are using it go on. */
 IMAGE_PACKER_API ImageStatus image_pixelmap_release(ImagePixelMap *pixelmap);
+
+/* ==== ImageSource ========================================================================================= */
+
+/** An encoded image to be re-encoded. Only its header is read at creation. */
+typedef struct ImageSource ImageSource;
 
 /**
  * Copies encoded bytes.
@@ -804,7 +479,7 @@ IMAGE_PACKER_API ImageStatus image_pixelmap_release(ImagePixelMap *pixelmap);
  * @param[out] source  new handle
  * @return 62980113 for a format that is not known; 62980101 for a damaged header.
  */
-IMAGE_PACKER_API
+IMAGE_PACKER_API IMAGE_PACKER_NODISCARD
 ImageStatus image_source_create_from_copy(const void *encoded,
                                           size_t size,
                                           ImageSource **source);
@@ -815,7 +490,7 @@ ImageStatus image_source_create_from_copy(const void *encoded,
  *
  * @param release  may be NULL when the memory outlives every use
  */
-IMAGE_PACKER_API
+IMAGE_PACKER_API IMAGE_PACKER_NODISCARD
 ImageStatus image_source_create_borrowed(const void *encoded,
                                          size_t size,
                                          ImageReleaseFn release,
@@ -827,40 +502,32 @@ ImageStatus image_source_create_borrowed(const void *encoded,
  *
  * @return 401 for a descriptor that is not open; 62980096 for one that is not a regular file.
  */
-IMAGE_PACKER_API ImageStatus image_source_create_from_fd(int fd, ImageSource **source);
+IMAGE_PACKER_API IMAGE_PACKER_NODISCARD ImageStatus image_source_create_from_fd(int fd, ImageSource **source);
 
-/**
- * Opens and reads a file by path.
- */
-IMAGE_PACKER_API ImageStatus image_source_create_from_path(const char *file, ImageSource **source);
+/** Opens and reads a file by path. */
+IMAGE_PACKER_API IMAGE_PACKER_NODISCARD ImageStatus image_source_create_from_path(const char *file, ImageSource **source);
 
 /**
  * Reads through a callback, one call at a time, on any thread.
  *
  * @param release  called when the last user of the source is gone; may be NULL
  */
-IMAGE_PACKER_API
+IMAGE_PACKER_API IMAGE_PACKER_NODISCARD
 ImageStatus image_source_create_from_reader(ImageReadFn read,
                                             ImageReleaseFn release,
                                             void *user,
                                             ImageSource **source);
 
-/**
- * MIME type found in the data; static, never NULL on IMAGE_OK.
- */
+/** MIME type found in the data; static, never NULL on IMAGE_OK. */
 IMAGE_PACKER_API ImageStatus image_source_get_format(const ImageSource *source, const char **mime);
 
-/**
- * Width and height in pixels, upright. Either place may be NULL.
- */
+/** Width and height in pixels, upright. Either place may be NULL. */
 IMAGE_PACKER_API
 ImageStatus image_source_get_size(const ImageSource *source,
                                   uint32_t *width,
                                   uint32_t *height);
 
-/**
- * Number of frames; 1 for a still image.
- */
+/** Number of frames; 1 for a still image. */
 IMAGE_PACKER_API ImageStatus image_source_get_frame_count(const ImageSource *source, size_t *count);
 
 /**
@@ -868,15 +535,48 @@ IMAGE_PACKER_API ImageStatus image_source_get_frame_count(const ImageSource *sou
  *
  * @return 401 for an index past the last frame; 62980101 for damaged data; 62980106 past 2^28 pixels.
  */
-IMAGE_PACKER_API
+IMAGE_PACKER_API IMAGE_PACKER_NODISCARD
 ImageStatus image_source_create_pixelmap(const ImageSource *source,
                                          size_t index,
                                          ImagePixelMap **pixelmap);
 
-/**
- * Releases the source. Packs that are using it go on.
- */
+/** Releases the source. Packs that are using it go on. */
 IMAGE_PACKER_API ImageStatus image_source_release(ImageSource *source);
+
+/* ==== ImagePackingOptions ================================================================================= */
+
+/** What to make of an image. A pack reads the options once, at its start. */
+typedef struct ImagePackingOptions ImagePackingOptions;
+
+/** Which dynamic range to write. */
+typedef int32_t ImageDynamicRange;
+
+/** HDR if the input is HDR and the format can carry it, else SDR. */
+#define IMAGE_DYNAMIC_RANGE_AUTO 0
+/** SDR; HDR input is tone-mapped. */
+#define IMAGE_DYNAMIC_RANGE_SDR 1
+
+/** Chroma subsampling of lossy formats. */
+typedef int32_t ImageSubsampling;
+
+/** The codec's choice, by quality. */
+#define IMAGE_SUBSAMPLING_AUTO 0
+/** Chroma at half width and height. */
+#define IMAGE_SUBSAMPLING_420 420
+/** Chroma at half width. */
+#define IMAGE_SUBSAMPLING_422 422
+/** Chroma at full size. */
+#define IMAGE_SUBSAMPLING_444 444
+
+/** What happens to the bytes of an old file behind the image. */
+typedef int32_t ImageTail;
+
+/** Cut if the image started at offset 0, kept otherwise. */
+#define IMAGE_TAIL_AUTO 0
+/** Cut. */
+#define IMAGE_TAIL_CUT 1
+/** Kept. */
+#define IMAGE_TAIL_KEEP 2
 
 /**
  * Options for a format and a quality, everything else at its default.
@@ -886,52 +586,38 @@ IMAGE_PACKER_API ImageStatus image_source_release(ImageSource *source);
  * @param[out] options  new handle
  * @return 62980113 for a format this machine cannot write; 401 for a quality outside 0 to 100.
  */
-IMAGE_PACKER_API
+IMAGE_PACKER_API IMAGE_PACKER_NODISCARD
 ImageStatus image_packing_options_create(const char *format,
                                          int32_t quality,
                                          ImagePackingOptions **options);
 
-/**
- * A second handle with the same values, independent of the first.
- */
+/** A second handle with the same values, independent of the first. */
 IMAGE_PACKER_API
 ImageStatus image_packing_options_copy(const ImagePackingOptions *options,
                                        ImagePackingOptions **copy);
 
-/**
- * As in image_packing_options_create(). Settings of other codecs are kept.
- */
+/** As in image_packing_options_create(). Settings of other codecs are kept. */
 IMAGE_PACKER_API
 ImageStatus image_packing_options_set_format(ImagePackingOptions *options,
                                              const char *format);
 
-/**
- * 0 (smallest) to 100 (best).
- */
+/** 0 (smallest) to 100 (best). */
 IMAGE_PACKER_API ImageStatus image_packing_options_set_quality(ImagePackingOptions *options, int32_t quality);
 
-/**
- * Bytes to reserve for the result: a hint, never a limit. Default 0: estimated.
- */
+/** Bytes to reserve for the result: a hint, never a limit. Default 0: estimated. */
 IMAGE_PACKER_API
 ImageStatus image_packing_options_set_buffer_size(ImagePackingOptions *options,
                                                   uint64_t size);
 
-/**
- * Default: AUTO.
- */
+/** Default: AUTO. */
 IMAGE_PACKER_API
 ImageStatus image_packing_options_set_dynamic_range(ImagePackingOptions *options,
                                                     ImageDynamicRange range);
 
-/**
- * 1 (fastest) to 10 (smallest). Default: 5.
- */
+/** 1 (fastest) to 10 (smallest). Default: 5. */
 IMAGE_PACKER_API ImageStatus image_packing_options_set_effort(ImagePackingOptions *options, int32_t effort);
 
-/**
- * Exact pixels or an error. Default: false.
- */
+/** Exact pixels or an error. Default: false. */
 IMAGE_PACKER_API ImageStatus image_packing_options_set_lossless(ImagePackingOptions *options, bool lossless);
 
 /**
@@ -941,24 +627,18 @@ IMAGE_PACKER_API ImageStatus image_packing_options_set_lossless(ImagePackingOpti
  */
 IMAGE_PACKER_API ImageStatus image_packing_options_set_background(ImagePackingOptions *options, uint32_t rgb);
 
-/**
- * Chroma subsampling of lossy formats. Default: AUTO.
- */
+/** Chroma subsampling of lossy formats. Default: AUTO. */
 IMAGE_PACKER_API
 ImageStatus image_packing_options_set_subsampling(ImagePackingOptions *options,
                                                   ImageSubsampling subsampling);
 
-/**
- * Resolution in dots per inch, written where the format carries it. Default: 0, unknown.
- */
+/** Resolution in dots per inch, written where the format carries it. Default: 0, unknown. */
 IMAGE_PACKER_API
 ImageStatus image_packing_options_set_density(ImagePackingOptions *options,
                                               uint16_t x_dpi,
                                               uint16_t y_dpi);
 
-/**
- * What packing into a file does with old bytes behind the image. Default: AUTO.
- */
+/** What packing into a file does with old bytes behind the image. Default: AUTO. */
 IMAGE_PACKER_API ImageStatus image_packing_options_set_tail(ImagePackingOptions *options, ImageTail tail);
 
 /**
@@ -990,21 +670,39 @@ ImageStatus image_packing_options_set_progress(ImagePackingOptions *options,
                                                ImageProgressFn progress,
                                                void *user);
 
-/**
- * Releases the options. Packs that started with them go on.
- */
+/** Releases the options. Packs that started with them go on. */
 IMAGE_PACKER_API ImageStatus image_packing_options_release(ImagePackingOptions *options);
+
+/* ==== ImagePacker ========================================================================================= */
+
+/** Packs images. Holds limits; one serves many threads. */
+typedef struct ImagePacker ImagePacker;
+
+/** What a format can carry: lossy compression. */
+#define IMAGE_FORMAT_LOSSY 1
+/** Exact compression. */
+#define IMAGE_FORMAT_LOSSLESS 2
+/** Transparency. */
+#define IMAGE_FORMAT_ALPHA 4
+/** More than one frame. */
+#define IMAGE_FORMAT_ANIMATION 8
+/** High dynamic range. */
+#define IMAGE_FORMAT_HDR 16
+/** An SDR image with a gain map. */
+#define IMAGE_FORMAT_GAIN_MAP 32
+/** More than 8 bits per component. */
+#define IMAGE_FORMAT_DEEP 64
+/** EXIF, XMP and the like. */
+#define IMAGE_FORMAT_METADATA 128
 
 /**
  * A packer with default limits.
  *
  * @param[out] packer  new handle
  */
-IMAGE_PACKER_API ImageStatus image_packer_create(ImagePacker **packer);
+IMAGE_PACKER_API IMAGE_PACKER_NODISCARD ImageStatus image_packer_create(ImagePacker **packer);
 
-/**
- * Releases the packer. Packs in progress go on.
- */
+/** Releases the packer. Packs in progress go on. */
 IMAGE_PACKER_API ImageStatus image_packer_release(ImagePacker *packer);
 
 /**
@@ -1013,9 +711,7 @@ IMAGE_PACKER_API ImageStatus image_packer_release(ImagePacker *packer);
  */
 IMAGE_PACKER_API ImageStatus image_packer_set_threads(ImagePacker *packer, uint32_t threads);
 
-/**
- * Most pixels of one image; a larger one answers 62980106. Default, and 0: 2^28.
- */
+/** Most pixels of one image; a larger one answers 62980106. Default, and 0: 2^28. */
 IMAGE_PACKER_API ImageStatus image_packer_set_max_pixels(ImagePacker *packer, uint64_t pixels);
 
 /**
@@ -1026,14 +722,10 @@ IMAGE_PACKER_API
 ImageStatus image_packer_set_memory_limit(ImagePacker *packer,
                                           uint64_t bytes);
 
-/**
- * MIME type number `index` that this machine can write; NULL past the last. Static.
- */
+/** MIME type number `index` that this machine can write; NULL past the last. Static. */
 IMAGE_PACKER_API const char *image_packer_get_supported_format(size_t index);
 
-/**
- * What a format can carry: IMAGE_FORMAT_ bits; 0 if it cannot be written.
- */
+/** What a format can carry: IMAGE_FORMAT_ bits; 0 if it cannot be written. */
 IMAGE_PACKER_API uint32_t image_packer_get_format_features(const char *format);
 
 /**
@@ -1052,16 +744,14 @@ const char *image_packer_get_setting(const char *format,
  *         the size; 62980119 if the encoder fails; 62980172 for a profile that cannot be embedded; 1001 when the
  *         progress callback stops it; 62980096 for the rest.
  */
-IMAGE_PACKER_API
+IMAGE_PACKER_API IMAGE_PACKER_NODISCARD
 ImageStatus image_packer_pack_to_data(ImagePacker *packer,
                                       const ImagePixelMap *pixelmap,
                                       const ImagePackingOptions *options,
                                       ImageData **data);
 
-/**
- * Re-encodes the first frame of an image source into memory. Also 62980101 and 62980113 for its data.
- */
-IMAGE_PACKER_API
+/** Re-encodes the first frame of an image source into memory. Also 62980101 and 62980113 for its data. */
+IMAGE_PACKER_API IMAGE_PACKER_NODISCARD
 ImageStatus image_packer_pack_to_data_from_source(ImagePacker *packer,
                                                   const ImageSource *source,
                                                   const ImagePackingOptions *options,
@@ -1079,16 +769,14 @@ ImageStatus image_packer_pack_to_data_from_source(ImagePacker *packer,
  *
  * @return as image_packer_pack_to_data(), with 62980115 for bad arguments and descriptors.
  */
-IMAGE_PACKER_API
+IMAGE_PACKER_API IMAGE_PACKER_NODISCARD
 ImageStatus image_packer_pack_to_file(ImagePacker *packer,
                                       const ImagePixelMap *pixelmap,
                                       int fd,
                                       const ImagePackingOptions *options);
 
-/**
- * As image_packer_pack_to_file() from an image source. The source may read the same descriptor.
- */
-IMAGE_PACKER_API
+/** As image_packer_pack_to_file() from an image source. The source may read the same descriptor. */
+IMAGE_PACKER_API IMAGE_PACKER_NODISCARD
 ImageStatus image_packer_pack_to_file_from_source(ImagePacker *packer,
                                                   const ImageSource *source,
                                                   int fd,
@@ -1107,16 +795,14 @@ ImageStatus image_packer_pack_to_file_from_source(ImagePacker *packer,
  * @param path  the system's own bytes for a name; need not be UTF-8 where the system does not demand it
  * @return as image_packer_pack_to_file().
  */
-IMAGE_PACKER_API
+IMAGE_PACKER_API IMAGE_PACKER_NODISCARD
 ImageStatus image_packer_pack_to_path(ImagePacker *packer,
                                       const ImagePixelMap *pixelmap,
                                       const char *path,
                                       const ImagePackingOptions *options);
 
-/**
- * As image_packer_pack_to_path() from an image source. The source may be the same file.
- */
-IMAGE_PACKER_API
+/** As image_packer_pack_to_path() from an image source. The source may be the same file. */
+IMAGE_PACKER_API IMAGE_PACKER_NODISCARD
 ImageStatus image_packer_pack_to_path_from_source(ImagePacker *packer,
                                                   const ImageSource *source,
                                                   const char *path,
@@ -1128,17 +814,15 @@ ImageStatus image_packer_pack_to_path_from_source(ImagePacker *packer,
  * @param write  called on the calling thread, in order
  * @return as image_packer_pack_to_data(); 62980096 with cause WRITE when `write` stops.
  */
-IMAGE_PACKER_API
+IMAGE_PACKER_API IMAGE_PACKER_NODISCARD
 ImageStatus image_packer_pack_to_writer(ImagePacker *packer,
                                         const ImagePixelMap *pixelmap,
                                         ImageWriteFn write,
                                         void *user,
                                         const ImagePackingOptions *options);
 
-/**
- * As image_packer_pack_to_writer() from an image source.
- */
-IMAGE_PACKER_API
+/** As image_packer_pack_to_writer() from an image source. */
+IMAGE_PACKER_API IMAGE_PACKER_NODISCARD
 ImageStatus image_packer_pack_to_writer_from_source(ImagePacker *packer,
                                                     const ImageSource *source,
                                                     ImageWriteFn write,
@@ -1146,7 +830,7 @@ ImageStatus image_packer_pack_to_writer_from_source(ImagePacker *packer,
                                                     const ImagePackingOptions *options);
 
 #ifdef __cplusplus
-}  // extern "C"
-#endif  // __cplusplus
+} /* extern "C" */
+#endif
 
-#endif  /* IMAGE_PACKER_H */
+#endif /* IMAGE_PACKER_H */
