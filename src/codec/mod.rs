@@ -1,6 +1,8 @@
 //! Room 5, the press: one file or folder per format, and the table of all formats.
 
 pub mod decode;
+#[cfg(feature = "heif")]
+mod heif;
 mod jpeg;
 mod png;
 
@@ -96,7 +98,14 @@ pub enum SettingKind {
 }
 
 /// All formats, in the order in which they are listed. A new format is one module and one line.
-pub static REGISTRY: &[&Format] = &[&jpeg::FORMAT, &png::FORMAT];
+pub static REGISTRY: &[&Format] = &[
+    &jpeg::FORMAT,
+    &png::FORMAT,
+    #[cfg(feature = "heif")]
+    &heif::HEIC,
+    #[cfg(feature = "heif")]
+    &heif::AVIF,
+];
 
 /// The formats that can be written on this machine.
 pub fn supported() -> impl Iterator<Item = &'static Format> {

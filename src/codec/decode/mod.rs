@@ -29,6 +29,10 @@ pub struct Info {
 /// Reads the header.
 pub(crate) fn probe(source: &dyn Probe) -> Result<Info> {
     let bytes = source.all()?;
+    #[cfg(feature = "heif")]
+    if let Some(info) = super::heif::probe(&bytes)? {
+        return Ok(info);
+    }
     let decoder = decoder(&bytes)?;
     let (width, height) = decoder.dimensions();
     Ok(Info { mime: c"image/jpeg", width, height, frames: 1 })
@@ -50,6 +54,10 @@ pub fn decode(source: &ImageSource, frame: usize, limits: &Limits) -> Result<Pix
     }
     limits.check_pixels(info.width, info.height)?;
     let bytes = source.bytes()?;
+    #[cfg(feature = "heif")]
+    if super::heif::sniff(&bytes).is_some() {
+        return super::heif::decode(&bytes, frame, limits);
+    }
     let decoder = decoder(&bytes)?;
     let format = match decoder.color_type() {
         image::ColorType::L8 => PixelFormat::Gray8,

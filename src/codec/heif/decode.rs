@@ -1,0 +1,136 @@
+//! HEIC, AVIF and the rest of the HEIF family into pixels.
+
+use std::ffi::CStr;
+
+use super::{
+    library,
+    objects::Channel,
+    reading::{Interleaved, Reading, Still},
+};
+use crate::{
+    bail,
+    codec::decode::Info,
+    err,
+    error::{Result, try_vec},
+    limits::Limits,
+    model::{
+        color::{Cicp, check_icc},
+        pixel_format::PixelFormat,
+        pixelmap::{AlphaType, Pixels},
+    },
+};
+
+/// The MIME type of a file that starts like one of the HEIF family: by its major brand, or where that says only
+/// "an image" by the compatible ones (ISO 23008-12, annex B; AV1 Image File Format, 6).
+pub(in crate::codec) fn sniff(bytes: &[u8]) -> Option<&'static CStr> {
+    let size = u32::from_be_bytes(bytes.first_chunk().copied()?) as usize;
+    if bytes.get(4..8)? != b"ftyp" || size < 16 {
+        return None;
+    }
+    let known = |brand: &[u8]| match brand {
+        b"avif" | b"avis" => Some(c"image/avif"),
+        b"heic" | b"heix" | b"heim" | b"heis" | b"hevc" | b"hevx" | b"hevm" | b"hevs" => Some(c"image/heic"),
+        _ => None,
+    };
+    let brands = &bytes[8..size.min(bytes.len())];
+    let major = brands.get(..4)?;
+    if !matches!(major, b"mif1" | b"mif2" | b"msf1" | b"miaf") {
+        return known(major);
+    }
+    let compatible = brands.get(8..)?.chunks_exact(4);
+    Some(compatible.into_iter().find_map(known).unwrap_or(c"image/heif"))
+}
+
+/// Reads what the file's boxes say; `None` if it is none of this family.
+pub(in crate::codec) fn probe(bytes: &[u8]) -> Result<Option<Info>> {
+    let Some(mime) = sniff(bytes) else { return Ok(None) };
+    let reading = Reading::new(api(mime)?, bytes, 1)?;
+    let images = reading.images()?;
+    let (width, height) = size(&reading.open(images[0])?)?;
+    Ok(Some(Info { mime, width, height, frames: images.len() }))
+}
+
+/// Decodes image `frame`: 0 is the primary one, the others follow in the order of the file.
+pub(in crate::codec) fn decode(bytes: &[u8], frame: usize, limits: &Limits) -> Result<Pixels> {
+    let mime = sniff(bytes).unwrap_or(c"image/heif");
+    let reading = Reading::new(api(mime)?, bytes, limits.threads())?;
+    let images = reading.images()?;
+    let Some(id) = images.get(frame) else {
+        bail!(OutOfRange, "frame {frame} of an image with {} frames", images.len());
+    };
+    let still = reading.open(*id)?;
+    let (width, height) = size(&still)?;
+    limits.check_pixels(width, height)?;
+    let bytes = u64::from(width) * u64::from(height) * if still.depth() > 8 { 24 } else { 12 };
+    let _share = limits.memory().take((16 << 20) + bytes, "decoding with libheif")?;
+    pixels(&still)
+}
+
+fn api(mime: &CStr) -> Result<&'static library::Api> {
+    match library::library() {
+        Ok(library) => Ok(&library.api),
+        Err(reason) => bail!(UnknownFormat, "{mime:?} cannot be read here: {reason}"),
+    }
+}
+
+fn size(still: &Still<'_>) -> Result<(u32, u32)> {
+    match still.size() {
+        (0, _) | (_, 0) => Err(err!(BadData, "the HEIF data is damaged: an image without a size")),
+        size => Ok(size),
+    }
+}
+
+fn pixels(still: &Still<'_>) -> Result<Pixels> {
+    let alpha = still.alpha();
+    let (format, layout, samples) = match (alpha.is_some(), still.depth() > 8) {
+        (false, false) => (PixelFormat::Rgb888, Interleaved::Rgb8, 3),
+        (true, false) => (PixelFormat::Rgba8888, Interleaved::Rgba8, 4),
+        (false, true) => (PixelFormat::Rgb161616, Interleaved::Rgb16, 6),
+        (true, true) => (PixelFormat::Rgba16161616, Interleaved::Rgba16, 8),
+    };
+    let image = still.decode(layout)?;
+    let (plane, size, depth) = (
+        image.plane(Channel::Interleaved),
+        image.size(Channel::Interleaved),
+        image.depth(Channel::Interleaved),
+    );
+    let (Some((plane, stride)), Some((width, height))) = (plane, size) else {
+        bail!(BadData, "libheif decoded no pixels");
+    };
+    let row_bytes = width as usize * samples;
+    if width == 0 || height == 0 || stride < row_bytes {
+        bail!(BadData, "libheif decoded {width} x {height} pixels with a row stride of {stride} bytes");
+    }
+    let mut bytes = try_vec(row_bytes.saturating_mul(height as usize), "decoded pixels")?;
+    for (to, from) in bytes.chunks_exact_mut(row_bytes).zip(plane.chunks(stride)) {
+        match layout {
+            Interleaved::Rgb8 | Interleaved::Rgba8 => to.copy_from_slice(&from[..row_bytes]),
+            Interleaved::Rgb16 | Interleaved::Rgba16 => widen(to, &from[..row_bytes], depth),
+        }
+    }
+    let mut pixels = Pixels::from_vec(width, height, format, bytes)?;
+    if alpha == Some(true) {
+        pixels.alpha = AlphaType::Premultiplied;
+    }
+    if let Some(cicp) = still.cicp().or_else(|| image.cicp()) {
+        // The samples are RGB now.
+        let known = |code, default| if code == 2 { default } else { code };
+        let (primaries, transfer) = (known(cicp.primaries, 1), known(cicp.transfer, 13));
+        pixels.color.cicp = Cicp { primaries, transfer, ..Cicp::SRGB };
+    }
+    if let Some(icc) = still.icc()? {
+        // A picture with a broken profile is still a picture.
+        pixels.color.icc = check_icc(&icc).ok();
+    }
+    Ok(pixels)
+}
+
+/// Spreads samples of `depth` bits, little end first, over 16 bits of the machine's order.
+fn widen(to: &mut [u8], from: &[u8], depth: u8) {
+    let depth = u32::from(depth.clamp(9, 16));
+    let (left, right) = (16 - depth, 2 * depth - 16);
+    for (to, from) in to.chunks_exact_mut(2).zip(from.chunks_exact(2)) {
+        let value = u16::from_le_bytes([from[0], from[1]]);
+        to.copy_from_slice(&(value << left | value >> right).to_ne_bytes());
+    }
+}

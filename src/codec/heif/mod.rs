@@ -1,0 +1,343 @@
+//! HEIC and AVIF through the platform's libheif, which is looked for at run time.
+//!
+//! Without a libheif, or with one that lacks the encoder, the format is not listed and asking for it says what to
+//! install. libheif is LGPL and the usual HEVC encoder, x265, is GPL: both stay the platform's, nothing links them.
+//!
+//! libheif and its codecs are C++ that may end the process when memory runs out; see `docs/heif.md`.
+
+mod decode;
+mod engine;
+mod library;
+mod objects;
+mod planes;
+mod reading;
+
+use self::{
+    engine::{Chroma, Compression, Engine, Recipe, Shape},
+    planes::{Filler, chroma_of},
+};
+use super::{Format, Setting, SettingKind, features};
+use crate::{
+    bail, err,
+    error::Result,
+    model::{
+        color::Color,
+        options::{Options, Subsampling},
+        pixel_format::PixelFormat,
+        pixelmap::Pixels,
+    },
+    pack::plan::Plan,
+    pixels::{Layout, Sampling, Scratch, YuvLayout, YuvPacking},
+    sink::Sink,
+};
+
+pub(super) use decode::{decode, probe, sniff};
+
+/// Rows pulled at a time; even, so that no chroma sample is split.
+const BAND: u32 = 16;
+/// What libheif's own decoder takes at most.
+const MAX_SIDE: u32 = 32768;
+
+/// HEIC's row in the table of formats.
+pub static HEIC: Format = Format {
+    mime: c"image/heic",
+    aliases: &["image/heif"],
+    features: FEATURES,
+    max_side: MAX_SIDE,
+    settings: &[HEIC_ENCODER, HEIC_PRESET, HEIC_TUNE, HEIC_BITS],
+    available: || engine(Compression::Hevc, None).map(drop),
+    layout: |pixels, options| Ok(HEIC_CODEC.choose(pixels, options)?.layout),
+    encode: |plan, sink| encode(&HEIC_CODEC, plan, sink),
+    memory: |pixels, options| HEIC_CODEC.memory(pixels, options),
+};
+
+/// AVIF's row in the table of formats.
+pub static AVIF: Format = Format {
+    mime: c"image/avif",
+    aliases: &[],
+    features: FEATURES,
+    max_side: MAX_SIDE,
+    settings: &[AVIF_TUNE, AVIF_BITS],
+    available: || engine(Compression::Av1, None).map(drop),
+    layout: |pixels, options| Ok(AVIF_CODEC.choose(pixels, options)?.layout),
+    encode: |plan, sink| encode(&AVIF_CODEC, plan, sink),
+    memory: |pixels, options| AVIF_CODEC.memory(pixels, options),
+};
+
+const FEATURES: u32 = features::LOSSY | features::LOSSLESS | features::ALPHA | features::DEEP;
+
+const ENCODERS: &[&str] = &["auto", "x265", "kvazaar"];
+const PRESETS: &[&str] = &[
+    "auto",
+    "ultrafast",
+    "superfast",
+    "veryfast",
+    "faster",
+    "fast",
+    "medium",
+    "slow",
+    "slower",
+    "veryslow",
+    "placebo",
+];
+const HEVC_TUNES: &[&str] = &["auto", "psnr", "ssim", "grain", "fastdecode"];
+const AV1_TUNES: &[&str] = &["auto", "psnr", "ssim"];
+const BITS: &[&str] = &["auto", "8", "10"];
+
+const HEIC_ENCODER: Setting = choice(
+    "heif.encoder",
+    ENCODERS,
+    c"heif.encoder: libheif's HEVC encoder, auto|x265|kvazaar, default auto (x265 where there is one)",
+);
+const HEIC_PRESET: Setting = choice(
+    "heif.preset",
+    PRESETS,
+    c"heif.preset: x265's preset, auto|ultrafast|superfast|veryfast|faster|fast|medium|slow|slower|veryslow|placebo, \
+      default auto (the effort's)",
+);
+const HEIC_TUNE: Setting = choice(
+    "heif.tune",
+    HEVC_TUNES,
+    c"heif.tune: what x265 optimises, auto|psnr|ssim|grain|fastdecode, default auto (what the eye sees)",
+);
+const HEIC_BITS: Setting = choice(
+    "heif.bit_depth",
+    BITS,
+    c"heif.bit_depth: bits per component, auto|8|10, default auto (10 where the pixels have more than 8)",
+);
+const AVIF_TUNE: Setting =
+    choice("avif.tune", AV1_TUNES, c"avif.tune: what libaom optimises, auto|psnr|ssim, default auto (ssim)");
+const AVIF_BITS: Setting = choice(
+    "avif.bit_depth",
+    BITS,
+    c"avif.bit_depth: bits per component, auto|8|10, default auto (10 where the pixels have more than 8)",
+);
+
+const fn choice(
+    name: &'static str,
+    words: &'static [&'static str],
+    help: &'static std::ffi::CStr,
+) -> Setting {
+    Setting { name, kind: SettingKind::Choice(words), default: 0, help }
+}
+
+/// What distinguishes the two formats.
+struct Codec {
+    compression: Compression,
+    bits: &'static Setting,
+    tune: (&'static Setting, &'static [&'static str]),
+    /// From this quality on chroma is coded at full resolution unless the caller decides.
+    full_chroma_from: u8,
+}
+
+/// 4:2:0 always: many HEVC decoders, those in hardware above all, know nothing else.
+static HEIC_CODEC: Codec = Codec {
+    compression: Compression::Hevc,
+    bits: &HEIC_BITS,
+    tune: (&HEIC_TUNE, HEVC_TUNES),
+    full_chroma_from: 101,
+};
+static AVIF_CODEC: Codec = Codec {
+    compression: Compression::Av1,
+    bits: &AVIF_BITS,
+    tune: (&AVIF_TUNE, AV1_TUNES),
+    full_chroma_from: 90,
+};
+
+/// How an image will be coded.
+struct Choice {
+    engine: Engine,
+    layout: Layout,
+    shape: Shape,
+}
+
+/// The library and an encoder in it, or what to install.
+fn engine(compression: Compression, name: Option<&str>) -> Result<Engine> {
+    let (mime, package) = match compression {
+        Compression::Hevc => {
+            ("image/heic", "an HEVC encoder (libheif-plugin-x265, where encoders are packages)")
+        }
+        Compression::Av1 => {
+            ("image/avif", "an AV1 encoder (libheif-plugin-aomenc, where encoders are packages)")
+        }
+    };
+    let library = library::library()
+        .map_err(|reason| err!(UnknownFormat, "\"{mime}\" cannot be written here: {reason}"))?;
+    Engine::find(library, compression, name).ok_or_else(|| match name {
+        None => err!(
+            UnknownFormat,
+            "\"{mime}\" cannot be written here: {} has no encoder for it; install {package}",
+            library.description
+        ),
+        Some(name) => err!(Unsupported, "{} has no encoder named {name}", library.description),
+    })
+}
+
+impl Codec {
+    /// The word that a setting was set to; `None` for "auto".
+    fn word(options: &Options, setting: &Setting, words: &'static [&'static str]) -> Option<&'static str> {
+        usize::try_from(options.get(setting)).ok().filter(|index| *index > 0).map(|index| words[index])
+    }
+
+    /// What to ask of the darkroom, and what will be coded.
+    fn choose(&self, pixels: &Pixels, options: &Options) -> Result<Choice> {
+        let name = match self.compression {
+            Compression::Hevc => Self::word(options, &HEIC_ENCODER, ENCODERS),
+            Compression::Av1 => None,
+        };
+        let engine = engine(self.compression, name)?;
+        let (info, lossless) = (pixels.info(), options.lossless);
+        // High dynamic range is shown to the encoder as 8-bit SDR.
+        let hdr = pixels.color.cicp.is_hdr();
+        let source = if hdr { 8 } else { info.bits };
+        let depth = match Self::word(options, self.bits, BITS) {
+            Some("8") => 8,
+            Some(_) => 10,
+            None if source > 8 && (engine.max_depth() >= 10 || lossless) => 10,
+            None => 8,
+        };
+        let (name, library) = (&engine.name, engine.library);
+        let words = [&HEIC_PRESET, self.tune.0].map(|setting| (setting.name, options.get(setting) != 0));
+        if let Some((setting, _)) =
+            words.iter().find(|(_, set)| *set && !matches!(name.as_str(), "x265" | "aom"))
+        {
+            bail!(Unsupported, "{setting} means nothing to {name} of {library}");
+        }
+        if depth > engine.max_depth() {
+            bail!(
+                Unsupported,
+                "{name} of {library} codes {depth}-bit images badly or not at all; 8 bits are possible"
+            );
+        }
+        if lossless && (info.bits > depth || hdr) {
+            bail!(
+                Unsupported,
+                "{} has {} bits per component: {depth} bits cannot hold them without loss",
+                info.name,
+                info.bits
+            );
+        }
+        let (layout, chroma) = self.layout(pixels, options, depth, hdr);
+        if !engine.can(chroma) {
+            bail!(Unsupported, "{name} of {library} codes 4:2:0 only, {chroma:?} is needed");
+        }
+        let (width, height) = (pixels.width(), pixels.height());
+        let shape = Shape { width, height, chroma, alpha: pixels.has_alpha(), depth };
+        Ok(Choice { engine, layout, shape })
+    }
+
+    /// The rows to pull and the chroma to code.
+    fn layout(&self, pixels: &Pixels, options: &Options, depth: u8, hdr: bool) -> (Layout, Chroma) {
+        let wanted = match options.subsampling {
+            Subsampling::Auto => None,
+            Subsampling::Yuv420 => Some(Chroma::Yuv420),
+            Subsampling::Yuv422 => Some(Chroma::Yuv422),
+            Subsampling::Yuv444 => Some(Chroma::Yuv444),
+        };
+        let (format, alpha) = (pixels.info().format, pixels.has_alpha());
+        if let Some(yuv) = yuv_of(pixels).filter(|yuv| yuv.bits == depth && !hdr) {
+            let chroma = chroma_of(yuv.sampling);
+            if options.lossless || wanted.is_none_or(|wanted| wanted == chroma) {
+                return (Layout::Yuv(yuv), chroma);
+            }
+        }
+        let deep = depth > 8 && pixels.info().bits > 8;
+        let gray = match (format, deep) {
+            (PixelFormat::Gray8, _) | (PixelFormat::Gray16, false) => Some(Layout::Gray8),
+            (PixelFormat::Gray16, true) => Some(Layout::Gray16),
+            (PixelFormat::GrayAlpha88, _) => Some(if alpha { Layout::GrayA8 } else { Layout::Gray8 }),
+            _ => None,
+        };
+        if let Some(layout) = gray {
+            return (layout, Chroma::Gray);
+        }
+        let layout = match (format, alpha, deep) {
+            (_, true, true) => Layout::Rgba16,
+            (_, false, true) => Layout::Rgb16,
+            (PixelFormat::Bgra8888, true, _) => Layout::Bgra8,
+            (_, true, _) => Layout::Rgba8,
+            (PixelFormat::Bgra8888 | PixelFormat::Bgrx8888, ..) => Layout::Bgrx8,
+            (PixelFormat::Rgba8888 | PixelFormat::Rgbx8888, ..) => Layout::Rgbx8,
+            (PixelFormat::Bgr888, ..) => Layout::Bgr8,
+            _ => Layout::Rgb8,
+        };
+        let full = options.lossless || options.quality >= self.full_chroma_from;
+        let chroma = match wanted {
+            Some(chroma) if !options.lossless => chroma,
+            _ if full => Chroma::Yuv444,
+            _ => Chroma::Yuv420,
+        };
+        (layout, chroma)
+    }
+
+    fn memory(&self, pixels: &Pixels, options: &Options) -> u64 {
+        // What cannot be coded is refused by `layout` right after this.
+        self.choose(pixels, options).map_or(0, |choice| choice.shape.memory())
+    }
+}
+
+/// The YCbCr layout of pixels that have one.
+fn yuv_of(pixels: &Pixels) -> Option<YuvLayout> {
+    use PixelFormat::{I420, I422, I444, Nv12, Nv21, YcbcrP010, YcrcbP010};
+    use Sampling::{Yuv420, Yuv422, Yuv444};
+    let (sampling, packing, bits) = match pixels.info().format {
+        Nv12 => (Yuv420, YuvPacking::CbCr, 8),
+        Nv21 => (Yuv420, YuvPacking::CrCb, 8),
+        YcbcrP010 => (Yuv420, YuvPacking::CbCr, 10),
+        YcrcbP010 => (Yuv420, YuvPacking::CrCb, 10),
+        I420 => (Yuv420, YuvPacking::Planar, 8),
+        I422 => (Yuv422, YuvPacking::Planar, 8),
+        I444 => (Yuv444, YuvPacking::Planar, 8),
+        _ => return None,
+    };
+    let cicp = pixels.color.cicp;
+    Some(YuvLayout { sampling, packing, bits, matrix: cicp.matrix, full_range: cicp.full_range })
+}
+
+/// The colour space of the coded image: that of the rows, with the matrix that makes YCbCr of RGB.
+fn coded_color(rows: &Color, layout: Layout, lossless: bool) -> Color {
+    let mut color = rows.clone();
+    match layout {
+        Layout::Yuv(yuv) => (color.cicp.matrix, color.cicp.full_range) = (yuv.matrix, yuv.full_range),
+        Layout::Gray8 | Layout::GrayA8 | Layout::Gray16 | Layout::GrayA16 => {
+            (color.cicp.matrix, color.cicp.full_range) = (6, true);
+        }
+        _ => {
+            color.cicp.full_range = true;
+            color.cicp.matrix = match color.cicp.primaries {
+                _ if lossless => 0,
+                9 => 9,
+                _ => 6,
+            };
+        }
+    }
+    color
+}
+
+fn encode(codec: &Codec, plan: &Plan<'_>, sink: &mut dyn Sink) -> Result<()> {
+    let (rows, options) = (plan.rows, plan.options);
+    let Choice { engine, shape, .. } = codec.choose(rows.pixels(), options)?;
+    let color = coded_color(rows.color(), rows.layout(), options.lossless);
+    let recipe = Recipe {
+        quality: options.quality,
+        lossless: options.lossless,
+        effort: options.effort,
+        preset: Codec::word(options, &HEIC_PRESET, PRESETS),
+        tune: Codec::word(options, codec.tune.0, codec.tune.1),
+        threads: plan.pool.threads(),
+    };
+    let height = shape.height;
+    let mut filler = Filler::new(shape, rows.layout(), color.cicp.matrix)?;
+    let mut scratch = Scratch::default();
+    let mut fill = |mut planes: planes::Planes<'_>| {
+        for first in (0..height).step_by(BAND as usize) {
+            let last = (first + BAND).min(height);
+            let band = rows.band(first..last, &mut scratch)?;
+            filler.fill(&mut planes, first, last - first, &band)?;
+            // The codec, which cannot be asked or stopped, does the other nineteen twentieths.
+            plan.control.checkpoint(last.into(), u64::from(height) * 20)?;
+        }
+        Ok(())
+    };
+    engine.encode(&shape, &color, &recipe, &mut fill, sink)
+}
