@@ -340,7 +340,7 @@ ImageStatus image_pixelmap_create(uint32_t width,
  *                    and has the same number of pixels from row to row (as cameras and video decoders do).
  * @param[out] pixelmap  new handle
  * @return 401 for a zero side, an unknown format, a stride smaller than a row or too few bytes; 62980106 for
- *         more than 2^28 pixels; 62980096 without memory.
+ *         a side above 2^31 - 1 or sizes that pass the address space; 62980096 without memory.
  */
 IMAGE_PACKER_API IMAGE_PACKER_NODISCARD
 ImageStatus image_pixelmap_create_from_copy(uint32_t width,

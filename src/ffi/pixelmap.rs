@@ -103,7 +103,8 @@ pub(super) fn get(pixelmap: *const ImagePixelMap) -> Result<Arc<PixelMap>> {
     handle::get(pixelmap.addr())
 }
 
-/// Refuses more pixels than any packer takes by default before memory is asked for.
+/// Refuses more pixels than any packer takes by default before memory is asked for: unlike for a copy or borrowed
+/// memory, nothing shows that it exists.
 fn check_pixels(width: u32, height: u32) -> Result<()> {
     let pixels = u64::from(width) * u64::from(height);
     if pixels > DEFAULT_MAX_PIXELS {
@@ -143,7 +144,7 @@ pub extern "C" fn image_pixelmap_create(
 ///                    and has the same number of pixels from row to row (as cameras and video decoders do).
 /// @param[out] pixelmap  new handle
 /// @return 401 for a zero side, an unknown format, a stride smaller than a row or too few bytes; 62980106 for
-///         more than 2^28 pixels; 62980096 without memory.
+///         a side above 2^31 - 1 or sizes that pass the address space; 62980096 without memory.
 #[unsafe(no_mangle)]
 pub extern "C" fn image_pixelmap_create_from_copy(
     width: u32,
@@ -158,7 +159,6 @@ pub extern "C" fn image_pixelmap_create_from_copy(
         let pixelmap = out(pixelmap, "pixelmap")?;
         let format = PixelFormat::from_abi(format)?;
         let source = bytes(pixels, size, "pixels")?;
-        check_pixels(width, height)?;
         pixelmap.put(make(Pixels::copy_from(width, height, format, source, row_stride)?)?);
         Ok(())
     })
@@ -186,7 +186,6 @@ pub extern "C" fn image_pixelmap_create_borrowed(
         let pixelmap = out(pixelmap, "pixelmap")?;
         let format = PixelFormat::from_abi(format)?;
         check(pixels, size, "pixels")?;
-        check_pixels(width, height)?;
         let layout = Pixels::borrowed_layout(width, height, format, size, row_stride)?;
         let pieces = layout.map(|(offset, len, _)| (pixels.cast::<u8>().wrapping_add(offset), len));
         let strides = layout.map(|(_, _, stride)| stride);
@@ -224,7 +223,6 @@ pub extern "C" fn image_pixelmap_create_borrowed_planes(
         let planes = array(planes, plane_count, "planes")?;
         let sizes = array(sizes, plane_count, "sizes")?;
         let row_strides = array(row_strides, plane_count, "row_strides")?;
-        check_pixels(width, height)?;
         let layout = Pixels::planes_layout(width, height, format, sizes, row_strides)?;
         let (mut pieces, mut strides) = ([(ptr::null(), 0); 3], [0; 3]);
         for (index, &plane) in planes.iter().enumerate() {
