@@ -5,6 +5,7 @@ pub mod decode;
 mod heif;
 mod jpeg;
 mod png;
+mod webp;
 
 use crate::{
     bail,
@@ -101,6 +102,7 @@ pub enum SettingKind {
 pub static REGISTRY: &[&Format] = &[
     &jpeg::FORMAT,
     &png::FORMAT,
+    &webp::FORMAT,
     #[cfg(feature = "heif")]
     &heif::HEIC,
     #[cfg(feature = "heif")]
