@@ -13,7 +13,7 @@ use super::forward;
 #[target_feature(
     enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vbmi2,avx512vnni,avx2,bmi1,bmi2,lzcnt,popcnt"
 )]
-pub fn rgb_row(row: &[u8], order: PixelOrder, y: &mut Row, cb: &mut Row, cr: &mut Row) {
+pub fn rgb_row(row: &[u8], order: &PixelOrder, y: &mut Row, cb: &mut Row, cr: &mut Row) {
     // SAFETY: this function has the features of `__m512i`.
     unsafe {
         match order.bytes {
@@ -26,7 +26,7 @@ pub fn rgb_row(row: &[u8], order: PixelOrder, y: &mut Row, cb: &mut Row, cr: &mu
 #[target_feature(
     enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vbmi2,avx512vnni,avx2,bmi1,bmi2,lzcnt,popcnt"
 )]
-pub fn rgb_row_folded(row: &[u8], order: PixelOrder, y: &mut Row, cb: &mut Row, cr: &mut Row) {
+pub fn rgb_row_folded(row: &[u8], order: &PixelOrder, y: &mut Row, cb: &mut Row, cr: &mut Row) {
     // SAFETY: as above.
     unsafe {
         match order.bytes {
@@ -39,7 +39,7 @@ pub fn rgb_row_folded(row: &[u8], order: PixelOrder, y: &mut Row, cb: &mut Row, 
 #[target_feature(
     enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vbmi2,avx512vnni,avx2,bmi1,bmi2,lzcnt,popcnt"
 )]
-pub fn rgb_pair(rows: [&[u8]; 2], order: PixelOrder, y: [&mut Row; 2], cb: &mut Row, cr: &mut Row) {
+pub fn rgb_pair(rows: [&[u8]; 2], order: &PixelOrder, y: [&mut Row; 2], cb: &mut Row, cr: &mut Row) {
     // SAFETY: as above.
     unsafe {
         match order.bytes {
