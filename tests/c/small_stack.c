@@ -58,7 +58,7 @@ int main(void) {
     const char *format = image_packer_get_supported_format(f);
     options = host_options(format);
     image = host_expected(packer, map, options);
-    for (size_t kib = 64; kib <= 1024; kib *= 2) {
+    for (size_t kib = 32; kib <= 1024; kib *= 2) {
       pthread_attr_t attributes;
       pthread_t thread;
       char what[100];

@@ -18,7 +18,7 @@ pub struct Source<'a> {
 impl<'a> Source<'a> {
     /// Refuses layouts that have to be converted first.
     pub fn new(rows: &'a Rows) -> Result<Source<'a>> {
-        let order = |bytes, red, green, blue| Layout::Packed(PixelOrder { bytes, red, green, blue });
+        let order = |bytes, red, green, blue| Layout::Packed(PixelOrder::new(bytes, red, green, blue));
         let layout = match rows.layout() {
             pixels::Layout::Gray8 => Layout::Gray,
             pixels::Layout::Rgb8 => order(3, 0, 1, 2),
@@ -119,12 +119,11 @@ impl Band<'_> {
         let rows = self.rows;
         let v = geometry.sampling.factors().1;
         match self.layout {
-            Layout::Packed(order) => self.load_packed(kernels, geometry, order, x, tile),
+            Layout::Packed(order) => self.load_packed(kernels, geometry, &order, x, tile),
             _ => {
-                let mut scratch = [0; 4 * TILE];
                 for row in 0..rows {
                     let from = self.planes[0].row(row, x, geometry.width);
-                    kernels.widen(padded(from, TILE, 1, &mut scratch), line(&mut tile.y, row));
+                    kernels.widen(padded(from, TILE, 1, &mut tile.edge[0]), line(&mut tile.y, row));
                 }
                 if geometry.sampling != Sampling::Gray {
                     self.load_chroma(kernels, geometry, x, tile);
@@ -147,19 +146,19 @@ impl Band<'_> {
         &self,
         kernels: &Kernels,
         geometry: &Geometry,
-        order: PixelOrder,
+        order: &PixelOrder,
         x: usize,
         tile: &mut Tile,
     ) {
-        let (mut scratch0, mut scratch1) = ([0; 4 * TILE], [0; 4 * TILE]);
+        let [edge0, edge1] = &mut tile.edge;
         let bytes = order.bytes;
         let pixels = |row: usize| self.planes[0].row(row, x * bytes, geometry.width * bytes);
         if geometry.sampling == Sampling::S420 {
             for upper in (0..self.rows).step_by(2) {
                 let lower = (upper + 1).min(self.rows - 1);
                 let rows = [
-                    padded(pixels(upper), TILE * bytes, bytes, &mut scratch0),
-                    padded(pixels(lower), TILE * bytes, bytes, &mut scratch1),
+                    padded(pixels(upper), TILE * bytes, bytes, edge0),
+                    padded(pixels(lower), TILE * bytes, bytes, edge1),
                 ];
                 let (y0, y1) = tile.y[upper * TILE..].split_at_mut(TILE);
                 let y = [y0.first_chunk_mut().expect("a row"), y1.first_chunk_mut().expect("a row")];
@@ -173,7 +172,7 @@ impl Band<'_> {
             }
         } else {
             for row in 0..self.rows {
-                let from = padded(pixels(row), TILE * bytes, bytes, &mut scratch0);
+                let from = padded(pixels(row), TILE * bytes, bytes, edge0);
                 let (y, cb, cr) = (line(&mut tile.y, row), line(&mut tile.cb, row), line(&mut tile.cr, row));
                 kernels.rgb_row(from, order, geometry.sampling == Sampling::S422, y, cb, cr);
             }
@@ -186,16 +185,16 @@ impl Band<'_> {
             Layout::Planar(h, v) => (h, v),
             _ => (2, 2),
         };
-        let (cb, cr) = (&mut tile.cb, &mut tile.cr);
+        let Tile { cb, cr, edge: [edge, _], .. } = tile;
         if given == wanted {
             for row in 0..self.rows.div_ceil(wanted.1) {
-                self.chroma_row(kernels, geometry, given, row, x, line(cb, row), line(cr, row));
+                self.chroma_row(kernels, geometry, given, row, x, [line(cb, row), line(cr, row)], edge);
             }
             return;
         }
         // Another subsampling than the input's: repeat its samples to full size, average down to the wanted one.
-        let full = |row: usize, cb: &mut Row, cr: &mut Row| {
-            self.chroma_row(kernels, geometry, given, row / given.1, x, cb, cr);
+        let mut full = |row: usize, cb: &mut Row, cr: &mut Row| {
+            self.chroma_row(kernels, geometry, given, row / given.1, x, [&mut *cb, &mut *cr], edge);
             if given.0 == 2 {
                 for i in (0..TILE).rev() {
                     (cb[i], cr[i]) = (cb[i / 2], cr[i / 2]);
@@ -230,22 +229,20 @@ impl Band<'_> {
         (h, _): (usize, usize),
         row: usize,
         x: usize,
-        cb: &mut Row,
-        cr: &mut Row,
+        [cb, cr]: [&mut Row; 2],
+        edge: &mut [u8; 4 * TILE],
     ) {
-        let mut scratch = [0; 4 * TILE];
         let (from, to) = (x / h, geometry.width.div_ceil(h));
         match self.layout {
             Layout::SemiPlanar(swapped) => {
-                let pairs =
-                    padded(self.planes[1].row(row, 2 * from, 2 * to), 2 * (TILE / h), 2, &mut scratch);
+                let pairs = padded(self.planes[1].row(row, 2 * from, 2 * to), 2 * (TILE / h), 2, edge);
                 let (first, second) = if swapped { (cr, cb) } else { (cb, cr) };
                 kernels.split(pairs, first, second);
             }
             _ => {
                 let need = TILE / h;
-                kernels.widen(padded(self.planes[1].row(row, from, to), need, 1, &mut scratch), cb);
-                kernels.widen(padded(self.planes[2].row(row, from, to), need, 1, &mut scratch), cr);
+                kernels.widen(padded(self.planes[1].row(row, from, to), need, 1, edge), cb);
+                kernels.widen(padded(self.planes[2].row(row, from, to), need, 1, edge), cr);
             }
         }
     }

@@ -12,7 +12,7 @@ use super::{
     band::Source,
     entropy::Counts,
     geometry::{Geometry, Sampling},
-    huffman::{self, Tables},
+    huffman::{self, STANDARD, Tables},
     kernels::Kernels,
     markers::{self, Density, Header},
     strip::{Counter, Shared, Worker, Writer},
@@ -104,7 +104,9 @@ pub fn encode_with(
 
     let classes = if geometry.sampling == Sampling::Gray { 1 } else { 2 };
     let specs = if optimize { press.optimal_tables(classes)? } else { standard_huffman() };
-    let tables = specs.each_ref().map(|[dc, ac]| Box::new(Tables::new(dc, ac)));
+    let fitting = optimize.then(|| specs.each_ref().map(|[dc, ac]| Box::new(Tables::new(dc, ac))));
+    let tables =
+        fitting.as_ref().map_or_else(|| STANDARD.each_ref(), |tables| tables.each_ref().map(|t| &**t));
 
     let quantization = [(0, quantizers[0].steps), (1, quantizers[1].steps)];
     let header = Header {
@@ -129,7 +131,7 @@ pub fn encode_with(
     let components = [(0, 0, 0), (1, 1, 1), (2, 1, 1)];
     markers::write_scan(&mut head, &components[..2 * classes - 1], (0, 63), (0, 0));
     sink.write(&head)?;
-    press.write(&tables, sink)?;
+    press.write(tables, sink)?;
     sink.write(&markers::END)
 }
 
@@ -152,7 +154,7 @@ impl Press<'_> {
     }
 
     /// Codes all strips, in groups that fit into memory, and writes them in their order.
-    fn write(&self, tables: &[Box<Tables>; 2], sink: &mut dyn Sink) -> Result<()> {
+    fn write(&self, tables: [&Tables; 2], sink: &mut dyn Sink) -> Result<()> {
         let pool = self.plan.pool;
         let group = if pool.threads() == 1 { 1 } else { STRIPS_PER_THREAD * pool.threads() };
         let idle = Mutex::new(Vec::new());
@@ -161,7 +163,7 @@ impl Press<'_> {
             let coded: Vec<_> = (0..count).map(|_| Mutex::new(Vec::new())).collect();
             pool.for_each(count, &|i| {
                 let (mut worker, mut writer, mut scratch) = take(&idle).unwrap_or_else(|| {
-                    let writer = Writer::new([&*tables[0], &*tables[1]]);
+                    let writer = Writer::new(tables);
                     (Worker::new(self.shared), writer, Scratch::default())
                 });
                 for row in self.rows(first + i) {

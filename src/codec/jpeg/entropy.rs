@@ -66,15 +66,18 @@ pub fn encode_with(
 ) {
     let (buffer, outer) = writer.parts();
     let mut cursor = *outer;
+    let mut end = Bits::NONE;
     for mcu in blocks.chunks_exact(order.components.len()) {
         for (block, &component) in mcu.iter().zip(order.components) {
             let c = usize::from(component % 3);
             let tables = order.tables[c];
-            let (bits, len) = dc_code(block.0[0], &mut dc[c], tables);
-            cursor.append(buffer, bits, len);
-            ac_codes(buffer, &mut cursor, block, nonzero(block), tables);
+            let first = end.and(dc_code(block.0[0], &mut dc[c], tables));
+            cursor.append(buffer, first.bits, first.len);
+            let mask = with_zero_runs(nonzero(block) & !1);
+            end = ac_codes(buffer, &mut cursor, block, mask, tables);
         }
     }
+    cursor.append(buffer, end.bits, end.len);
     *outer = cursor;
 }
 
@@ -82,48 +85,107 @@ pub fn encode(writer: &mut BitWriter, blocks: &[Block], order: &Order, dc: &mut 
     encode_with(writer, blocks, order, dc, nonzero);
 }
 
+/// Bits on their way into a [`Cursor`].
+#[derive(Clone, Copy)]
+pub struct Bits {
+    pub bits: u64,
+    pub len: u32,
+}
+
+impl Bits {
+    pub const NONE: Bits = Bits { bits: 0, len: 0 };
+
+    #[inline(always)]
+    fn of(code: Code) -> Bits {
+        Bits { bits: u64::from(code >> 5), len: code & LENGTH }
+    }
+
+    /// These bits and more behind them.
+    #[inline(always)]
+    pub fn and(self, more: Bits) -> Bits {
+        Bits { bits: self.bits << (more.len & 63) | more.bits, len: self.len + more.len }
+    }
+}
+
 /// Code and value bits of a DC coefficient, which becomes the next one's prediction.
 #[inline(always)]
-pub fn dc_code(value: i16, prediction: &mut i16, tables: &Tables) -> (u64, u32) {
+pub fn dc_code(value: i16, prediction: &mut i16, tables: &Tables) -> Bits {
     let difference = i32::from(value) - i32::from(*prediction);
     *prediction = value;
     let size = 32 - difference.unsigned_abs().leading_zeros();
-    let code = tables.dc[size.min(11) as usize];
-    (u64::from((code >> 5) << size | value_bits(difference, size)), (code & LENGTH) + size)
+    let code = Bits::of(tables.dc[size.min(11) as usize]);
+    code.and(Bits { bits: u64::from(value_bits(difference, size)), len: size })
 }
 
-/// Codes the AC coefficients that `mask` (zigzag order; its DC bit is ignored) names, and the end of block.
+/// The code that ends a block whose last coefficient is (`mask`, zigzag order) or is not zero.
 #[inline(always)]
-pub fn ac_codes(buffer: &mut Buffer, cursor: &mut Cursor, block: &Block, mask: u64, tables: &Tables) {
-    let mut rest = mask & !1;
+pub fn end_of_block(mask: u64, tables: &Tables) -> Bits {
+    Bits::of(if mask >> 63 == 0 { tables.ac[0] } else { 0 })
+}
+
+/// Codes the AC coefficients at the zigzag positions in `mask`, which has no gap of more than 15 zeros, two at a
+/// time; answers the end of block, which may share an append with what follows.
+#[inline(always)]
+pub fn ac_codes(buffer: &mut Buffer, cursor: &mut Cursor, block: &Block, mask: u64, tables: &Tables) -> Bits {
+    let end = end_of_block(mask, tables);
+    let mut rest = mask;
     let mut previous = 0;
-    while rest != 0 {
-        let position = rest.trailing_zeros();
-        rest &= rest - 1;
-        let mut step = position - previous;
-        previous = position;
-        while step > 16 {
-            put(buffer, cursor, tables.ac[0xf0]);
-            step -= 16;
+    loop {
+        if rest == 0 {
+            return end;
         }
-        let value = i32::from(block.0[usize::from(ZIGZAG[position as usize])]);
-        if (-SMALL..SMALL).contains(&value) {
-            put(buffer, cursor, tables.run_value[(step as i32 * 128 + value) as usize]);
-        } else {
-            let size = 32 - value.unsigned_abs().leading_zeros();
-            let code = tables.ac[((step - 1) << 4 | size) as usize & 255];
-            let bits = u64::from(code >> 5) << size | u64::from(value_bits(value, size));
-            cursor.append(buffer, bits, (code & LENGTH) + size);
+        let first = next_code(block, &mut rest, &mut previous, tables);
+        if rest == 0 {
+            return first.and(end);
         }
-    }
-    if mask >> 63 == 0 {
-        put(buffer, cursor, tables.ac[0]);
+        let both = first.and(next_code(block, &mut rest, &mut previous, tables));
+        cursor.append(buffer, both.bits, both.len);
     }
 }
 
+/// Code and value bits, at most 26, of the lowest position in `rest`.
 #[inline(always)]
-fn put(buffer: &mut Buffer, cursor: &mut Cursor, code: Code) {
-    cursor.append(buffer, u64::from(code >> 5), code & LENGTH);
+fn next_code(block: &Block, rest: &mut u64, previous: &mut u32, tables: &Tables) -> Bits {
+    let position = rest.trailing_zeros() & 63;
+    *rest &= *rest - 1;
+    let step = (position - *previous) & 31;
+    *previous = position;
+    let value = i32::from(block.0[usize::from(ZIGZAG[position as usize])]);
+    let index = (step as i32 * 128 + value) as usize;
+    if (-SMALL..SMALL).contains(&value) && index < tables.run_value.len() {
+        return Bits::of(tables.run_value[index]);
+    }
+    let size = 32 - value.unsigned_abs().leading_zeros();
+    let code = Bits::of(tables.ac[(step.wrapping_sub(1) << 4 | size) as usize & 255]);
+    code.and(Bits { bits: u64::from(value_bits(value, size)), len: size })
+}
+
+/// Adds the positions where a ZRL must stand to the mask of AC coefficients: every sixteenth of a run of zeros that a
+/// coefficient ends. There the run is 15 and the value 0, which is just what ZRL means.
+#[inline(always)]
+pub fn with_zero_runs(mask: u64) -> u64 {
+    let set = mask | 1;
+    let near = set | set << 1;
+    let near = near | near << 2;
+    let near = near | near << 4;
+    let near = near | near << 8;
+    let far = mask & !(near << 1);
+    if far == 0 { mask } else { with_zero_runs_at(mask, far) }
+}
+
+/// For the coefficients in `far`, which have 16 zeros or more before them.
+#[cold]
+fn with_zero_runs_at(mask: u64, mut far: u64) -> u64 {
+    let mut all = mask;
+    while far != 0 {
+        let position = far.trailing_zeros();
+        let before = 63 - ((mask | 1) & ((1 << position) - 1)).leading_zeros();
+        for zero in (before + 16..position).step_by(16) {
+            all |= 1 << zero;
+        }
+        far &= far - 1;
+    }
+    all
 }
 
 /// How often each symbol would be used: DC sizes and AC run/size pairs, per table class.

@@ -9,6 +9,15 @@ pub struct Tile {
     pub y: [i16; 16 * TILE],
     pub cb: [i16; 16 * TILE],
     pub cr: [i16; 16 * TILE],
+    /// Pixels of two rows at the image's right edge.
+    pub edge: [[u8; 4 * TILE]; 2],
+}
+
+impl Tile {
+    pub fn new() -> Box<Tile> {
+        let plane = [0; 16 * TILE];
+        Box::new(Tile { y: plane, cb: plane, cr: plane, edge: [[0; 4 * TILE]; 2] })
+    }
 }
 
 pub type Row = [i16; TILE];
@@ -20,6 +29,25 @@ pub struct PixelOrder {
     pub red: usize,
     pub green: usize,
     pub blue: usize,
+    /// Shuffles of 16 bytes that make pairs of 16-bit samples of four pixels: red and green of a lane's first and
+    /// last four pixels, blue and green likewise. The last four begin at byte 4 when a pixel has three bytes.
+    pub shuffles: [[[u8; 16]; 2]; 2],
+}
+
+impl PixelOrder {
+    pub fn new(bytes: usize, red: usize, green: usize, blue: usize) -> PixelOrder {
+        let shuffles = [red, blue].map(|channel| {
+            [0, if bytes == 3 { 4 } else { 0 }].map(|start| {
+                let mut indices = [0x80u8; 16];
+                for pixel in 0..4 {
+                    indices[4 * pixel] = (start + pixel * bytes + channel) as u8;
+                    indices[4 * pixel + 2] = (start + pixel * bytes + green) as u8;
+                }
+                indices
+            })
+        });
+        PixelOrder { bytes, red, green, blue, shuffles }
+    }
 }
 
 /// RGB to YCbCr in 16 fraction bits (BT.601 full range, the JFIF matrix), rounded as libjpeg does. Green's share of
@@ -65,7 +93,7 @@ impl Place {
 
 /// Portable colour conversion of one pixel to level-shifted Y, Cb, Cr.
 #[inline(always)]
-fn convert(pixel: &[u8], order: PixelOrder) -> [i16; 3] {
+fn convert(pixel: &[u8], order: &PixelOrder) -> [i16; 3] {
     let (r, g, b) =
         (i32::from(pixel[order.red]), i32::from(pixel[order.green]), i32::from(pixel[order.blue]));
     let y = matrix::Y_BIAS + 19595 * r + 38470 * g + 7471 * b;
@@ -75,7 +103,7 @@ fn convert(pixel: &[u8], order: PixelOrder) -> [i16; 3] {
 }
 
 /// Converts one tile row of packed pixels without touching the size of chroma.
-pub fn rgb_row(row: &[u8], order: PixelOrder, y: &mut Row, cb: &mut Row, cr: &mut Row) {
+pub fn rgb_row(row: &[u8], order: &PixelOrder, y: &mut Row, cb: &mut Row, cr: &mut Row) {
     for (x, pixel) in row.chunks_exact(order.bytes).take(TILE).enumerate() {
         [y[x], cb[x], cr[x]] = convert(pixel, order);
     }
@@ -96,19 +124,24 @@ pub fn fold_rows(row: &mut Row, below: &Row) {
     }
 }
 
-/// Level-shifts plain samples.
+/// Level-shifts plain samples; their number is a multiple of 32.
 #[inline(always)]
 pub fn widen(from: &[u8], to: &mut Row) {
-    for (to, &from) in to.iter_mut().zip(from) {
-        *to = i16::from(from) - 128;
+    for (to, from) in to.as_chunks_mut::<32>().0.iter_mut().zip(from.as_chunks::<32>().0) {
+        for (to, &from) in to.iter_mut().zip(from) {
+            *to = i16::from(from) - 128;
+        }
     }
 }
 
-/// Level-shifts interleaved pairs of samples into two rows.
+/// Level-shifts interleaved pairs of samples into two rows; the number of pairs is a multiple of 32.
 #[inline(always)]
 pub fn split(from: &[u8], first: &mut Row, second: &mut Row) {
-    for ((a, b), pair) in first.iter_mut().zip(second.iter_mut()).zip(from.chunks_exact(2)) {
-        *a = i16::from(pair[0]) - 128;
-        *b = i16::from(pair[1]) - 128;
+    let rows = first.as_chunks_mut::<32>().0.iter_mut().zip(second.as_chunks_mut::<32>().0);
+    for ((first, second), from) in rows.zip(from.as_chunks::<64>().0) {
+        for (i, pair) in from.as_chunks::<2>().0.iter().enumerate() {
+            first[i] = i16::from(pair[0]) - 128;
+            second[i] = i16::from(pair[1]) - 128;
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Huffman code tables: from a specification to codes, and the optimal specification for counted symbols.
 
-use super::tables::HuffSpec;
+use super::tables::{HuffSpec, TYPICAL};
 
 /// A code and its length, packed as `code << 5 | length`; the length of a symbol without a code is 0.
 pub type Code = u32;
@@ -22,19 +22,38 @@ pub struct Tables {
     pub run_value: [Code; 17 * 128],
 }
 
+/// The typical tables.
+pub static STANDARD: [Tables; 2] = [standard(0), standard(1)];
+
+const fn standard(class: usize) -> Tables {
+    let [(dc_counts, dc_symbols), (ac_counts, ac_symbols)] = &TYPICAL[class];
+    Tables::from_codes(codes(dc_counts, dc_symbols), codes(ac_counts, ac_symbols))
+}
+
 impl Tables {
     pub fn new(dc: &HuffSpec, ac: &HuffSpec) -> Tables {
-        let (dc_codes, ac_codes) = (codes(dc), codes(ac));
-        let mut tables = Tables { dc: [0; 12], ac: ac_codes, run_value: [0; 17 * 128] };
-        tables.dc.copy_from_slice(&dc_codes[..12]);
-        for run in 0..16usize {
-            for value in -SMALL..SMALL {
+        Tables::from_codes(codes(&dc.counts, &dc.symbols), codes(&ac.counts, &ac.symbols))
+    }
+
+    const fn from_codes(dc: [Code; 256], ac: [Code; 256]) -> Tables {
+        let mut tables = Tables { dc: [0; 12], ac, run_value: [0; 17 * 128] };
+        let mut size = 0;
+        while size < 12 {
+            tables.dc[size] = dc[size];
+            size += 1;
+        }
+        let mut run = 0;
+        while run < 16 {
+            let mut value = -SMALL;
+            while value < SMALL {
                 let size = 32 - value.unsigned_abs().leading_zeros();
-                let code = ac_codes[run << 4 | size as usize];
-                let index = ((run as i32 + 1) * 128 + value) as usize;
-                let bits = value_bits(value, size);
-                tables.run_value[index] = ((code >> 5) << size | bits) << 5 | ((code & LENGTH) + size);
+                let code = ac[run << 4 | size as usize];
+                let bits = (code >> 5) << size | value_bits(value, size);
+                tables.run_value[((run as i32 + 1) * 128 + value) as usize] =
+                    bits << 5 | ((code & LENGTH) + size);
+                value += 1;
             }
+            run += 1;
         }
         tables
     }
@@ -42,20 +61,21 @@ impl Tables {
 
 /// The `size` bits that follow the code: the value itself, or one less for a negative one (T.81 F.1.2.1).
 #[inline(always)]
-pub fn value_bits(value: i32, size: u32) -> u32 {
+pub const fn value_bits(value: i32, size: u32) -> u32 {
     ((value + (value >> 31)) as u32) & ((1 << size) - 1)
 }
 
 /// Assigns codes in order of length and symbol (T.81 annex C).
-pub fn codes(spec: &HuffSpec) -> [Code; 256] {
+pub const fn codes(counts: &[u8; 16], symbols: &[u8]) -> [Code; 256] {
     let mut table = [0; 256];
-    let (mut code, mut next) = (0u32, spec.symbols.iter());
-    for (length, &count) in (1u32..).zip(&spec.counts) {
-        for &symbol in next.by_ref().take(usize::from(count)) {
-            table[usize::from(symbol)] = code << 5 | length;
-            code += 1;
+    let (mut code, mut next, mut length) = (0, 0, 1);
+    while length <= 16 {
+        let mut left = counts[length as usize - 1];
+        while left > 0 {
+            table[symbols[next] as usize] = code << 5 | length;
+            (code, next, left) = (code + 1, next + 1, left - 1);
         }
-        code <<= 1;
+        (code, length) = (code << 1, length + 1);
     }
     table
 }
@@ -147,7 +167,7 @@ mod tests {
         assert_eq!(spec.symbols.len(), 40);
         let kraft: u32 = (1u32..).zip(&spec.counts).map(|(length, &n)| u32::from(n) << (16 - length)).sum();
         assert!(kraft < 1 << 16, "the code of all ones stays free");
-        let table = codes(&spec);
+        let table = codes(&spec.counts, &spec.symbols);
         for (i, &a) in table.iter().enumerate() {
             for (j, &b) in table.iter().enumerate() {
                 let (la, lb) = (a & LENGTH, b & LENGTH);

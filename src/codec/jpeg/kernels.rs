@@ -24,8 +24,8 @@ pub struct Kernels {
     masks: unsafe fn(&[Block], &mut [u64]),
 }
 
-type RgbRow = unsafe fn(&[u8], PixelOrder, &mut Row, &mut Row, &mut Row);
-type RgbPair = unsafe fn([&[u8]; 2], PixelOrder, [&mut Row; 2], &mut Row, &mut Row);
+type RgbRow = unsafe fn(&[u8], &PixelOrder, &mut Row, &mut Row, &mut Row);
+type RgbPair = unsafe fn([&[u8]; 2], &PixelOrder, [&mut Row; 2], &mut Row, &mut Row);
 
 static PORTABLE: Kernels = Kernels {
     name: "portable",
@@ -112,7 +112,7 @@ impl Kernels {
     pub fn rgb_row(
         &self,
         row: &[u8],
-        order: PixelOrder,
+        order: &PixelOrder,
         folded: bool,
         y: &mut Row,
         cb: &mut Row,
@@ -127,7 +127,7 @@ impl Kernels {
     pub fn rgb_pair(
         &self,
         rows: [&[u8]; 2],
-        order: PixelOrder,
+        order: &PixelOrder,
         y: [&mut Row; 2],
         cb: &mut Row,
         cr: &mut Row,
@@ -136,13 +136,13 @@ impl Kernels {
         unsafe { (self.rgb_pair)(rows, order, y, cb, cr) }
     }
 
-    /// Level-shifts plain samples.
+    /// Level-shifts plain samples, a multiple of 32.
     pub fn widen(&self, from: &[u8], to: &mut Row) {
         // SAFETY: as above.
         unsafe { (self.widen)(from, to) }
     }
 
-    /// Level-shifts interleaved samples into two rows.
+    /// Level-shifts interleaved samples, a multiple of 32 pairs, into two rows.
     pub fn split(&self, from: &[u8], first: &mut Row, second: &mut Row) {
         // SAFETY: as above.
         unsafe { (self.split)(from, first, second) }

@@ -41,12 +41,7 @@ pub struct Worker<'a> {
 
 impl<'a> Worker<'a> {
     pub fn new(shared: Shared<'a>) -> Worker<'a> {
-        let plane = [0; 16 * TILE];
-        Worker {
-            shared,
-            tile: Box::new(Tile { y: plane, cb: plane, cr: plane }),
-            blocks: Box::new([Block::ZERO; BitWriter::BLOCKS]),
-        }
+        Worker { shared, tile: Tile::new(), blocks: Box::new([Block::ZERO; BitWriter::BLOCKS]) }
     }
 
     /// Hands one MCU row to a coder, restart markers where they are due.

@@ -103,21 +103,27 @@ pub struct HuffSpec {
     pub symbols: Vec<u8>,
 }
 
-/// The typical tables of T.81 Annex K.3: luminance DC and AC, chrominance DC and AC.
-pub fn standard_huffman() -> [[HuffSpec; 2]; 2] {
-    let spec = |counts: [u8; 16], symbols: &[u8]| HuffSpec { counts, symbols: symbols.to_vec() };
-    let dc: Vec<u8> = (0..12).collect();
+/// Code counts by length, and symbols.
+type Typical = ([u8; 16], &'static [u8]);
+
+/// The typical tables of T.81 Annex K.3: DC and AC for luminance, then for chrominance.
+pub const TYPICAL: [[Typical; 2]; 2] = [
     [
-        [
-            spec([0, 1, 5, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0], &dc),
-            spec([0, 2, 1, 3, 3, 2, 4, 3, 5, 5, 4, 4, 0, 0, 1, 0x7d], &LUMA_AC),
-        ],
-        [
-            spec([0, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0], &dc),
-            spec([0, 2, 1, 2, 4, 4, 3, 4, 7, 5, 4, 4, 0, 1, 2, 0x77], &CHROMA_AC),
-        ],
-    ]
+        ([0, 1, 5, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0], &DC),
+        ([0, 2, 1, 3, 3, 2, 4, 3, 5, 5, 4, 4, 0, 0, 1, 0x7d], &LUMA_AC),
+    ],
+    [
+        ([0, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0], &DC),
+        ([0, 2, 1, 2, 4, 4, 3, 4, 7, 5, 4, 4, 0, 1, 2, 0x77], &CHROMA_AC),
+    ],
+];
+
+/// [`TYPICAL`] as specifications.
+pub fn standard_huffman() -> [[HuffSpec; 2]; 2] {
+    TYPICAL.map(|class| class.map(|(counts, symbols)| HuffSpec { counts, symbols: symbols.to_vec() }))
 }
+
+const DC: [u8; 12] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11];
 
 const LUMA_AC: [u8; 162] = [
     0x01, 0x02, 0x03, 0x00, 0x04, 0x11, 0x05, 0x12, 0x21, 0x31, 0x41, 0x06, 0x13, 0x51, 0x61, 0x07, 0x22,

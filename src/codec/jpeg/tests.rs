@@ -25,7 +25,9 @@ use crate::{
 };
 
 const SAMPLINGS: [Sampling; 4] = [Sampling::S420, Sampling::S422, Sampling::S444, Sampling::Gray];
-const RGB: PixelOrder = PixelOrder { bytes: 3, red: 0, green: 1, blue: 2 };
+fn rgb() -> PixelOrder {
+    PixelOrder::new(3, 0, 1, 2)
+}
 
 #[derive(Clone, Copy)]
 struct Peer {
@@ -170,7 +172,7 @@ fn rgb_makes_libjpegs_bytes() {
                     let geometry = Geometry { width, height, sampling };
                     let peer = Peer { quality, sampling, optimize: false, restart_interval: 0, ycc: false };
                     let wanted = libjpeg(&pixels, width, height, peer);
-                    check(geometry, peer, &wanted, &packed(&pixels, RGB, geometry), "rgb");
+                    check(geometry, peer, &wanted, &packed(&pixels, rgb(), geometry), "rgb");
                 }
             }
         }
@@ -190,7 +192,7 @@ fn every_channel_order_makes_the_same_bytes() {
             for (to, from) in other.chunks_exact_mut(bytes).zip(pixels.chunks_exact(3)) {
                 (to[red], to[green], to[blue]) = (from[0], from[1], from[2]);
             }
-            let order = PixelOrder { bytes, red, green, blue };
+            let order = PixelOrder::new(bytes, red, green, blue);
             check(geometry, peer, &wanted, &packed(&other, order, geometry), &format!("{order:?}"));
         }
     }
@@ -204,7 +206,7 @@ fn the_longest_sides_make_libjpegs_bytes() {
             let geometry = Geometry { width, height, sampling };
             let peer = Peer { quality: 75, sampling, optimize: false, restart_interval: 0, ycc: false };
             let wanted = libjpeg(&pixels, width, height, peer);
-            check(geometry, peer, &wanted, &packed(&pixels, RGB, geometry), "long");
+            check(geometry, peer, &wanted, &packed(&pixels, rgb(), geometry), "long");
         }
     }
 }
@@ -218,7 +220,7 @@ fn restart_intervals_of_any_length_make_libjpegs_bytes() {
             let geometry = Geometry { width, height, sampling };
             let peer = Peer { quality: 75, sampling, optimize: false, restart_interval, ycc: false };
             let wanted = libjpeg(&pixels, width, height, peer);
-            check(geometry, peer, &wanted, &packed(&pixels, RGB, geometry), "restart");
+            check(geometry, peer, &wanted, &packed(&pixels, rgb(), geometry), "restart");
         }
     }
 }

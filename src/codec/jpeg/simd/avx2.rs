@@ -10,7 +10,7 @@ use super::super::tables::{Block, Quantizer};
 use super::forward;
 
 #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
-pub fn rgb_row(row: &[u8], order: PixelOrder, y: &mut Row, cb: &mut Row, cr: &mut Row) {
+pub fn rgb_row(row: &[u8], order: &PixelOrder, y: &mut Row, cb: &mut Row, cr: &mut Row) {
     // SAFETY: this function has the features of `__m256i`.
     unsafe {
         match order.bytes {
@@ -21,7 +21,7 @@ pub fn rgb_row(row: &[u8], order: PixelOrder, y: &mut Row, cb: &mut Row, cr: &mu
 }
 
 #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
-pub fn rgb_row_folded(row: &[u8], order: PixelOrder, y: &mut Row, cb: &mut Row, cr: &mut Row) {
+pub fn rgb_row_folded(row: &[u8], order: &PixelOrder, y: &mut Row, cb: &mut Row, cr: &mut Row) {
     // SAFETY: as above.
     unsafe {
         match order.bytes {
@@ -32,7 +32,7 @@ pub fn rgb_row_folded(row: &[u8], order: PixelOrder, y: &mut Row, cb: &mut Row, 
 }
 
 #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
-pub fn rgb_pair(rows: [&[u8]; 2], order: PixelOrder, y: [&mut Row; 2], cb: &mut Row, cr: &mut Row) {
+pub fn rgb_pair(rows: [&[u8]; 2], order: &PixelOrder, y: [&mut Row; 2], cb: &mut Row, cr: &mut Row) {
     // SAFETY: as above.
     unsafe {
         match order.bytes {

@@ -14,29 +14,16 @@ struct Spread<V> {
 
 impl<V: Lanes> Spread<V> {
     #[inline(always)]
-    unsafe fn new(order: PixelOrder) -> Spread<V> {
-        let (red, blue) = (indices(order, order.red), indices(order, order.blue));
+    unsafe fn new(order: &PixelOrder) -> Spread<V> {
+        let [[rg0, rg1], [bg0, bg1]] = &order.shuffles;
         // SAFETY: the caller vouches for the CPU features; each table has the 16 bytes that are loaded.
         unsafe {
             Spread {
-                rg: [V::load_shuffle(red[0].as_ptr()), V::load_shuffle(red[1].as_ptr())],
-                bg: [V::load_shuffle(blue[0].as_ptr()), V::load_shuffle(blue[1].as_ptr())],
+                rg: [V::load_shuffle(rg0.as_ptr()), V::load_shuffle(rg1.as_ptr())],
+                bg: [V::load_shuffle(bg0.as_ptr()), V::load_shuffle(bg1.as_ptr())],
             }
         }
     }
-}
-
-/// Indices of one channel and green for the two halves of eight pixels.
-fn indices(order: PixelOrder, channel: usize) -> [[u8; 16]; 2] {
-    let mut halves = [[0x80u8; 16]; 2];
-    for (half, bytes) in halves.iter_mut().enumerate() {
-        let start = if order.bytes == 3 { 4 * half } else { 0 };
-        for pixel in 0..4 {
-            bytes[4 * pixel] = (start + pixel * order.bytes + channel) as u8;
-            bytes[4 * pixel + 2] = (start + pixel * order.bytes + order.green) as u8;
-        }
-    }
-    halves
 }
 
 #[inline(always)]
@@ -90,7 +77,7 @@ unsafe fn fold<V: Lanes, const N: i32, const M: u32>(a: V, b: V, bias: V) -> V {
 #[inline(always)]
 pub unsafe fn rgb_row<V: Lanes, const BYTES: usize, const FOLD: bool>(
     row: &[u8],
-    order: PixelOrder,
+    order: &PixelOrder,
     y: &mut Row,
     cb: &mut Row,
     cr: &mut Row,
@@ -127,7 +114,7 @@ pub unsafe fn rgb_row<V: Lanes, const BYTES: usize, const FOLD: bool>(
 #[inline(always)]
 pub unsafe fn rgb_pair<V: Lanes, const BYTES: usize>(
     rows: [&[u8]; 2],
-    order: PixelOrder,
+    order: &PixelOrder,
     y: [&mut Row; 2],
     cb: &mut Row,
     cr: &mut Row,
