@@ -11,6 +11,8 @@ mod library;
 mod objects;
 mod planes;
 mod reading;
+#[cfg(test)]
+mod tests;
 
 use self::{
     engine::{Chroma, Compression, Engine, Recipe, Shape},
