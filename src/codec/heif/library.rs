@@ -86,6 +86,21 @@ macro_rules! table {
                     unsafe { std::mem::transmute::<*mut c_void, unsafe extern "C" fn($($arg),*) $(-> $result)?>(found) }
                 },)* })
             }
+
+            /// The functions of the libheif that this build is linked with, if it is with one.
+            #[cfg(feature = "heif-link")]
+            fn linked() -> Option<Api> {
+                Some(Api { $($name: {
+                    let found = libheif_sys::$name as *const ();
+                    // SAFETY: as in `fill`.
+                    unsafe { std::mem::transmute::<*const (), unsafe extern "C" fn($($arg),*) $(-> $result)?>(found) }
+                },)* })
+            }
+
+            #[cfg(not(feature = "heif-link"))]
+            fn linked() -> Option<Api> {
+                None
+            }
         }
     };
 }
@@ -205,6 +220,9 @@ fn open() -> Answer {
         return open_one(&path)
             .map_err(|why| format!("{OVERRIDE} names a libheif that cannot be used ({why}); {ADVICE}"));
     }
+    if let Some(api) = Api::linked() {
+        return Ok(introduce("the linked libheif", api));
+    }
     let mut reasons = Vec::new();
     for name in NAMES {
         match open_one(name) {
@@ -226,7 +244,11 @@ fn open_one(name: &str) -> Answer {
     // SAFETY: a live handle (it is never closed) and a NUL-terminated name.
     let api = Api::fill(|symbol| unsafe { libc::dlsym(handle, symbol.as_ptr()) })
         .map_err(|missing| format!("{name} has no {missing} (libheif 1.15 or newer is needed)"))?;
-    // SAFETY: both take no memory of ours. heif_init loads the codec plugins of newer versions; its failure
+    Ok(introduce(name, api))
+}
+
+fn introduce(name: &str, api: Api) -> Library {
+    // SAFETY: none takes memory of ours. heif_init loads the codec plugins of newer versions; its failure
     // leaves the built-in codecs, and the descriptor list tells what there is.
     let (words, number) = unsafe {
         (api.heif_init)(ptr::null_mut());
@@ -234,7 +256,7 @@ fn open_one(name: &str) -> Answer {
     };
     // One byte each, from the top.
     let [major, minor, patch, _] = number.to_be_bytes();
-    Ok(Library { api, description: format!("{name}, version {words}"), version: (major, minor, patch) })
+    Library { api, description: format!("{name}, version {words}"), version: (major, minor, patch) }
 }
 
 /// Copies a C string; NULL reads as "no message".
