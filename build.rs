@@ -11,6 +11,8 @@ fn main() {
         println!("cargo:rustc-cdylib-link-arg=-Wl,-soname,libimage_packer.so.{major}");
     }
 
+    println!("cargo:rustc-env=IMAGE_PACKER_CODECS={}", codecs().join(", "));
+
     // Without nasm, mozjpeg-sys builds a version without SIMD in silence.
     let with_simd = env::var("DEP_JPEG_INCLUDE").is_ok_and(|paths| {
         env::split_paths(&paths).any(|path| {
@@ -25,4 +27,20 @@ fn main() {
         }
         println!("cargo:warning={sentence}");
     }
+}
+
+/// Names and versions of the codecs inside, as Cargo.lock has them: what a bug report needs.
+fn codecs() -> Vec<String> {
+    let root = env::var("CARGO_MANIFEST_DIR").unwrap_or_default();
+    let lock = Path::new(&root).join("Cargo.lock");
+    println!("cargo:rerun-if-changed={}", lock.display());
+    let text = fs::read_to_string(lock).unwrap_or_default();
+    let version = |name: &str| {
+        let package = text.split("[[package]]").find(|p| p.contains(&format!("name = \"{name}\"\n")))?;
+        let version = package.lines().find_map(|line| line.strip_prefix("version = \""))?;
+        Some(format!("{name} {}", version.trim_end_matches('"')))
+    };
+    let names =
+        ["mozjpeg-sys", "libwebp-sys", "libdeflater", "image", "zune-jpeg", "png", "image-webp", "moxcms"];
+    names.iter().filter_map(|name| version(name)).collect()
 }

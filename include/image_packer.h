@@ -188,8 +188,12 @@ typedef void (*ImageLogFn)(void *user, int32_t level, const char *line);
 /** Version of the loaded library, as IMAGE_PACKER_VERSION: 1.2.3 is 0x010203. */
 IMAGE_PACKER_API uint32_t image_packer_version(void);
 
-/** Version and codecs of the loaded library in one line, for a bug report. Static; never NULL. */
-IMAGE_PACKER_API const char *image_packer_version_string(void);
+/**
+ * Version of the loaded library and of the codecs inside, in one line for a bug report:
+ * "image_packer 1.0.0 (mozjpeg-sys 2.2.3, ...)". libheif, loaded at run time, is not named. Static; never NULL.
+ */
+IMAGE_PACKER_API
+const char *image_packer_version_string(void);
 
 /** One line of English naming a status: "Invalid argument". Static; never NULL. */
 IMAGE_PACKER_API const char *image_status_text(ImageStatus status);
