@@ -721,6 +721,9 @@ IMAGE_PACKER_API ImageStatus image_packer_set_max_pixels(ImagePacker *packer, ui
 /**
  * Most working memory in bytes of all packs of this packer together, decoding included; a pack that would pass it
  * answers 62980096 with cause LIMIT before it starts. Default, and 0: no limit.
+ *
+ * Set it where memory is short and HEIC or AVIF is used: these run in the platform's libheif, which may end the process
+ * when an allocation fails.
  */
 IMAGE_PACKER_API
 ImageStatus image_packer_set_memory_limit(ImagePacker *packer,
