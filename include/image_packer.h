@@ -190,7 +190,7 @@ IMAGE_PACKER_API uint32_t image_packer_version(void);
 
 /**
  * Version of the loaded library and of the codecs inside, in one line for a bug report:
- * "image_packer 1.0.0 (mozjpeg-sys 2.2.3, ...)". libheif, loaded at run time, is not named. Static; never NULL.
+ * "image_packer 1.0.0 (libwebp-sys 0.14.4, ...)". libheif, loaded at run time, is not named. Static; never NULL.
  */
 IMAGE_PACKER_API
 const char *image_packer_version_string(void);

@@ -23,7 +23,7 @@ pub extern "C" fn image_packer_version() -> u32 {
 }
 
 /// Version of the loaded library and of the codecs inside, in one line for a bug report:
-/// "image_packer 1.0.0 (mozjpeg-sys 2.2.3, ...)". libheif, loaded at run time, is not named. Static; never NULL.
+/// "image_packer 1.0.0 (libwebp-sys 0.14.4, ...)". libheif, loaded at run time, is not named. Static; never NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn image_packer_version_string() -> *const c_char {
     concat!("image_packer ", env!("CARGO_PKG_VERSION"), " (", env!("IMAGE_PACKER_CODECS"), ")\0")
