@@ -263,6 +263,7 @@ fn code_points_are_written_with_the_matrix_that_was_used() {
 fn an_icc_profile_is_embedded_verbatim() {
     let mut profile = vec![7u8; 700];
     profile[..4].copy_from_slice(&700u32.to_be_bytes());
+    profile[16..20].copy_from_slice(b"RGB ");
     profile[36..40].copy_from_slice(b"acsp");
     for mime in formats() {
         let mut pixels = rgb(50, 40);

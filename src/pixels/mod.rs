@@ -1,5 +1,17 @@
 //! Room 4, the darkroom: rows in the layout that an encoder wants.
 
+mod color;
+mod convert;
+mod icc;
+mod layout;
+mod load;
+mod planes;
 mod rows;
+mod sample;
+mod simd;
+mod store;
+mod tone;
+mod yuv;
 
-pub use rows::{Band, Layout, Plane, Rows, Sampling, Scratch, YuvLayout, YuvPacking};
+pub use layout::{Layout, Sampling, YuvLayout, YuvPacking};
+pub use rows::{Band, Plane, Rows, Scratch};

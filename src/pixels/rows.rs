@@ -1,83 +1,13 @@
-//! The layouts that encoders read, and bands of rows in them.
+//! Bands of rows in the layout that an encoder asked for.
 
 use std::{ops::Range, sync::Arc};
 
+use super::{color, convert::Recipe, layout::Layout, tone::Tone};
 use crate::{
     bail,
     error::Result,
-    model::{color::Color, options::Options, pixel_format::PixelFormat, pixelmap::Pixels},
+    model::{color::Color, options::Options, pixelmap::Pixels},
 };
-
-/// How an encoder wants its rows. Alpha is always straight. 16-bit components are in the machine's byte order,
-/// at any address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub enum Layout {
-    Gray8,
-    GrayA8,
-    Rgb8,
-    Bgr8,
-    /// Four bytes, the fourth without meaning.
-    Rgbx8,
-    Bgrx8,
-    /// Four bytes, the first without meaning.
-    Xrgb8,
-    Rgba8,
-    Bgra8,
-    Gray16,
-    GrayA16,
-    Rgb16,
-    Rgba16,
-    Yuv(YuvLayout),
-}
-
-/// Luma and chroma planes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct YuvLayout {
-    /// Chroma subsampling.
-    pub sampling: Sampling,
-    /// Where the chroma samples are.
-    pub packing: YuvPacking,
-    /// 8: bytes. 10: `u16` with the value in the low bits.
-    pub bits: u8,
-    /// Matrix coefficients of H.273.
-    pub matrix: u8,
-    /// Range of codes.
-    pub full_range: bool,
-}
-
-/// Chroma subsampling.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sampling {
-    /// Half the columns and rows.
-    Yuv420,
-    /// Half the columns.
-    Yuv422,
-    /// Full resolution.
-    Yuv444,
-}
-
-impl Sampling {
-    /// log2 of horizontal and vertical subsampling.
-    pub fn shifts(self) -> (u32, u32) {
-        match self {
-            Self::Yuv420 => (1, 1),
-            Self::Yuv422 => (1, 0),
-            Self::Yuv444 => (0, 0),
-        }
-    }
-}
-
-/// Where chroma samples are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum YuvPacking {
-    /// Y, Cb, Cr in three planes.
-    Planar,
-    /// Y, and CbCr interleaved.
-    CbCr,
-    /// Y, and CrCb interleaved.
-    CrCb,
-}
 
 /// Rows of one plane: `stride` bytes apart, starting with the band's first row.
 #[derive(Clone, Copy, Debug, Default)]
@@ -117,23 +47,36 @@ pub struct Rows {
     pixels: Arc<Pixels>,
     layout: Layout,
     color: Color,
+    icc: Option<Arc<[u8]>>,
+    recipe: Recipe,
+    direct: bool,
 }
 
 impl Rows {
-    /// Rows of these pixels in a layout. Blends on the background where the layout has no alpha.
-    pub fn new(pixels: Arc<Pixels>, layout: Layout, _options: &Options) -> Result<Self> {
-        let direct = match (pixels.info().format, layout) {
-            (PixelFormat::Rgba8888, Layout::Rgba8) => true,
-            (PixelFormat::Rgba8888 | PixelFormat::Rgbx8888, Layout::Rgbx8) => true,
-            (PixelFormat::Rgb888, Layout::Rgb8) => true,
-            (PixelFormat::Gray8, Layout::Gray8) => true,
-            _ => false,
-        };
-        if !direct {
-            bail!(Unsupported, "no conversion from {} to {layout:?}", pixels.info().name);
+    /// Rows of these pixels in a layout.
+    ///
+    /// Where the layout has no alpha, pixels are blended on the background, in the encoded values as browsers do;
+    /// where it has, premultiplied colour is undone. High dynamic range becomes standard range: Display P3 for
+    /// sources of wide gamut, sRGB for the others. All other colour keeps its numbers and its name.
+    pub fn new(pixels: Arc<Pixels>, layout: Layout, options: &Options) -> Result<Self> {
+        let (mut tone, mut color) = (None, pixels.color.clone());
+        if let Some((mapper, mapped)) = Tone::new(&pixels)? {
+            tone = Some(Recipe::measured(&pixels, mapper)?);
+            color = mapped;
         }
-        let color = pixels.color.clone();
-        Ok(Self { pixels, layout, color })
+        let background = if pixels.has_alpha() && !layout.has_alpha() {
+            color::background(options.background, &color)?
+        } else {
+            [0.0; 3]
+        };
+        let recipe = Recipe::new(&pixels, layout, tone, background)?;
+        let icc = color::icc_to_write(&color, layout.is_gray())?;
+        (color.cicp.matrix, color.cicp.full_range) = match layout {
+            Layout::Yuv(yuv) => (yuv.matrix, yuv.full_range),
+            _ => (0, true),
+        };
+        let direct = recipe.is_direct(&pixels);
+        Ok(Self { pixels, layout, color, icc, recipe, direct })
     }
 
     /// Width in pixels.
@@ -156,17 +99,54 @@ impl Rows {
         &self.pixels
     }
 
-    /// The colour space of the rows, to be written into the file.
+    /// Whether bands are lent from the pixels as they are, at no cost.
+    pub fn is_direct(&self) -> bool {
+        self.direct
+    }
+
+    /// The colour space of the rows, for formats that carry code points: matrix and range are the layout's. The
+    /// profile is the pixels' own, if they have one.
     pub fn color(&self) -> &Color {
         &self.color
+    }
+
+    /// The profile to write, for formats that carry profiles alone: the pixels' own, or one made from their code
+    /// points; none for sRGB, which readers assume.
+    pub fn icc(&self) -> Option<&[u8]> {
+        self.icc.as_deref()
     }
 
     /// Rows `rows` of the image; for vertically subsampled layouts `rows.start` is even. Points into the
     /// caller's pixels when nothing has to be converted, else into `scratch`.
     pub fn band<'a>(&'a self, rows: Range<u32>, scratch: &'a mut Scratch) -> Result<Band<'a>> {
-        let _ = scratch;
-        let (bytes, stride) = self.pixels.plane(0);
-        let plane = Plane { bytes: &bytes[rows.start as usize * stride..], stride };
-        Ok(Band { planes: [plane, Plane::default(), Plane::default()] })
+        let shift = match self.layout {
+            Layout::Yuv(yuv) => yuv.sampling.shifts().1,
+            _ => 0,
+        };
+        if rows.start >= rows.end || rows.end > self.height() || rows.start % (1 << shift) != 0 {
+            bail!(Bug, "rows {rows:?} of {} in {:?} were asked for", self.height(), self.layout);
+        }
+        let lent = |index: usize| {
+            let (bytes, stride) = self.pixels.plane(index);
+            let first = if index == 0 { rows.start } else { rows.start >> shift };
+            Plane { bytes: &bytes[first as usize * stride..], stride }
+        };
+        if self.direct {
+            let planes = match self.layout {
+                Layout::Yuv(_) => self.pixels.info().planes.len(),
+                _ => 1,
+            };
+            return Ok(Band {
+                planes: [0, 1, 2].map(|i| if i < planes { lent(i) } else { Plane::default() }),
+            });
+        }
+        let strides = self.recipe.run(&self.pixels, rows.clone(), scratch)?;
+        let [a, b, c] = scratch.planes.each_ref().map(Vec::as_slice);
+        let [mut first, second, third] = [(a, strides[0]), (b, strides[1]), (c, strides[2])]
+            .map(|(bytes, stride)| Plane { bytes, stride });
+        if self.recipe.is_luma_direct() {
+            first = lent(0);
+        }
+        Ok(Band { planes: [first, second, third] })
     }
 }

@@ -62,7 +62,7 @@ pub fn encode(plan: &Plan<'_>, sink: &mut dyn Sink) -> Result<()> {
         height: plan.rows.height() as usize,
         sampling: sampling(plan.options, &source),
     };
-    let icc = plan.rows.color().icc.as_deref();
+    let icc = plan.rows.icc();
     let optimize = plan.options.effort > 1;
     encode_with(Kernels::best(), plan, &source, geometry, icc, optimize, sink)
 }

@@ -362,6 +362,7 @@ fn profiles_of_many_segments_and_density_are_read_back() {
     let pixels = picture(width, height, 25);
     let mut profile: Vec<u8> = (0..200_000u32).map(|i| (i.wrapping_mul(i) >> 7) as u8).collect();
     profile[..4].copy_from_slice(&200_000u32.to_be_bytes());
+    profile[16..20].copy_from_slice(b"RGB ");
     profile[36..40].copy_from_slice(b"acsp");
     let mut map = Pixels::copy_from(40, 30, PixelFormat::Rgb888, &pixels, 0).unwrap();
     map.color.icc = Some(profile.clone().into());

@@ -129,13 +129,13 @@ fn layout(pixels: &Pixels, _options: &Options) -> Result<Layout> {
     })
 }
 
-/// The colour space of a profile: bytes 16 to 19 of its header.
-fn profile_space(color: &Color) -> Option<&[u8]> {
-    color.icc.as_deref().and_then(|profile| profile.get(16..20))
+/// Whether a profile is for RGB: bytes 16 to 19 of its header.
+fn is_rgb(profile: &[u8]) -> bool {
+    profile.get(16..20) == Some(b"RGB ")
 }
 
 fn has_rgb_profile(color: &Color) -> bool {
-    profile_space(color) == Some(b"RGB ")
+    color.icc.as_deref().is_some_and(is_rgb)
 }
 
 /// A chunk of rows with its output for each of the chunks in flight, and tables.
@@ -156,15 +156,14 @@ fn encode_with(plan: &Plan<'_>, simd: Simd, sink: &mut dyn Sink) -> Result<()> {
     let color = rows.color();
     let palette = options.effort >= PALETTE_EFFORT && options.get(&PALETTE) == 0;
     let shape = reduce::shape(rows, palette, !has_rgb_profile(color), plan.control)?;
-    if let Some(space) = profile_space(color)
-        && (space == b"GRAY") != shape.color.is_gray()
-    {
-        bail!(Icc, "a {} profile cannot go into a {:?} PNG", String::from_utf8_lossy(space), shape.color);
+    let icc = rows.icc().filter(|profile| is_rgb(profile) != shape.color.is_gray());
+    if icc.is_none() && color.icc.is_some() {
+        bail!(Icc, "the image's profile cannot go into a {:?} PNG", shape.color);
     }
 
     let mut chunks = Chunks::new(sink)?;
     chunks.write(b"IHDR", &[&shape.header()])?;
-    for piece in ancillary(color, options) {
+    for piece in ancillary(color, icc, options) {
         chunks.ancillary(&piece)?;
     }
     if let Some(palette) = &shape.palette {
@@ -194,13 +193,15 @@ static FIXED: [Strategy; 5] = [
 ];
 
 /// What is said about the pixels, in the order in which PNG wants it.
-fn ancillary<'a>(color: &'a Color, options: &Options) -> Vec<Ancillary<'a>> {
+fn ancillary<'a>(color: &Color, icc: Option<&'a [u8]>, options: &Options) -> Vec<Ancillary<'a>> {
     let mut pieces = Vec::new();
-    if let Some(profile) = &color.icc {
-        pieces.push(Ancillary::Icc(profile));
-    } else if color.cicp.is_srgb() {
+    if color.icc.is_none() && color.cicp.is_srgb() {
         pieces.push(Ancillary::Srgb);
-    } else {
+    } else if let Some(profile) = icc {
+        pieces.push(Ancillary::Icc(profile));
+    }
+    if color.icc.is_none() && !color.cicp.is_srgb() {
+        // More exact than the profile that was made from it, for readers that know it.
         pieces.push(Ancillary::Cicp(color.cicp));
     }
     let [x, y] = options.density.map(u32::from);

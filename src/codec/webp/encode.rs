@@ -23,7 +23,6 @@ use super::{
 use crate::{
     err,
     error::{Error, Result, try_vec},
-    log,
     model::{options::Options, pixel_format::PixelFormat},
     pack::{control::Control, plan::Plan},
     pixels::{Layout, Plane, Rows, Scratch},
@@ -46,7 +45,7 @@ pub fn encode(plan: &Plan<'_>, sink: &mut dyn Sink) -> Result<()> {
         _ => Samples::argb(plan)?,
     };
     let size = (rows.width(), rows.height());
-    let extras = Extras { icc: profile(rows), ..Extras::default() };
+    let extras = Extras { icc: rows.icc(), ..Extras::default() };
     let mut context =
         Context { container: Container::new(sink, size, extras), control: plan.control, failure: None };
     let mut picture = samples.picture(size)?;
@@ -66,16 +65,6 @@ pub fn encode(plan: &Plan<'_>, sink: &mut dyn Sink) -> Result<()> {
         None if done => context.container.finish(),
         None => Err(explain(code, size)),
     }
-}
-
-/// The profile to embed. The image is always colour.
-fn profile(rows: &Rows) -> Option<&[u8]> {
-    let icc = rows.color().icc.as_deref()?;
-    if icc.get(16..20) != Some(b"RGB ") {
-        log::write(log::WARNING, || "WebP: dropped an ICC profile that is not for RGB".into());
-        return None;
-    }
-    Some(icc)
 }
 
 fn config(options: &Options, mode: Mode, threads: usize) -> Result<WebPConfig> {

@@ -1,0 +1,147 @@
+//! ICC profiles: what we need to know of a given one, and small ones of our own (ICC.1:2022).
+
+use super::color::{Curve, Matrix, Primaries, product};
+use crate::{
+    bail,
+    error::{Result, try_extend},
+    model::color::Cicp,
+};
+
+/// The white of the profile connection space.
+pub const D50: [f64; 3] = [0.9642, 1.0, 0.8249];
+
+/// Refuses a profile that does not describe pixels of this kind.
+pub fn check_kind(profile: &[u8], gray: bool) -> Result<()> {
+    let kind = profile.get(16..20).unwrap_or_default();
+    let wanted = if gray { b"GRAY" } else { b"RGB " };
+    if kind != wanted {
+        bail!(
+            Icc,
+            "the ICC profile is for {} pixels, the image has {} pixels",
+            String::from_utf8_lossy(kind).trim_end(),
+            if gray { "gray" } else { "RGB" }
+        );
+    }
+    Ok(())
+}
+
+/// The code points that a profile names in its `cicp` tag.
+pub fn code_points(profile: &[u8]) -> Option<Cicp> {
+    let number = |at: usize| Some(u32::from_be_bytes(profile.get(at..at + 4)?.try_into().ok()?) as usize);
+    // A tag table of 100 is generous.
+    let tag = (0..number(128)?.min(100))
+        .map(|i| 132 + 12 * i)
+        .find(|&at| profile.get(at..at + 4).is_some_and(|signature| signature == b"cicp"))?;
+    match profile.get(number(tag + 4)?..)? {
+        [b'c', b'i', b'c', b'p', _, _, _, _, primaries, transfer, matrix, full_range, ..] => Some(Cicp {
+            primaries: *primaries,
+            transfer: *transfer,
+            matrix: *matrix,
+            full_range: *full_range != 0,
+        }),
+        _ => None,
+    }
+}
+
+/// A display profile of red, green, blue.
+pub fn write_rgb(name: &str, primaries: &Primaries, curve: &Curve) -> Result<Vec<u8>> {
+    let adaptation = primaries.to_d50();
+    let colorants: Matrix = product(&adaptation, &primaries.to_xyz());
+    let column = |i: usize| xyz([colorants[0][i], colorants[1][i], colorants[2][i]]);
+    let trc = para(curve);
+    write(
+        *b"RGB ",
+        &[
+            (*b"desc", text(name)),
+            (*b"cprt", text("CC0")),
+            (*b"wtpt", xyz(D50)),
+            (*b"chad", fixed(b"sf32", adaptation.as_flattened())),
+            (*b"rXYZ", column(0)),
+            (*b"gXYZ", column(1)),
+            (*b"bXYZ", column(2)),
+            (*b"rTRC", trc.clone()),
+            (*b"gTRC", trc.clone()),
+            (*b"bTRC", trc),
+        ],
+    )
+}
+
+/// A display profile of gray.
+pub fn write_gray(name: &str, curve: &Curve) -> Result<Vec<u8>> {
+    let tags =
+        [(*b"desc", text(name)), (*b"cprt", text("CC0")), (*b"wtpt", xyz(D50)), (*b"kTRC", para(curve))];
+    write(*b"GRAY", &tags)
+}
+
+/// Header, table and data of tags; a tag equal to the one before shares its data.
+fn write(space: [u8; 4], tags: &[([u8; 4], Vec<u8>)]) -> Result<Vec<u8>> {
+    let start = 132 + 12 * tags.len();
+    let (mut table, mut data) = (Vec::new(), Vec::new());
+    let mut previous: Option<(&Vec<u8>, usize)> = None;
+    for (signature, bytes) in tags {
+        let offset = match previous {
+            Some((same, offset)) if same == bytes => offset,
+            _ => {
+                let offset = start + data.len();
+                try_extend(&mut data, bytes, "a profile")?;
+                data.resize(data.len().next_multiple_of(4), 0);
+                offset
+            }
+        };
+        previous = Some((bytes, offset));
+        let entry = [*signature, (offset as u32).to_be_bytes(), (bytes.len() as u32).to_be_bytes()];
+        try_extend(&mut table, entry.as_flattened(), "a profile")?;
+    }
+    let mut profile = vec![0; 128];
+    let size = (start + data.len()) as u32;
+    profile[0..4].copy_from_slice(&size.to_be_bytes());
+    profile[8..12].copy_from_slice(&[4, 0x30, 0, 0]);
+    profile[12..16].copy_from_slice(b"mntr");
+    profile[16..20].copy_from_slice(&space);
+    profile[20..24].copy_from_slice(b"XYZ ");
+    // Any date will do: 2020-01-01.
+    profile[24..36].copy_from_slice(&[7, 0xe4, 0, 1, 0, 1, 0, 0, 0, 0, 0, 0]);
+    profile[36..40].copy_from_slice(b"acsp");
+    profile[68..80].copy_from_slice(&xyz(D50)[8..]);
+    try_extend(&mut profile, &(tags.len() as u32).to_be_bytes(), "a profile")?;
+    try_extend(&mut profile, &table, "a profile")?;
+    try_extend(&mut profile, &data, "a profile")?;
+    Ok(profile)
+}
+
+/// A type signature, four reserved bytes, and numbers in 16.16 fixed point.
+fn fixed(signature: &[u8; 4], numbers: &[f64]) -> Vec<u8> {
+    let mut bytes = [*signature, [0; 4]].concat();
+    for number in numbers {
+        bytes.extend_from_slice(&((number * 65536.0).round() as i32).to_be_bytes());
+    }
+    bytes
+}
+
+fn xyz(value: [f64; 3]) -> Vec<u8> {
+    fixed(b"XYZ ", &value)
+}
+
+/// A parametric curve, type 3; type 0 for a mere power.
+fn para(curve: &Curve) -> Vec<u8> {
+    let Curve { gamma, a, b, c, d } = *curve;
+    let (kind, numbers): (u8, &[f64]) = if d == 0.0 { (0, &[gamma]) } else { (3, &[gamma, a, b, c, d]) };
+    let mut bytes = fixed(b"para", &[]);
+    bytes.extend_from_slice(&[0, kind, 0, 0]);
+    bytes.extend_from_slice(&fixed(b"    ", numbers)[8..]);
+    bytes
+}
+
+/// Text in one language, English.
+fn text(text: &str) -> Vec<u8> {
+    let units: Vec<u8> = text.encode_utf16().flat_map(u16::to_be_bytes).collect();
+    let mut bytes = fixed(b"mluc", &[]);
+    for number in [1, 12] {
+        bytes.extend_from_slice(&u32::to_be_bytes(number));
+    }
+    bytes.extend_from_slice(b"enUS");
+    bytes.extend_from_slice(&(units.len() as u32).to_be_bytes());
+    bytes.extend_from_slice(&28u32.to_be_bytes());
+    bytes.extend_from_slice(&units);
+    bytes
+}
