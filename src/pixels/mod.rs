@@ -5,6 +5,7 @@ mod convert;
 mod icc;
 mod layout;
 mod load;
+mod orient;
 mod planes;
 mod rows;
 mod sample;
@@ -14,4 +15,5 @@ mod tone;
 mod yuv;
 
 pub use layout::{Layout, Sampling, YuvLayout, YuvPacking};
+pub use orient::{Orientation, upright};
 pub use rows::{Band, Plane, Rows, Scratch};
