@@ -259,6 +259,152 @@ fn code_points_are_written_with_the_matrix_that_was_used() {
     }
 }
 
+/// H.273, 8.3: RGB of codes of 8 bits.
+fn rgb_of([y, cb, cr]: [f64; 3], cicp: Cicp) -> [f64; 3] {
+    let [kr, kb] = match cicp.matrix {
+        1 => [0.2126, 0.0722],
+        9 => [0.2627, 0.0593],
+        _ => [0.299, 0.114],
+    };
+    let (y, cb, cr) = if cicp.full_range {
+        (y / 255.0, (cb - 128.0) / 255.0, (cr - 128.0) / 255.0)
+    } else {
+        ((y - 16.0) / 219.0, (cb - 128.0) / 224.0, (cr - 128.0) / 224.0)
+    };
+    let (r, b) = (y + 2.0 * (1.0 - kr) * cr, y + 2.0 * (1.0 - kb) * cb);
+    [r, (y - kr * r - kb * b) / (1.0 - kr - kb), b].map(|v| (v * 255.0).clamp(0.0, 255.0))
+}
+
+#[test]
+fn camera_pixels_are_coded_as_they_are() {
+    use PixelFormat::{I420, I422, I444, Nv12, Nv21, YcbcrP010, YcrcbP010};
+    let (width, height) = (70u32, 46u32);
+    let (cb, cr) = (100u8, 170u8);
+    for mime in formats() {
+        for format in [Nv12, Nv21, I420, I422, I444, YcbcrP010, YcrcbP010] {
+            if mime == AVIF && format.info().bits > 8 {
+                continue; // not every libheif can
+            }
+            for (matrix, full_range) in [(1, false), (6, true), (9, false)] {
+                let cicp = Cicp { primaries: 1, transfer: 1, matrix, full_range };
+                let luma = |x: u32, y: u32| (40 + x * 2 + y) as u8;
+                let mut codes: Vec<u8> =
+                    (0..height).flat_map(|y| (0..width).map(move |x| luma(x, y))).collect();
+                for (index, plane) in format.info().planes[1..].iter().enumerate() {
+                    let samples = (plane.columns(width) * plane.rows(height)) as usize;
+                    match format {
+                        Nv12 | YcbcrP010 => codes.extend([cb, cr].repeat(samples)),
+                        Nv21 | YcrcbP010 => codes.extend([cr, cb].repeat(samples)),
+                        _ => codes.extend([[cb, cr][index]].repeat(samples)),
+                    }
+                }
+                let deep = format.info().bits > 8;
+                let bytes = if deep {
+                    codes.iter().flat_map(|code| (u16::from(*code) << 8).to_ne_bytes()).collect()
+                } else {
+                    codes
+                };
+                let mut pixels = Pixels::from_vec(width, height, format, bytes).unwrap();
+                pixels.color.cicp = cicp;
+                let file = pack(&pixels, &lossless(mime)).unwrap();
+                let chroma = match format {
+                    I422 => 2,
+                    I444 => 3,
+                    _ => 1,
+                };
+                assert_eq!(coded(&file), (chroma, if deep { 10 } else { 8 }), "{mime} {format:?}");
+                assert_eq!(nclx(&file), (1, 1, matrix.into(), full_range), "{mime} {format:?}");
+                let back = unpack(&file);
+                for y in 0..height {
+                    for (x, pixel) in (0..width).zip(back.row(0, y).chunks(if deep { 6 } else { 3 })) {
+                        let wanted = rgb_of([luma(x, y), cb, cr].map(f64::from), cicp);
+                        for (index, wanted) in wanted.into_iter().enumerate() {
+                            let got = if deep {
+                                f64::from(u16::from_ne_bytes([pixel[2 * index], pixel[2 * index + 1]]))
+                                    / 257.0
+                            } else {
+                                f64::from(pixel[index])
+                            };
+                            let what = format!("{mime} {format:?} {cicp:?} at {x}, {y}, {index}");
+                            assert!((got - wanted).abs() < 2.1, "{what}: {got} is not {wanted}");
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// 16-bit RGBA out of 8-bit pixels, with something in the low bits.
+fn deep(pixels: &[[u8; 4]]) -> impl Iterator<Item = [u16; 4]> {
+    pixels.iter().map(|pixel| pixel.map(|value| u16::from(value) << 8 | u16::from(value) / 3))
+}
+
+#[test]
+fn deep_pixels_stay_deep() {
+    formats();
+    let (width, height) = (96, 64);
+    let bytes = deep(&picture(width, height)).flatten().flat_map(u16::to_ne_bytes).collect();
+    let pixels = Pixels::from_vec(width, height, PixelFormat::Rgba16161616, bytes).unwrap();
+    let file = pack(&pixels, &options(HEIC, 98)).unwrap();
+    assert_eq!(coded(&file), (1, 10));
+    let back = unpack(&file);
+    assert_eq!(back.info().format, PixelFormat::Rgba16161616);
+    let mut worst = [0; 2];
+    for y in 0..height {
+        for (index, (a, b)) in pixels.row(0, y).chunks(2).zip(back.row(0, y).chunks(2)).enumerate() {
+            let [a, b] = [a, b].map(|bytes| u16::from_ne_bytes([bytes[0], bytes[1]]));
+            let kind = usize::from(index % 4 == 3);
+            worst[kind] = worst[kind].max(a.abs_diff(b));
+        }
+    }
+    // Alpha, at full resolution, shows the precision: less than one and a half steps of 8 bits.
+    assert!(worst[1] < 384, "{worst:?}");
+
+    let error = pack(&pixels, &lossless(HEIC)).unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Unsupported);
+    assert!(error.message.contains("16 bits"), "{error}");
+}
+
+#[test]
+fn ten_bits_are_coded_without_loss() {
+    formats();
+    let packed =
+        |x: u32, y: u32| (x * 37 + y) % 1024 | (y * 51 % 1024) << 10 | (x * y % 1024) << 20 | (x % 4) << 30;
+    let bytes = (0..40).flat_map(|y| (0..50).map(move |x| packed(x, y))).flat_map(u32::to_ne_bytes).collect();
+    let pixels = Pixels::from_vec(50, 40, PixelFormat::Rgba1010102, bytes).unwrap();
+    let back = unpack(&pack(&pixels, &lossless(HEIC)).unwrap());
+    for y in 0..40 {
+        for (x, pixel) in (0..50).zip(back.row(0, y).chunks(8)) {
+            let [r, g, b, a] =
+                [0, 2, 4, 6].map(|at| u32::from(u16::from_ne_bytes([pixel[at], pixel[at + 1]])));
+            let got = r >> 6 | (g >> 6) << 10 | (b >> 6) << 20 | (a >> 14) << 30;
+            assert_eq!(got, packed(x, y), "at {x}, {y}");
+        }
+    }
+}
+
+#[test]
+fn premultiplied_colour_is_undone() {
+    for mime in formats() {
+        let straight = rgba(60, 40);
+        let bytes = picture(60, 40).into_iter().flat_map(|pixel| {
+            let times = |value: u8| ((u32::from(value) * u32::from(pixel[3]) + 127) / 255) as u8;
+            [times(pixel[0]), times(pixel[1]), times(pixel[2]), pixel[3]]
+        });
+        let mut pixels = Pixels::from_vec(60, 40, PixelFormat::Rgba8888, bytes.collect()).unwrap();
+        pixels.alpha = AlphaType::Premultiplied;
+        let back = unpack(&pack(&pixels, &options(mime, 95)).unwrap());
+        for y in 0..40 {
+            for (a, b) in straight.row(0, y).chunks(4).zip(back.row(0, y).chunks(4)) {
+                // Where little is left of a colour, little can be undone.
+                let close = a[..3].iter().zip(b).all(|(a, b)| a.abs_diff(*b) < 40);
+                assert!(a[3] < 100 || close, "{mime}: {a:?} became {b:?}");
+            }
+        }
+    }
+}
+
 #[test]
 fn an_icc_profile_is_embedded_verbatim() {
     let mut profile = vec![7u8; 700];

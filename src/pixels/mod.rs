@@ -17,3 +17,4 @@ mod yuv;
 pub use layout::{Layout, Sampling, YuvLayout, YuvPacking};
 pub use orient::{Orientation, upright};
 pub use rows::{Band, Plane, Rows, Scratch};
+pub(crate) use yuv::{Codes, FromRgb};

@@ -230,46 +230,45 @@ impl Codec {
 
     /// The rows to pull and the chroma to code.
     fn layout(&self, pixels: &Pixels, options: &Options, depth: u8, hdr: bool) -> (Layout, Chroma) {
-        let wanted = match options.subsampling {
-            Subsampling::Auto => None,
-            Subsampling::Yuv420 => Some(Chroma::Yuv420),
-            Subsampling::Yuv422 => Some(Chroma::Yuv422),
-            Subsampling::Yuv444 => Some(Chroma::Yuv444),
-        };
-        let (format, alpha) = (pixels.info().format, pixels.has_alpha());
-        if let Some(yuv) = yuv_of(pixels).filter(|yuv| yuv.bits == depth && !hdr) {
-            let chroma = chroma_of(yuv.sampling);
-            if options.lossless || wanted.is_none_or(|wanted| wanted == chroma) {
-                return (Layout::Yuv(yuv), chroma);
-            }
-        }
-        let deep = depth > 8 && pixels.info().bits > 8;
-        let gray = match (format, deep) {
-            (PixelFormat::Gray8, _) | (PixelFormat::Gray16, false) => Some(Layout::Gray8),
-            (PixelFormat::Gray16, true) => Some(Layout::Gray16),
-            (PixelFormat::GrayAlpha88, _) => Some(if alpha { Layout::GrayA8 } else { Layout::Gray8 }),
+        let (info, alpha) = (pixels.info(), pixels.has_alpha());
+        let deep = depth > 8 && info.bits > 8;
+        let gray = match info.format {
+            PixelFormat::Gray16 if deep => Some(Layout::Gray16),
+            PixelFormat::Gray8 | PixelFormat::Gray16 => Some(Layout::Gray8),
+            PixelFormat::GrayAlpha88 => Some(if alpha { Layout::GrayA8 } else { Layout::Gray8 }),
             _ => None,
         };
         if let Some(layout) = gray {
             return (layout, Chroma::Gray);
         }
-        let layout = match (format, alpha, deep) {
-            (_, true, true) => Layout::Rgba16,
-            (_, false, true) => Layout::Rgb16,
-            (PixelFormat::Bgra8888, true, _) => Layout::Bgra8,
-            (_, true, _) => Layout::Rgba8,
-            (PixelFormat::Bgra8888 | PixelFormat::Bgrx8888, ..) => Layout::Bgrx8,
-            (PixelFormat::Rgba8888 | PixelFormat::Rgbx8888, ..) => Layout::Rgbx8,
-            (PixelFormat::Bgr888, ..) => Layout::Bgr8,
-            _ => Layout::Rgb8,
+        let native = yuv_of(pixels).filter(|yuv| yuv.bits == depth && !hdr);
+        let sampling = match (options.subsampling, native) {
+            (_, Some(native)) if options.lossless => native.sampling,
+            (_, None) if options.lossless => Sampling::Yuv444,
+            (Subsampling::Auto, Some(native)) => native.sampling,
+            (Subsampling::Auto, None) if options.quality >= self.full_chroma_from => Sampling::Yuv444,
+            (Subsampling::Auto | Subsampling::Yuv420, _) => Sampling::Yuv420,
+            (Subsampling::Yuv422, _) => Sampling::Yuv422,
+            (Subsampling::Yuv444, _) => Sampling::Yuv444,
         };
-        let full = options.lossless || options.quality >= self.full_chroma_from;
-        let chroma = match wanted {
-            Some(chroma) if !options.lossless => chroma,
-            _ if full => Chroma::Yuv444,
-            _ => Chroma::Yuv420,
+        let layout = match (native, alpha || options.lossless) {
+            (Some(native), _) if native.sampling == sampling => Layout::Yuv(native),
+            (Some(native), _) => Layout::Yuv(YuvLayout { sampling, packing: YuvPacking::Planar, ..native }),
+            (None, true) => match (alpha, deep) {
+                (true, true) => Layout::Rgba16,
+                (true, false) => Layout::Rgba8,
+                (false, true) => Layout::Rgb16,
+                (false, false) => Layout::Rgb8,
+            },
+            (None, false) => Layout::Yuv(YuvLayout {
+                sampling,
+                packing: YuvPacking::Planar,
+                bits: depth,
+                matrix: matrix_for(pixels.color.cicp.primaries, hdr),
+                full_range: true,
+            }),
         };
-        (layout, chroma)
+        (layout, chroma_of(sampling))
     }
 
     fn memory(&self, pixels: &Pixels, options: &Options) -> u64 {
@@ -293,33 +292,36 @@ fn yuv_of(pixels: &Pixels) -> Option<YuvLayout> {
         _ => return None,
     };
     let cicp = pixels.color.cicp;
-    Some(YuvLayout { sampling, packing, bits, matrix: cicp.matrix, full_range: cicp.full_range })
+    // Samples that are luma and chroma were not made by "identity" or "unspecified": that is BT.601.
+    let matrix = if matches!(cicp.matrix, 0 | 2) { 6 } else { cicp.matrix };
+    Some(YuvLayout { sampling, packing, bits, matrix, full_range: cicp.full_range })
+}
+
+/// The matrix for RGB of these primaries: BT.2020's own, BT.601's for all others, as JPEG and cameras have it. High
+/// dynamic range is tone-mapped to other primaries.
+fn matrix_for(primaries: u8, hdr: bool) -> u8 {
+    if primaries == 9 && !hdr { 9 } else { 6 }
 }
 
 /// The colour space of the coded image: that of the rows, with the matrix that makes YCbCr of RGB.
 fn coded_color(rows: &Color, layout: Layout, lossless: bool) -> Color {
     let mut color = rows.clone();
-    match layout {
-        Layout::Yuv(yuv) => (color.cicp.matrix, color.cicp.full_range) = (yuv.matrix, yuv.full_range),
-        Layout::Gray8 | Layout::GrayA8 | Layout::Gray16 | Layout::GrayA16 => {
-            (color.cicp.matrix, color.cicp.full_range) = (6, true);
-        }
-        _ => {
-            color.cicp.full_range = true;
-            color.cicp.matrix = match color.cicp.primaries {
-                _ if lossless => 0,
-                9 => 9,
-                _ => 6,
-            };
-        }
-    }
+    (color.cicp.matrix, color.cicp.full_range) = match layout {
+        Layout::Yuv(yuv) => (yuv.matrix, yuv.full_range),
+        layout if lossless && !layout.is_gray() => (0, true),
+        _ => (matrix_for(color.cicp.primaries, false), true),
+    };
     color
 }
 
 fn encode(codec: &Codec, plan: &Plan<'_>, sink: &mut dyn Sink) -> Result<()> {
     let (rows, options) = (plan.rows, plan.options);
     let Choice { engine, shape, .. } = codec.choose(rows.pixels(), options)?;
-    let color = coded_color(rows.color(), rows.layout(), options.lossless);
+    let mut color = coded_color(rows.color(), rows.layout(), options.lossless);
+    if rows.pixels().color.icc.is_none() {
+        // The darkroom makes a profile for formats that have no code points.
+        color.icc = None;
+    }
     let recipe = Recipe {
         quality: options.quality,
         lossless: options.lossless,

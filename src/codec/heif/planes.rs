@@ -1,6 +1,5 @@
-//! Rows into the planes of the coded image: copied where they are YCbCr or gray already, converted from RGB else.
-//!
-//! All arithmetic is on integers, so the host's rounding mode does not matter.
+//! Rows into the planes of the coded image: copied where the darkroom made them what they have to be; RGB with alpha,
+//! for which it has no layout, becomes YCbCr here.
 
 use super::{
     engine::{Chroma, Shape},
@@ -9,45 +8,11 @@ use super::{
 use crate::{
     bail,
     error::{Result, try_resize},
-    pixels::{Band, Layout, Sampling, YuvLayout, YuvPacking},
+    pixels::{Band, Codes, FromRgb, Layout, Sampling, YuvLayout, YuvPacking},
 };
 
 /// Y, Cb, Cr, alpha.
 pub(super) type Planes<'a> = [Option<PlaneMut<'a>>; 4];
-
-/// Fixed-point fraction bits of the weights.
-const FRACTION: u32 = 16;
-
-/// How RGB becomes the three coded components.
-#[derive(Debug, Clone, Copy)]
-enum Matrix {
-    /// Not at all (matrix coefficients 0): green, blue and red are coded as they are.
-    Identity,
-    /// Weights of R, G, B for Y, Cb, Cr.
-    Weights([[i32; 3]; 3]),
-}
-
-impl Matrix {
-    /// Full-range weights of matrix coefficients (H.273, table 4): Kr and Kb of BT.709, BT.2020 and BT.601.
-    fn of(code: u8) -> Self {
-        let (kr, kb) = match code {
-            0 => return Self::Identity,
-            1 => (0.2126, 0.0722),
-            9 => (0.2627, 0.0593),
-            _ => (0.299, 0.114),
-        };
-        let fixed = |x: f64| (x * f64::from(1 << FRACTION)).round() as i32;
-        // The last weight takes what is left, so that gray is exactly gray.
-        let [r, b] = [fixed(kr), fixed(kb)];
-        let cb = [fixed(-0.5 * kr / (1.0 - kb)), fixed(0.5)];
-        let cr = [fixed(0.5), fixed(-0.5 * kb / (1.0 - kr))];
-        Self::Weights([
-            [r, (1 << FRACTION) - r - b, b],
-            [cb[0], -cb[0] - cb[1], cb[1]],
-            [cr[0], -cr[0] - cr[1], cr[1]],
-        ])
-    }
-}
 
 /// How a layout of gray or RGB pixels is put together.
 #[derive(Debug, Clone, Copy)]
@@ -104,136 +69,119 @@ impl Packing {
 pub(super) struct Filler {
     shape: Shape,
     source: Source,
-    matrix: Matrix,
-    /// R, G, B of two rows, at the coded depth.
+    /// R, G, B of two rows.
     rows: [[Vec<i32>; 3]; 2],
 }
 
 #[derive(Debug, Clone, Copy)]
 enum Source {
+    /// Samples as they will be coded.
     Yuv(YuvLayout),
-    Packed(Packing, Scale),
+    /// Gray, or RGB coded as such (matrix coefficients 0).
+    Plain(Packing, Scale),
+    /// RGB that becomes YCbCr here, because alpha goes beside it.
+    Color(Packing, Scale, FromRgb),
 }
 
 impl Filler {
-    /// A filler for rows of `layout`; `matrix` are the coded image's matrix coefficients.
+    /// A filler for rows of `layout`; the matrix is the coded image's.
     pub fn new(shape: Shape, layout: Layout, matrix: u8) -> Result<Self> {
-        let mut rows: [[Vec<i32>; 3]; 2] = Default::default();
         let source = match layout {
             Layout::Yuv(yuv) => Source::Yuv(yuv),
             layout => {
                 let packing = Packing::of(layout)?;
-                Source::Packed(packing, Scale::new(packing.deep, shape.depth))
+                let scale = Scale::new(packing.deep, shape.depth);
+                if shape.chroma == Chroma::Gray || matrix == 0 {
+                    Source::Plain(packing, scale)
+                } else {
+                    let codes = Codes::new(matrix, true, shape.depth)?;
+                    let top = if packing.deep { 65535.0 } else { 255.0 };
+                    Source::Color(packing, scale, FromRgb::new(&codes, top, 4.0 * top))
+                }
             }
         };
-        for row in rows.iter_mut().flatten() {
-            // One pixel more: it repeats the last one where the width is odd.
-            try_resize(row, shape.width as usize + 1, "rows of the HEIF encoder")?;
+        let mut rows: [[Vec<i32>; 3]; 2] = Default::default();
+        if matches!(source, Source::Color(..)) {
+            for row in rows.iter_mut().flatten() {
+                // One pixel more: it repeats the last one where the width is odd.
+                try_resize(row, shape.width as usize + 1, "rows of the HEIF encoder")?;
+            }
         }
-        Ok(Self { shape, source, matrix: Matrix::of(matrix), rows })
+        Ok(Self { shape, source, rows })
     }
 
     /// Writes rows `first..first + count` of the image; `first` is even.
     pub fn fill(&mut self, planes: &mut Planes<'_>, first: u32, count: u32, band: &Band<'_>) -> Result<()> {
         let (packing, scale) = match self.source {
             Source::Yuv(yuv) => return copy_yuv(planes, &self.shape, yuv, first, count, band),
-            Source::Packed(packing, scale) => (packing, scale),
+            Source::Plain(packing, scale) | Source::Color(packing, scale, _) => (packing, scale),
         };
         let Shape { width, chroma, depth, .. } = self.shape;
-        let store = |plane: &mut Option<PlaneMut<'_>>, index: usize, y: u32| {
-            if let Some(plane) = plane {
-                let row = packing.row(band, y, width);
-                let values = packing.samples(row, index).map(|value| scale.apply(value));
-                write(plane.row(first + y), depth > 8, values);
-            }
-        };
         for y in 0..count {
-            store(&mut planes[3], packing.alpha, y);
-            if chroma == Chroma::Gray {
-                store(&mut planes[0], 0, y);
-            }
-        }
-        if chroma == Chroma::Gray {
-            return Ok(());
-        }
-        let together = if chroma == Chroma::Yuv420 { 2 } else { 1 };
-        for y in (0..count).step_by(together as usize) {
-            // The row below the last one repeats it.
-            let both = [y, (y + together - 1).min(count - 1)];
-            for (y, components) in both.into_iter().zip(&mut self.rows) {
-                let row = packing.row(band, y, width);
-                for (values, index) in components.iter_mut().zip(packing.order) {
-                    let samples = packing.samples(row, index);
-                    values.iter_mut().zip(samples).for_each(|(to, value)| *to = scale.apply(value));
-                    // The pixel behind the last column repeats it.
-                    values[width as usize] = values[width as usize - 1];
+            let row = packing.row(band, y, width);
+            let mut store = |plane: usize, index: usize| {
+                if let Some(plane) = &mut planes[plane] {
+                    let values = packing.samples(row, index).map(|value| scale.apply(value));
+                    write(plane.row(first + y), depth > 8, values);
                 }
+            };
+            store(3, packing.alpha);
+            if matches!(self.source, Source::Plain(..)) {
+                // Y, Cb, Cr carry G, B, R; gray images have no planes but Y.
+                let [red, green, blue] = packing.order;
+                [green, blue, red].into_iter().enumerate().for_each(|(plane, index)| store(plane, index));
             }
-            self.convert(planes, first, both);
+        }
+        if let Source::Color(.., from_rgb) = self.source {
+            let together = if chroma == Chroma::Yuv420 { 2 } else { 1 };
+            for y in (0..count).step_by(together as usize) {
+                // The row below the last one repeats it.
+                let both = [y, (y + together - 1).min(count - 1)];
+                for (y, components) in both.into_iter().zip(&mut self.rows) {
+                    let row = packing.row(band, y, width);
+                    for (values, index) in components.iter_mut().zip(packing.order) {
+                        values
+                            .iter_mut()
+                            .zip(packing.samples(row, index))
+                            .for_each(|(to, value)| *to = value);
+                        // The pixel behind the last column repeats it.
+                        values[width as usize] = values[width as usize - 1];
+                    }
+                }
+                self.convert(planes, first, both, &from_rgb);
+            }
         }
         Ok(())
     }
 
-    /// Codes the one or two rows in `self.rows`.
-    fn convert(&self, planes: &mut Planes<'_>, first: u32, rows: [u32; 2]) {
-        let (width, max) = (self.shape.width as usize, (1i32 << self.shape.depth) - 1);
-        let deep = self.shape.depth > 8;
-        let weights = match self.matrix {
-            Matrix::Identity => {
-                // Y, Cb, Cr carry G, B, R; the sampling is 4:4:4.
-                for (plane, component) in [(0, 1), (1, 2), (2, 0)] {
-                    if let Some(plane) = &mut planes[plane] {
-                        write(
-                            plane.row(first + rows[0]),
-                            deep,
-                            self.rows[0][component][..width].iter().copied(),
-                        );
-                    }
-                }
-                return;
-            }
-            Matrix::Weights(weights) => weights,
-        };
-        let round = 1 << (FRACTION - 1);
-        let dot = |w: [i32; 3], r: i32, g: i32, b: i32| w[0] * r + w[1] * g + w[2] * b;
-        if let Some(plane) = &mut planes[0] {
-            let luma = weights[0];
-            for (slot, y) in rows.into_iter().enumerate().take(if rows[0] == rows[1] { 1 } else { 2 }) {
-                let [r, g, b] = self.rows[slot].each_ref().map(|row| &row[..width]);
-                let values =
-                    r.iter().zip(g).zip(b).map(|((r, g), b)| (dot(luma, *r, *g, *b) + round) >> FRACTION);
-                write(plane.row(first + y), deep, values);
-            }
+    /// Codes the one or two rows in `self.rows`, which are rows `first + rows[..]` of the image.
+    fn convert(&self, planes: &mut Planes<'_>, first: u32, rows: [u32; 2], from_rgb: &FromRgb) {
+        let (width, deep) = (self.shape.width as usize, self.shape.depth > 8);
+        let [Some(luma), Some(cb), Some(cr), _] = planes else { return };
+        let distinct = if rows[0] == rows[1] { 1 } else { 2 };
+        for (y, [r, g, b]) in rows.into_iter().zip(&self.rows).take(distinct) {
+            let pixels = r[..width].iter().zip(g).zip(b);
+            write(luma.row(first + y), deep, pixels.map(|((r, g), b)| from_rgb.luma([*r, *g, *b]).into()));
         }
-        let chroma_row =
-            if self.shape.chroma == Chroma::Yuv420 { (first + rows[0]) / 2 } else { first + rows[0] };
-        for (index, weights) in [(1, weights[1]), (2, weights[2])] {
-            let Some(plane) = &mut planes[index] else { continue };
-            let row = plane.row(chroma_row);
-            // The mean of the pixels that share a chroma sample: the sum is shifted by log2 of their number more.
-            let sample = |shift: u32, r: i32, g: i32, b: i32| {
-                let value = (dot(weights, r, g, b) + (round << shift)) >> (FRACTION + shift);
-                (value + (max + 1) / 2).clamp(0, max)
-            };
-            let [r, g, b] = self.rows[0].each_ref();
-            let [r2, g2, b2] = self.rows[1].each_ref();
-            match self.shape.chroma {
-                Chroma::Yuv420 => {
-                    let quad = |a: &[i32], b: &[i32]| a[0] + a[1] + b[0] + b[1];
-                    let red = r.chunks_exact(2).zip(r2.chunks_exact(2)).map(|(a, b)| quad(a, b));
-                    let green = g.chunks_exact(2).zip(g2.chunks_exact(2)).map(|(a, b)| quad(a, b));
-                    let blue = b.chunks_exact(2).zip(b2.chunks_exact(2)).map(|(a, b)| quad(a, b));
-                    write(row, deep, red.zip(green).zip(blue).map(|((r, g), b)| sample(2, r, g, b)));
-                }
-                Chroma::Yuv422 => {
-                    let pairs = r.chunks_exact(2).zip(g.chunks_exact(2)).zip(b.chunks_exact(2));
-                    let pair = |p: &[i32]| p[0] + p[1];
-                    write(row, deep, pairs.map(|((r, g), b)| sample(1, pair(r), pair(g), pair(b))));
-                }
-                _ => {
-                    let pixels = r[..width].iter().zip(&g[..width]).zip(&b[..width]);
-                    write(row, deep, pixels.map(|((r, g), b)| sample(0, *r, *g, *b)));
-                }
+        // Columns and rows that share a chroma sample; its red, green and blue are sums of four pixels.
+        let (columns, row) = match self.shape.chroma {
+            Chroma::Yuv420 => (2, (first + rows[0]) / 2),
+            Chroma::Yuv422 => (2, first + rows[0]),
+            _ => (1, first + rows[0]),
+        };
+        let [above, below] = &self.rows;
+        let sum = |component: usize, x: usize| {
+            let (last, [a, b]) = (x + columns - 1, [&above[component], &below[component]]);
+            a[x] + a[last] + b[x] + b[last]
+        };
+        let codes = (0..width).step_by(columns).map(|x| from_rgb.chroma([sum(0, x), sum(1, x), sum(2, x)]));
+        let (cb, cr) = (cb.row(row), cr.row(row));
+        for (index, (b, r)) in codes.enumerate() {
+            if deep {
+                cb[2 * index..][..2].copy_from_slice(&b.to_ne_bytes());
+                cr[2 * index..][..2].copy_from_slice(&r.to_ne_bytes());
+            } else {
+                (cb[index], cr[index]) = (b as u8, r as u8);
             }
         }
     }
