@@ -6,6 +6,7 @@ pub mod reserve;
 #[cfg(unix)]
 pub mod signals;
 pub mod stack;
+pub mod thread;
 
 use crate::{bail, error::Result, sink::Sink};
 

@@ -4,27 +4,43 @@
 //! knows nothing about; work that comes from there moves to a thread of our own while the caller waits.
 
 use std::{
+    mem,
     panic::resume_unwind,
-    sync::mpsc::{self, Receiver, SyncSender},
-    thread::{self, Scope, ScopedJoinHandle},
+    sync::{Condvar, Mutex, PoisonError},
 };
 
-use super::panics;
+use super::{panics, thread};
 use crate::{
     err,
-    error::{Result, try_extend},
+    error::{Error, Result, try_extend},
     sink::Sink,
 };
 
 /// Stack that the work may need, with room to spare: 128 KiB were measured to be enough for PNG, the hungriest.
 const NEEDED: usize = 384 << 10;
 
-/// Stack of a thread of our own.
-pub(crate) const OURS: usize = 2 << 20;
-
 /// Runs `work` on a stack that is large enough: the caller's, or another thread's.
 pub fn with_room<R: Send>(work: impl FnOnce() -> R + Send) -> Result<R> {
-    if has_room() { Ok(work()) } else { thread::scope(|scope| join(spawn(scope, work)?)) }
+    if has_room() { Ok(work()) } else { elsewhere(work, || ()) }
+}
+
+/// Runs `work` on a thread of ours and `meanwhile` here.
+fn elsewhere<R: Send>(work: impl FnOnce() -> R + Send, meanwhile: impl FnOnce()) -> Result<R> {
+    let work = Mutex::new(Some(work));
+    let take = || work.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let help = || take().map(|work| work());
+    let ((), mut results) = thread::beside(1, &help, |started| {
+        if started == 1 {
+            meanwhile();
+        }
+    });
+    results.pop().flatten().ok_or_else(|| {
+        err!(
+            OutOfMemory,
+            "the caller's stack is small and a thread with {} bytes could not start",
+            thread::STACK
+        )
+    })
 }
 
 /// As [`with_room`] for work that writes. The sink is used on the calling thread alone: it may be a function of the
@@ -36,74 +52,101 @@ pub fn with_sink<R: Send>(
     if has_room() {
         return work(sink);
     }
-    let (pieces, arriving) = mpsc::sync_channel(0);
-    let (answers, answered) = mpsc::sync_channel(1);
-    thread::scope(|scope| {
-        // When the work ends, however it ends, its end of the channels is dropped and so does the loop.
-        let worker = spawn(scope, move || work(&mut Far { pieces, answered }))?;
-        for piece in arriving {
-            let answer = match piece {
-                Piece::Bytes(bytes) => sink.write(&bytes),
-                Piece::Reserve(size) => {
-                    sink.reserve(size);
-                    Ok(())
+    let desk = Desk { turn: Mutex::new(Turn::Working), changed: Condvar::new() };
+    let mut panic = None;
+    let far = || {
+        let _end = End(&desk);
+        work(&mut Far(&desk))
+    };
+    let result = elsewhere(far, || {
+        loop {
+            match desk.wait(|turn| !matches!(turn, Turn::Working | Turn::Answer(_))) {
+                Turn::Bytes(bytes) => {
+                    desk.pass(Turn::Answer(panics::catch(|| sink.write(&bytes)).unwrap_or_else(|p| {
+                        panic = Some(p);
+                        Err(stopped())
+                    })))
                 }
-            };
-            if answers.send(answer).is_err() {
-                break;
+                Turn::Reserve(size) => {
+                    sink.reserve(size);
+                    desk.pass(Turn::Answer(Ok(())));
+                }
+                _ => break,
             }
         }
-        join(worker)?
-    })
+    });
+    if let Some(panic) = panic {
+        resume_unwind(panic);
+    }
+    result?
 }
 
-enum Piece {
+fn stopped() -> Error {
+    err!(Bug, "the sink of a pack panicked")
+}
+
+/// Where a caller and its working thread pass things to each other.
+struct Desk {
+    turn: Mutex<Turn>,
+    changed: Condvar,
+}
+
+/// Who has to do what.
+enum Turn {
+    Working,
     Bytes(Vec<u8>),
     Reserve(usize),
+    Answer(Result<()>),
+    Ended,
 }
 
-/// A sink that is somewhere else.
-struct Far {
-    pieces: SyncSender<Piece>,
-    answered: Receiver<Result<()>>,
-}
+impl Desk {
+    fn pass(&self, turn: Turn) {
+        *self.turn.lock().unwrap_or_else(PoisonError::into_inner) = turn;
+        self.changed.notify_all();
+    }
 
-impl Far {
-    fn ask(&self, piece: Piece) -> Result<()> {
-        let gone = || err!(Bug, "the caller of a pack did not wait for its end");
-        self.pieces.send(piece).map_err(|_| gone())?;
-        self.answered.recv().map_err(|_| gone())?
+    fn wait(&self, is_mine: impl Fn(&Turn) -> bool) -> Turn {
+        let mut turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        while !is_mine(&turn) {
+            turn = self.changed.wait(turn).unwrap_or_else(PoisonError::into_inner);
+        }
+        mem::replace(&mut turn, Turn::Working)
     }
 }
 
-impl Sink for Far {
+/// Says that the work has ended, however it did.
+struct End<'a>(&'a Desk);
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        self.0.pass(Turn::Ended);
+    }
+}
+
+/// A sink that is on another thread.
+struct Far<'a>(&'a Desk);
+
+impl Far<'_> {
+    fn ask(&self, turn: Turn) -> Result<()> {
+        self.0.pass(turn);
+        match self.0.wait(|turn| matches!(turn, Turn::Answer(_))) {
+            Turn::Answer(answer) => answer,
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Sink for Far<'_> {
     fn write(&mut self, bytes: &[u8]) -> Result<()> {
         let mut piece = Vec::new();
         try_extend(&mut piece, bytes, "a piece of the encoded image")?;
-        self.ask(Piece::Bytes(piece))
+        self.ask(Turn::Bytes(piece))
     }
 
     fn reserve(&mut self, size: usize) {
-        let _ = self.ask(Piece::Reserve(size));
+        let _ = self.ask(Turn::Reserve(size));
     }
-}
-
-/// Starts a thread of ours: enough stack, and none of the host's signals.
-pub fn spawn<'scope, R: Send + 'scope>(
-    scope: &'scope Scope<'scope, '_>,
-    work: impl FnOnce() -> R + Send + 'scope,
-) -> Result<ScopedJoinHandle<'scope, thread::Result<R>>> {
-    #[cfg(unix)]
-    let _blocked = super::signals::Blocked::new();
-    thread::Builder::new()
-        .stack_size(OURS)
-        .spawn_scoped(scope, || panics::catch(work))
-        .map_err(|e| err!(OutOfMemory, "a thread with {OURS} bytes of stack could not start: {e}"))
-}
-
-/// Waits for a thread. Its panic goes on here, in silence, until the door stops it.
-pub fn join<R>(thread: ScopedJoinHandle<'_, thread::Result<R>>) -> Result<R> {
-    Ok(thread.join().and_then(|result| result).unwrap_or_else(|panic| resume_unwind(panic)))
 }
 
 /// Whether this thread has the stack we need. Unknown counts as yes.
@@ -154,6 +197,8 @@ mod bounds {
 
 #[cfg(test)]
 mod tests {
+    use std::thread;
+
     use super::*;
 
     fn run_on(stack: usize) -> (thread::ThreadId, thread::ThreadId) {

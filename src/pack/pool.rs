@@ -1,14 +1,11 @@
 //! Threads for one pack. They are made when a large image needs them and are gone when it is done, so an idle
 //! library has no thread, a fork finds nothing half done, and unloading finds nothing running.
 
-use std::{
-    sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
-    thread,
-};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 
 use crate::{
     error::{Error, Result},
-    host::stack,
+    host::thread,
 };
 
 /// How many threads a pack may use.
@@ -49,18 +46,9 @@ impl Pool {
             }
             Ok(())
         };
-        thread::scope(|scope| {
-            // A thread that cannot be had is not missed: the others take its share.
-            let helpers: Vec<_> = (1..threads).map_while(|_| stack::spawn(scope, run).ok()).collect();
-            let mut first = run().err();
-            for helper in helpers {
-                if let Err(error) = stack::join(helper)?
-                    && first.as_ref().is_none_or(|earlier| error.0 < earlier.0)
-                {
-                    first = Some(error);
-                }
-            }
-            first.map_or(Ok(()), |(_, error)| Err(error))
-        })
+        // A thread that cannot be had is not missed: the others take its share.
+        let (here, there) = thread::beside(threads - 1, &run, |_| run());
+        let errors = there.into_iter().chain([here]).filter_map(std::result::Result::err);
+        errors.min_by_key(|(index, _)| *index).map_or(Ok(()), |(_, error)| Err(error))
     }
 }

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 
 extern void *__libc_malloc(size_t);
 extern void *__libc_calloc(size_t, size_t);
@@ -89,6 +90,39 @@ static void wrong(const char *why, long number) {
              fail_for_good ? "from here on" : "once", fail_at, image_packer_last_error_message());
 }
 
+/* Decodes; NULL when it cannot. */
+static uint8_t *pixels_of(const void *bytes, size_t size, size_t *count) {
+  ImageSource *source = NULL;
+  ImagePixelMap *decoded = NULL;
+  uint32_t width = 0, height = 0;
+  uint8_t *pixels = NULL;
+  if (image_source_create_from_copy(bytes, size, &source) != IMAGE_OK) return NULL;
+  if (image_source_create_pixelmap(source, 0, &decoded) == IMAGE_OK &&
+      image_pixelmap_get_size(decoded, &width, &height) == IMAGE_OK) {
+    *count = (size_t)width * height * 8; /* more than any of these formats needs */
+    pixels = calloc(1, *count);
+    if (pixels != NULL && image_pixelmap_read_pixels(decoded, pixels, *count, 0) != IMAGE_OK) {
+      free(pixels);
+      pixels = NULL;
+    }
+  }
+  if (decoded != NULL) image_pixelmap_release(decoded);
+  image_source_release(source);
+  return pixels;
+}
+
+/* A codec may find a way round a failed allocation, to other bytes; never to another image. */
+static bool same_image(const void *bytes, size_t size) {
+  size_t count = 0, expected_count = 0;
+  if (size == image.size && memcmp(bytes, image.bytes, size) == 0) return true;
+  if (!host_can_decode(image)) return true; /* nothing to tell it by */
+  uint8_t *pixels = pixels_of(bytes, size, &count), *expected = pixels_of(image.bytes, image.size, &expected_count);
+  bool same = pixels != NULL && expected != NULL && count == expected_count && memcmp(pixels, expected, count) == 0;
+  free(pixels);
+  free(expected);
+  return same;
+}
+
 /* One call with the armed allocator. The status, and whether what it made is right. */
 static ImageStatus one(enum way way) {
   ImageData *data = NULL;
@@ -114,7 +148,7 @@ static ImageStatus one(enum way way) {
   }
   armed = false;
   if (status == IMAGE_OK && way == TO_DATA)
-    right = image_data_size(data) == image.size && memcmp(image_data_bytes(data), image.bytes, image.size) == 0;
+    right = same_image(image_data_bytes(data), image_data_size(data));
   if (way == TO_FILE) {
     struct stat now;
     NEED(fstat(file, &now) == 0);
@@ -156,8 +190,105 @@ static void sweep(enum way way, size_t from_size) {
   }
 }
 
+/* Real shortage: the address space ends a little above what is in use, a little higher each time. */
+static void squeeze(enum way way) {
+  smallest = (size_t)-1;
+  for (int step = 0; step < 40; ++step) {
+    pid_t child = fork();
+    NEED(child >= 0);
+    if (child == 0) {
+      long pages = 0;
+      FILE *statm = fopen("/proc/self/statm", "r");
+      NEED(statm != NULL && fscanf(statm, "%ld", &pages) == 1);
+      fclose(statm);
+      rlim_t room = (rlim_t)step * 128 * 1024;
+      struct rlimit limit = {(rlim_t)pages * 4096 + room, RLIM_INFINITY}, none = {RLIM_INFINITY, RLIM_INFINITY};
+      alarm(60);
+      result->at = step;
+      NEED(setrlimit(RLIMIT_AS, &limit) == 0);
+      ImageStatus status = one(way);
+      NEED(setrlimit(RLIMIT_AS, &none) == 0);
+      ++result->points;
+      status == IMAGE_OK ? ++result->succeeded : ++result->failed;
+      if (status != IMAGE_OK && image_packer_last_error_cause() != IMAGE_CAUSE_OUT_OF_MEMORY)
+        wrong("another cause than out of memory", image_packer_last_error_cause());
+      if (one(way) != IMAGE_OK) wrong("the next call fails", 0);
+      _exit(0);
+    }
+    int status = 0;
+    NEED(waitpid(child, &status, 0) == child);
+    if (!WIFEXITED(status)) wrong("ended by a signal", WTERMSIG(status));
+  }
+}
+
+/* Runs a sweep in a child, which may die of it. */
+static void sweep_apart(enum way way, size_t from_size, const char *what, bool by_limit) {
+  memset(result, 0, sizeof *result);
+  fflush(NULL);
+  pid_t child = fork();
+  NEED(child >= 0);
+  if (child == 0) {
+    alarm(250);
+    by_limit ? squeeze(way) : sweep(way, from_size);
+    _exit(0);
+  }
+  int status = 0;
+  NEED(waitpid(child, &status, 0) == child);
+  printf("%s, %s: %ld points, %ld failed, %ld succeeded, %ld wrong\n", what, way_names[way], result->points,
+         result->failed, result->succeeded, result->wrong);
+  CHECK(WIFEXITED(status), "%s, %s: ended with %#x at allocation %ld%s", what, way_names[way], (unsigned)status,
+        result->at, result->for_good ? " and later" : "");
+  CHECK(result->wrong == 0, "%s, %s: %s", what, way_names[way], result->why);
+  CHECK(from_size > 0 || result->points > 10, "%s, %s: only %ld points", what, way_names[way], result->points);
+  CHECK(from_size > 0 || way != TO_DATA || result->failed > 0, "%s: nothing ever failed", what);
+}
+
+static void format(const char *name) {
+  char what[100];
+  ImagePixelMap *small = host_picture(64, 48), *large = host_picture(320, 240);
+  if (host_is_foreign(name)) {
+    printf("%s: left out, its codec is the platform's\n", name);
+    return;
+  }
+  options = host_options(name);
+  for (int effort = 1; effort <= 10; effort += effort == 1 ? 4 : 5) {
+    bool lossless = effort == 5 && (image_packer_get_format_features(name) & IMAGE_FORMAT_LOSSLESS) != 0;
+    NEED(image_packing_options_set_effort(options, effort) == IMAGE_OK);
+    NEED(image_packing_options_set_lossless(options, lossless) == IMAGE_OK);
+    map = small;
+    image = host_expected(packer, map, options);
+    snprintf(what, sizeof what, "%s effort %d%s", name, effort, lossless ? " lossless" : "");
+    sweep_apart(TO_DATA, 0, what, false);
+    if (effort == 1) {
+      sweep_apart(TO_FILE, 0, what, false);
+      if (host_can_decode(image)) {
+        sweep_apart(DECODE, 0, what, false);
+        sweep_apart(TRANSCODE, 0, what, false);
+      } else {
+        printf("%s: decoding left out, this build cannot\n", name);
+      }
+    }
+    free(image.bytes);
+    if (effort == 10) continue;
+    /* A large picture has as many small allocations; here only the large buffers are made to fail. */
+    map = large;
+    image = host_expected(packer, map, options);
+    snprintf(what, sizeof what, "%s effort %d%s, large buffers", name, effort, lossless ? " lossless" : "");
+    sweep_apart(TO_DATA, 16384, what, false);
+    if (effort == 1) {
+      if (host_can_decode(image)) sweep_apart(TRANSCODE, 16384, what, false);
+      snprintf(what, sizeof what, "%s, limited address space", name);
+      sweep_apart(TO_DATA, 1, what, true);
+      if (host_can_decode(image)) sweep_apart(TRANSCODE, 1, what, true);
+    }
+    free(image.bytes);
+  }
+  image_packing_options_release(options);
+  image_pixelmap_release(small);
+  image_pixelmap_release(large);
+}
+
 int main(void) {
-  const uint32_t sizes[][2] = {{64, 48}, {700, 500}};
   char path[5000];
   const char *folder = host_folder();
   snprintf(path, sizeof path, "%s/image", folder);
@@ -165,45 +296,7 @@ int main(void) {
   NEED(file >= 0);
   result = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   NEED(result != MAP_FAILED && image_packer_create(&packer) == IMAGE_OK);
-  for (size_t s = 0; s < sizeof sizes / sizeof *sizes; ++s) {
-    map = host_picture(sizes[s][0], sizes[s][1]);
-    /* A large picture has as many small allocations; there only the large buffers are made to fail. */
-    size_t from_size = s == 0 ? 0 : 16384;
-    for (size_t f = 0; image_packer_get_supported_format(f) != NULL; ++f) {
-      const char *format = image_packer_get_supported_format(f);
-      if (host_is_foreign(format)) {
-        printf("%s: left out, its codec is the platform's\n", format);
-        continue;
-      }
-      options = host_options(format);
-      image = host_expected(packer, map, options);
-      bool readable = host_can_decode(image);
-      if (!readable) printf("%s: decoding left out, this build cannot\n", format);
-      for (enum way way = TO_DATA; way < (readable ? WAYS : DECODE); ++way) {
-        memset(result, 0, sizeof *result);
-        fflush(NULL);
-        pid_t child = fork();
-        NEED(child >= 0);
-        if (child == 0) {
-          alarm(120);
-          sweep(way, from_size);
-          _exit(0);
-        }
-        int status = 0;
-        NEED(waitpid(child, &status, 0) == child);
-        printf("%s %ux%u %s: %ld points, %ld failed, %ld succeeded, %ld wrong\n", format, sizes[s][0], sizes[s][1],
-               way_names[way], result->points, result->failed, result->succeeded, result->wrong);
-        CHECK(WIFEXITED(status), "%s %s: ended with %#x at allocation %ld%s", format, way_names[way], (unsigned)status,
-              result->at, result->for_good ? " and later" : "");
-        CHECK(result->wrong == 0, "%s %s: %s", format, way_names[way], result->why);
-        CHECK(s > 0 || result->points > 10, "%s %s: only %ld points", format, way_names[way], result->points);
-        CHECK(s > 0 || way != TO_DATA || result->failed > 0, "nothing ever failed");
-      }
-      free(image.bytes);
-      image_packing_options_release(options);
-    }
-    image_pixelmap_release(map);
-  }
+  for (size_t f = 0; image_packer_get_supported_format(f) != NULL; ++f) format(image_packer_get_supported_format(f));
   image_packer_release(packer);
   close(file);
   unlink(path);
