@@ -1,0 +1,117 @@
+//! Every pixel layout into every format, through the C functions: strides, odd sizes, alpha types. What comes out is
+//! decoded by decoders that share no code with the encoders, and compared with the scene that went in.
+
+mod common;
+
+use common::{Pack, Scene, encode_pixels, formats};
+
+type Rgba16 = image::ImageBuffer<image::Rgba<u16>, Vec<u16>>;
+
+const SIZES: [(u32, u32); 6] = [(1, 1), (2, 1), (1, 3), (7, 5), (33, 17), (64, 48)];
+
+/// Largest and mean difference of 16-bit components over all pixels.
+fn differences(got: &Rgba16, wanted: &[[f64; 4]]) -> (f64, f64) {
+    let (mut largest, mut sum) = (0f64, 0f64);
+    for (pixel, wanted) in got.pixels().zip(wanted) {
+        for c in 0..4 {
+            let difference = (f64::from(pixel.0[c]) - wanted[c] * 65535.0).abs();
+            largest = largest.max(difference);
+            sum += difference;
+        }
+    }
+    (largest, sum / (wanted.len() * 4) as f64)
+}
+
+fn decode(bytes: &[u8], what: &str) -> Rgba16 {
+    image::load_from_memory(bytes).unwrap_or_else(|e| panic!("{what}: {e}")).to_rgba16()
+}
+
+#[test]
+fn lossless_formats_keep_every_layout() {
+    for mime in ["image/png", "image/webp"] {
+        let webp = mime == "image/webp";
+        for format in formats() {
+            for alpha in format.alpha_types() {
+                for (width, height) in SIZES {
+                    for padding in [0, 13] {
+                        let scene = Scene::new(width, height);
+                        let (bytes, stride) = encode_pixels(&scene, format, alpha, padding);
+                        let what = format!("{} {alpha:?} {width}x{height}+{padding} {mime}", format.name);
+                        let pack = Pack { lossless: !format.yuv, ..Pack::new(mime, 100) };
+                        let out = pack.run(width, height, format, alpha, &bytes, stride);
+                        if webp && format.bits > 8 && !format.yuv {
+                            // Lossless is exact or an error, and WebP has 8 bits.
+                            assert!(out.unwrap_err().starts_with("401:"), "{what}");
+                            continue;
+                        }
+                        let out = out.unwrap_or_else(|e| panic!("{what}: {e}"));
+                        let got = decode(&out, &what);
+                        assert_eq!(got.dimensions(), (width, height), "{what}");
+                        let wanted = scene.seen_through(format, alpha);
+                        let (largest, mean) = differences(&got, &wanted);
+                        // What the layout itself, and eight bits in WebP, can resolve.
+                        let step = 65535.0 / 255.0;
+                        let allowed = if format.yuv {
+                            // Subsampled chroma, and WebP's limited-range 4:2:0.
+                            if webp { 24.0 * step } else { 6.0 * step }
+                        } else if format.float || (format.bits > 8 && alpha == common::Alpha::Premultiplied) {
+                            // Halves resolve 11 bits; undoing premultiplied low alpha multiplies the rounding.
+                            if format.bits == 10 { 1.01 * 65535.0 / 3.0 } else { 48.0 }
+                        } else if alpha == common::Alpha::Premultiplied {
+                            // The scene's alpha is at least 1/4, so a rounded component is off by at most 2 codes.
+                            2.01 * step
+                        } else {
+                            0.51
+                        };
+                        assert!(
+                            largest <= allowed,
+                            "{what}: off by {largest:.1} of 65535 ({allowed:.1} allowed)"
+                        );
+                        assert!(mean <= allowed / 2.0 + 0.51, "{what}: mean {mean:.1}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn lossy_formats_show_every_layout() {
+    // PSNR floors in dB for a smooth scene at quality 95, full chroma where the format has it.
+    for (mime, floor) in [("image/jpeg", 38.0), ("image/webp", 33.0)] {
+        for format in formats() {
+            for alpha in format.alpha_types() {
+                for (width, height, padding) in [(1, 1, 0), (33, 17, 13), (64, 48, 0), (64, 48, 32)] {
+                    let scene = Scene::new(width, height);
+                    let (bytes, stride) = encode_pixels(&scene, format, alpha, padding);
+                    let what = format!("{} {alpha:?} {width}x{height}+{padding} {mime}", format.name);
+                    let pack = Pack {
+                        background: 0x40_80_c0,
+                        subsampling: if mime == "image/jpeg" { 444 } else { 0 },
+                        ..Pack::new(mime, 95)
+                    };
+                    let out = pack
+                        .run(width, height, format, alpha, &bytes, stride)
+                        .unwrap_or_else(|e| panic!("{what}: {e}"));
+                    let got = decode(&out, &what);
+                    assert_eq!(got.dimensions(), (width, height), "{what}");
+                    let mut wanted = scene.seen_through(format, alpha);
+                    if mime == "image/jpeg" {
+                        common::blend(&mut wanted, [64.0 / 255.0, 128.0 / 255.0, 192.0 / 255.0]);
+                    }
+                    let mut squares = 0.0;
+                    for (pixel, wanted) in got.pixels().zip(&wanted) {
+                        // Where alpha hides a pixel, its colour is free.
+                        let weight = wanted[3];
+                        for c in 0..3 {
+                            squares += ((f64::from(pixel.0[c]) / 65535.0 - wanted[c]) * weight).powi(2);
+                        }
+                        squares += (f64::from(pixel.0[3]) / 65535.0 - wanted[3]).powi(2);
+                    }
+                    let psnr = -10.0 * (squares / (wanted.len() * 4) as f64).max(1e-12).log10();
+                    assert!(psnr >= floor, "{what}: {psnr:.1} dB, {floor} wanted");
+                }
+            }
+        }
+    }
+}
