@@ -16,13 +16,14 @@ pub const INFO: i32 = 3;
 /// How it was done.
 pub const DEBUG: i32 = 4;
 
-type Line = dyn Fn(i32, &str) + Send + Sync;
+/// Takes a level and a line.
+pub type Line = dyn Fn(i32, &str) + Send + Sync;
 
 /// Where lines go, and up to which level.
 pub struct Log {
     /// Lines above this level are not made.
     pub level: i32,
-    /// Takes a level and a line.
+    /// Where lines go.
     pub line: Box<Line>,
 }
 

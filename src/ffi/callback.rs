@@ -69,7 +69,7 @@ pub fn progress(progress: ImageProgressFn, user: User) -> Option<Arc<Progress>> 
 pub fn log(
     log: unsafe extern "C" fn(*mut c_void, i32, *const c_char),
     user: *mut c_void,
-) -> Box<dyn Fn(i32, &str) + Send + Sync> {
+) -> Box<crate::log::Line> {
     let sent = Sent { call: log, user: User(user) };
     Box::new(move |level, line| {
         let sent = &sent;

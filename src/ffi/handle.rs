@@ -295,7 +295,7 @@ mod tests {
 
     #[test]
     fn a_token_fits_a_javascript_number() {
-        assert!(1 + KIND_BITS + SLOT_BITS + GENERATION_BITS <= 53);
+        const { assert!(1 + KIND_BITS + SLOT_BITS + GENERATION_BITS <= 53) };
         assert_eq!(span(SEGMENTS - 1).0 + span(SEGMENTS - 1).1, 1 << SLOT_BITS);
     }
 

@@ -37,7 +37,7 @@ impl Tone {
     pub fn new(pixels: &Pixels) -> Result<Option<(Self, Color)>> {
         let Some(cicp) = color::code_points(&pixels.color) else { return Ok(None) };
         let float = matches!(pixels.info().format, PixelFormat::RgbaF16 | PixelFormat::RgbaF32);
-        if !cicp.is_hdr() && !(float && cicp.transfer == 8) {
+        if !(cicp.is_hdr() || float && cicp.transfer == 8) {
             return Ok(None);
         }
         let source = color::Primaries::new(cicp.primaries)?;

@@ -46,7 +46,7 @@ struct Compressor(Box<jpeg_compress_struct>);
 impl Drop for Compressor {
     fn drop(&mut self) {
         // SAFETY: the struct was created by jpeg_CreateCompress.
-        unsafe { jpeg_destroy_compress(&mut *self.0) }
+        unsafe { jpeg_destroy_compress(&mut self.0) }
     }
 }
 
