@@ -188,8 +188,12 @@ typedef void (*ImageLogFn)(void *user, int32_t level, const char *line);
 /** Version of the loaded library, as IMAGE_PACKER_VERSION: 1.2.3 is 0x010203. */
 IMAGE_PACKER_API uint32_t image_packer_version(void);
 
-/** Version and codecs of the loaded library in one line, for a bug report. Static; never NULL. */
-IMAGE_PACKER_API const char *image_packer_version_string(void);
+/**
+ * Version of the loaded library and of the codecs inside, in one line for a bug report:
+ * "image_packer 1.0.0 (libwebp-sys 0.14.4, ...)". libheif, loaded at run time, is not named. Static; never NULL.
+ */
+IMAGE_PACKER_API
+const char *image_packer_version_string(void);
 
 /** One line of English naming a status: "Invalid argument". Static; never NULL. */
 IMAGE_PACKER_API const char *image_status_text(ImageStatus status);
@@ -717,6 +721,9 @@ IMAGE_PACKER_API ImageStatus image_packer_set_max_pixels(ImagePacker *packer, ui
 /**
  * Most working memory in bytes of all packs of this packer together, decoding included; a pack that would pass it
  * answers 62980096 with cause LIMIT before it starts. Default, and 0: no limit.
+ *
+ * Set it where memory is short and HEIC or AVIF is used: these run in the platform's libheif, which may end the process
+ * when an allocation fails.
  */
 IMAGE_PACKER_API
 ImageStatus image_packer_set_memory_limit(ImagePacker *packer,

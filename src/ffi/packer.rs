@@ -102,6 +102,9 @@ pub extern "C" fn image_packer_set_max_pixels(packer: *mut ImagePacker, pixels: 
 
 /// Most working memory in bytes of all packs of this packer together, decoding included; a pack that would pass it
 /// answers 62980096 with cause LIMIT before it starts. Default, and 0: no limit.
+///
+/// Set it where memory is short and HEIC or AVIF is used: these run in the platform's libheif, which may end the process
+/// when an allocation fails.
 #[unsafe(no_mangle)]
 pub extern "C" fn image_packer_set_memory_limit(packer: *mut ImagePacker, bytes: u64) -> ImageStatus {
     run(Family::Data, || {

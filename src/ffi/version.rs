@@ -22,10 +22,13 @@ pub extern "C" fn image_packer_version() -> u32 {
     IMAGE_PACKER_VERSION_MAJOR << 16 | IMAGE_PACKER_VERSION_MINOR << 8 | IMAGE_PACKER_VERSION_PATCH
 }
 
-/// Version and codecs of the loaded library in one line, for a bug report. Static; never NULL.
+/// Version of the loaded library and of the codecs inside, in one line for a bug report:
+/// "image_packer 1.0.0 (libwebp-sys 0.14.4, ...)". libheif, loaded at run time, is not named. Static; never NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn image_packer_version_string() -> *const c_char {
-    concat!("image_packer ", env!("CARGO_PKG_VERSION"), "\0").as_ptr().cast()
+    concat!("image_packer ", env!("CARGO_PKG_VERSION"), " (", env!("IMAGE_PACKER_CODECS"), ")\0")
+        .as_ptr()
+        .cast()
 }
 
 /// One line of English naming a status: "Invalid argument". Static; never NULL.

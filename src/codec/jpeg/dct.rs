@@ -20,29 +20,44 @@ pub const ODD: [[i16; 4]; 4] = [
     [-11363, 9633, -6436, 2260],
 ];
 
-/// One dimension over 8 inputs `STRIDE` apart.
+/// Eight rows of eight lanes.
+type Matrix = [[i16; 8]; 8];
+
+/// One dimension, down the columns; the second pass takes the extra bits back. The loop over lanes is what compilers
+/// turn into vector code.
 #[inline(always)]
-fn pass<const SECOND: bool, const STRIDE: usize>(data: &mut [i32; 64], first: usize) {
-    let d: [i32; 8] = core::array::from_fn(|i| data[first + i * STRIDE]);
-    let shift = if SECOND { 15 } else { 11 };
-    let even = [
-        d[0] + d[7] + d[3] + d[4],
-        d[1] + d[6] + d[2] + d[5],
-        d[1] + d[6] - d[2] - d[5],
-        d[0] + d[7] - d[3] - d[4],
-    ];
-    let odd = [d[3] - d[4], d[2] - d[5], d[1] - d[6], d[0] - d[7]];
-    let whole = |v: i32| if SECOND { (v + 2) >> 2 } else { v << 2 };
-    data[first] = whole(even[0] + even[1]);
-    data[first + 4 * STRIDE] = whole(even[0] - even[1]);
-    let round = |v: i32| (v + (1 << (shift - 1))) >> shift;
-    for (i, (a, b)) in EVEN.iter().enumerate() {
-        data[first + (2 + 4 * i) * STRIDE] = round(even[2] * i32::from(*a) + even[3] * i32::from(*b));
+fn pass<const SECOND: bool>(d: &Matrix) -> Matrix {
+    let mut out = [[0; 8]; 8];
+    for lane in 0..8 {
+        let sum = |i: usize| d[i][lane] + d[7 - i][lane];
+        let difference = |i: usize| d[i][lane] - d[7 - i][lane];
+        let (even0, even3) = (sum(0) + sum(3), i32::from(sum(0) - sum(3)));
+        let (even1, even2) = (sum(1) + sum(2), i32::from(sum(1) - sum(2)));
+        let odd = [difference(3), difference(2), difference(1), difference(0)].map(i32::from);
+
+        // A black block reaches -32768 here, which is the most that fits.
+        let whole = |v: i16| if SECOND { (v + 2) >> 2 } else { v << 2 };
+        out[0][lane] = whole(even0 + even1);
+        out[4][lane] = whole(even0 - even1);
+        let narrow = |v: i32| if SECOND { (v + (1 << 14)) >> 15 } else { (v + (1 << 10)) >> 11 } as i16;
+        let rotate = |(a, b): (i16, i16)| narrow(even2 * i32::from(a) + even3 * i32::from(b));
+        out[2][lane] = rotate(EVEN[0]);
+        out[6][lane] = rotate(EVEN[1]);
+        let mix = |f: [i16; 4]| {
+            let [a, b, c, d] = f.map(i32::from);
+            narrow(odd[0] * a + odd[1] * b + (odd[2] * c + odd[3] * d))
+        };
+        out[1][lane] = mix(ODD[0]);
+        out[3][lane] = mix(ODD[1]);
+        out[5][lane] = mix(ODD[2]);
+        out[7][lane] = mix(ODD[3]);
     }
-    for (i, factors) in ODD.iter().enumerate() {
-        let sum: i32 = odd.iter().zip(factors).map(|(v, &f)| v * i32::from(f)).sum();
-        data[first + (1 + 2 * i) * STRIDE] = round(sum);
-    }
+    out
+}
+
+#[inline(always)]
+fn transpose(d: &Matrix) -> Matrix {
+    core::array::from_fn(|i| core::array::from_fn(|j| d[j][i]))
 }
 
 /// Transforms `blocks` blocks that lie side by side in a tile, and quantises them when told to.
@@ -54,25 +69,19 @@ pub fn forward(
     place: Place,
 ) {
     for block in 0..blocks {
-        let mut data = [0i32; 64];
-        for (row, line) in data.chunks_exact_mut(8).enumerate() {
-            let from = &samples[row * TILE + 8 * block..][..8];
-            for (value, &sample) in line.iter_mut().zip(from) {
-                *value = i32::from(sample);
+        // Transposed on the way in: the first pass is along the rows.
+        let mut columns: Matrix = [[0; 8]; 8];
+        for (row, from) in samples.chunks(TILE).take(8).enumerate() {
+            for (column, &sample) in columns.iter_mut().zip(&from[8 * block..8 * block + 8]) {
+                column[row] = sample;
             }
         }
-        for row in 0..8 {
-            pass::<false, 1>(&mut data, 8 * row);
-        }
-        for column in 0..8 {
-            pass::<true, 8>(&mut data, column);
-        }
+        let data = pass::<true>(&transpose(&pass::<false>(&columns)));
+        let data = data.as_flattened();
         let to = &mut out[place.of(block)].0;
         match quantizer {
-            Some(q) => {
-                to.iter_mut().zip(&data).enumerate().for_each(|(i, (to, &v))| *to = q.divide(i, v as i16))
-            }
-            None => to.iter_mut().zip(&data).for_each(|(to, &v)| *to = v as i16),
+            Some(q) => to.iter_mut().zip(data).enumerate().for_each(|(i, (to, &v))| *to = q.divide(i, v)),
+            None => to.copy_from_slice(data),
         }
     }
 }

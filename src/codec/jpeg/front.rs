@@ -91,21 +91,18 @@ impl Place {
     }
 }
 
-/// Portable colour conversion of one pixel to level-shifted Y, Cb, Cr.
-#[inline(always)]
-fn convert(pixel: &[u8], order: &PixelOrder) -> [i16; 3] {
-    let (r, g, b) =
-        (i32::from(pixel[order.red]), i32::from(pixel[order.green]), i32::from(pixel[order.blue]));
-    let y = matrix::Y_BIAS + 19595 * r + 38470 * g + 7471 * b;
-    let cb = 32767 - 11059 * r - 21709 * g + 32768 * b;
-    let cr = 32767 + 32768 * r - 27439 * g - 5329 * b;
-    [(y >> 16) as i16, (cb >> 16) as i16, (cr >> 16) as i16]
-}
-
 /// Converts one tile row of packed pixels without touching the size of chroma.
 pub fn rgb_row(row: &[u8], order: &PixelOrder, y: &mut Row, cb: &mut Row, cr: &mut Row) {
+    // Channels apart first: the arithmetic then becomes vector code.
+    let (mut r, mut g, mut b) = ([0i32; TILE], [0i32; TILE], [0i32; TILE]);
     for (x, pixel) in row.chunks_exact(order.bytes).take(TILE).enumerate() {
-        [y[x], cb[x], cr[x]] = convert(pixel, order);
+        (r[x], g[x], b[x]) = (pixel[order.red].into(), pixel[order.green].into(), pixel[order.blue].into());
+    }
+    for x in 0..TILE {
+        let (r, g, b) = (r[x], g[x], b[x]);
+        y[x] = ((matrix::Y_BIAS + 19595 * r + 38470 * g + 7471 * b) >> 16) as i16;
+        cb[x] = ((32767 - 11059 * r - 21709 * g + (b << 15)) >> 16) as i16;
+        cr[x] = ((32767 + (r << 15) - 27439 * g - 5329 * b) >> 16) as i16;
     }
 }
 

@@ -4,8 +4,13 @@
 use super::bits::BitWriter;
 use super::entropy::{self, Order};
 use super::front::{self, PixelOrder, Place, Row};
+use super::raw;
+use super::scan::{self, Coded, Job, Scan};
 use super::tables::{Block, Quantizer};
+use super::trellis::{Decider, Levels};
+use super::zone::Zone;
 use super::{dct, simd};
+use crate::error::Result;
 
 /// The hot functions for one instruction set.
 ///
@@ -22,6 +27,12 @@ pub struct Kernels {
     forward: unsafe fn(&[i16], usize, Option<&Quantizer>, &mut [Block], Place),
     encode: unsafe fn(&mut BitWriter, &[Block], &Order, &mut [i16; 3]),
     masks: unsafe fn(&[Block], &mut [u64]),
+    sharpen: unsafe fn([&[i16]; 3], usize, &mut [i16]),
+    activity: unsafe fn(&Zone, &[Block], &mut [u8]),
+    quantize: unsafe fn(&Zone, &[Block], &[u8], &mut [Block]),
+    decide: unsafe fn(&Decider, usize, &[Block], &[u8], bool, Levels),
+    code: unsafe fn(Job, Scan) -> Result<Coded>,
+    measure: unsafe fn(Job, Scan) -> Result<u64>,
 }
 
 type RgbRow = unsafe fn(&[u8], &PixelOrder, &mut Row, &mut Row, &mut Row);
@@ -47,6 +58,12 @@ static PORTABLE: Kernels = Kernels {
     forward: dct::forward,
     encode: entropy::encode,
     masks: entropy::masks,
+    sharpen: raw::sharpen_row,
+    activity: Zone::activity,
+    quantize: Zone::quantize,
+    decide: Decider::row,
+    code: scan::code,
+    measure: scan::measure,
 };
 
 #[cfg(target_arch = "x86_64")]
@@ -60,6 +77,12 @@ static AVX2: Kernels = Kernels {
     forward: simd::avx2::forward,
     encode: simd::avx2::encode,
     masks: simd::avx2::masks,
+    sharpen: simd::avx2::sharpen,
+    activity: simd::avx2::activity,
+    quantize: simd::avx2::quantize,
+    decide: simd::avx2::decide,
+    code: simd::avx2::code,
+    measure: simd::avx2::measure,
 };
 
 #[cfg(target_arch = "x86_64")]
@@ -73,6 +96,12 @@ static AVX512: Kernels = Kernels {
     forward: simd::avx512::forward,
     encode: simd::avx512::encode,
     masks: simd::avx2::masks,
+    sharpen: simd::avx2::sharpen,
+    activity: simd::avx2::activity,
+    quantize: simd::avx2::quantize,
+    decide: simd::avx2::decide,
+    code: simd::avx2::code,
+    measure: simd::avx2::measure,
 };
 
 impl Kernels {
@@ -172,5 +201,48 @@ impl Kernels {
     pub fn masks(&self, blocks: &[Block], masks: &mut [u64]) {
         // SAFETY: as above.
         unsafe { (self.masks)(blocks, masks) }
+    }
+    /// Sharpens a row of chroma, see [`raw::sharpen_row`].
+    pub fn sharpen(&self, rows: [&[i16]; 3], x: usize, out: &mut [i16]) {
+        // SAFETY: as above.
+        unsafe { (self.sharpen)(rows, x, out) }
+    }
+
+    /// The activity of blocks, see [`Zone::activity`].
+    pub fn activity(&self, zone: &Zone, blocks: &[Block], out: &mut [u8]) {
+        // SAFETY: as above.
+        unsafe { (self.activity)(zone, blocks, out) }
+    }
+
+    /// Quantises with dead zones, see [`Zone::quantize`].
+    pub fn quantize(&self, zone: &Zone, raw: &[Block], activity: &[u8], out: &mut [Block]) {
+        // SAFETY: as above.
+        unsafe { (self.quantize)(zone, raw, activity, out) }
+    }
+
+    /// Weighs levels against bits, see [`Decider::row`].
+    pub fn decide(
+        &self,
+        decider: &Decider,
+        c: usize,
+        raw: &[Block],
+        activity: &[u8],
+        thorough: bool,
+        row: Levels,
+    ) {
+        // SAFETY: as above.
+        unsafe { (self.decide)(decider, c, raw, activity, thorough, row) }
+    }
+
+    /// Codes a scan of stored coefficients.
+    pub fn code(&self, job: Job, scan: Scan) -> Result<Coded> {
+        // SAFETY: as above.
+        unsafe { (self.code)(job, scan) }
+    }
+
+    /// Bits that a scan would take.
+    pub fn measure(&self, job: Job, scan: Scan) -> Result<u64> {
+        // SAFETY: as above.
+        unsafe { (self.measure)(job, scan) }
     }
 }

@@ -4,18 +4,27 @@ mod band;
 mod baseline;
 mod bits;
 mod dct;
+mod dense;
+#[cfg(test)]
+mod dense_tests;
 mod entropy;
 mod front;
 mod geometry;
 mod huffman;
 mod kernels;
 mod markers;
-mod moz;
+mod raw;
+mod scan;
+mod scripts;
 mod simd;
+mod sparse;
 mod strip;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod trellis;
+mod tune;
+mod zone;
 
 use super::{Format, Setting, SettingKind, features};
 use crate::{
@@ -51,23 +60,18 @@ pub static FORMAT: Format = Format {
     memory,
 };
 
-/// The highest effort of the streaming encoder.
-const FAST: u8 = 2;
-
 /// What the encoder reads without conversion; everything else is converted to RGB.
-fn layout(pixels: &Pixels, options: &Options) -> Result<Layout> {
+fn layout(pixels: &Pixels, _options: &Options) -> Result<Layout> {
     let opaque = !pixels.has_alpha();
-    let fast = options.effort <= FAST;
     Ok(match pixels.info().format {
         PixelFormat::Gray8 | PixelFormat::Gray16 => Layout::Gray8,
         PixelFormat::Rgba8888 if opaque => Layout::Rgbx8,
         PixelFormat::Rgbx8888 => Layout::Rgbx8,
-        PixelFormat::Bgra8888 if opaque && fast => Layout::Bgrx8,
-        PixelFormat::Bgrx8888 if fast => Layout::Bgrx8,
-        PixelFormat::Argb8888 if opaque && fast => Layout::Xrgb8,
-        PixelFormat::Bgr888 if fast => Layout::Bgr8,
-        format if fast => yuv(format, pixels).map_or(Layout::Rgb8, Layout::Yuv),
-        _ => Layout::Rgb8,
+        PixelFormat::Bgra8888 if opaque => Layout::Bgrx8,
+        PixelFormat::Bgrx8888 => Layout::Bgrx8,
+        PixelFormat::Argb8888 if opaque => Layout::Xrgb8,
+        PixelFormat::Bgr888 => Layout::Bgr8,
+        format => yuv(format, pixels).map_or(Layout::Rgb8, Layout::Yuv),
     })
 }
 
@@ -86,10 +90,12 @@ fn yuv(format: PixelFormat, pixels: &Pixels) -> Option<YuvLayout> {
     (matches!(cicp.matrix, 5 | 6) && cicp.full_range && !cicp.is_hdr()).then_some(layout)
 }
 
-fn memory(pixels: &Pixels, _options: &Options) -> u64 {
-    (2 << 20) + pixels.tight_bytes() / 10
+fn memory(pixels: &Pixels, options: &Options) -> u64 {
+    // The dense efforts keep the coefficients that are not zero, and the coded scans.
+    let part = if options.effort < dense::LOWEST { 10 } else { 2 };
+    (2 << 20) + pixels.tight_bytes() / part
 }
 
 fn encode(plan: &Plan<'_>, sink: &mut dyn Sink) -> Result<()> {
-    if plan.options.effort <= FAST { baseline::encode(plan, sink) } else { moz::encode(plan, sink) }
+    if plan.options.effort < dense::LOWEST { baseline::encode(plan, sink) } else { dense::encode(plan, sink) }
 }

@@ -6,8 +6,13 @@ use core::arch::x86_64::*;
 use super::super::bits::BitWriter;
 use super::super::entropy::{self, Order, zigzag_mask};
 use super::super::front::{self, PixelOrder, Place, Row};
+use super::super::raw;
+use super::super::scan::{self, Coded, Job, Scan};
 use super::super::tables::{Block, Quantizer};
+use super::super::trellis::{Decider, Levels};
+use super::super::zone::Zone;
 use super::forward;
+use crate::error::Result;
 
 #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
 pub fn rgb_row(row: &[u8], order: &PixelOrder, y: &mut Row, cb: &mut Row, cr: &mut Row) {
@@ -89,4 +94,34 @@ fn nonzero(block: &Block) -> u64 {
         !_mm256_movemask_epi8(_mm256_cmpeq_epi8(bytes, _mm256_setzero_si256())) as u32
     };
     zigzag_mask(u64::from(half(32)) << 32 | u64::from(half(0)))
+}
+
+#[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
+pub fn sharpen(rows: [&[i16]; 3], x: usize, out: &mut [i16]) {
+    raw::sharpen_row(rows, x, out);
+}
+
+#[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
+pub fn activity(zone: &Zone, blocks: &[Block], out: &mut [u8]) {
+    zone.activity(blocks, out);
+}
+
+#[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
+pub fn quantize(zone: &Zone, raw: &[Block], activity: &[u8], out: &mut [Block]) {
+    zone.quantize(raw, activity, out);
+}
+
+#[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
+pub fn decide(decider: &Decider, c: usize, raw: &[Block], activity: &[u8], thorough: bool, row: Levels) {
+    decider.row(c, raw, activity, thorough, row);
+}
+
+#[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
+pub fn code(job: Job, scan: Scan) -> Result<Coded> {
+    scan::code(job, scan)
+}
+
+#[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
+pub fn measure(job: Job, scan: Scan) -> Result<u64> {
+    scan::measure(job, scan)
 }

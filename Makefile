@@ -1,0 +1,30 @@
+# The short way in. The work is done by cargo and by CMake; see CMakeLists.txt.
+#
+#   make                  the library, ready to ship, under build/release
+#   make install PREFIX=… library, headers, pkg-config and CMake files
+#   make demo             packs a photograph into every format
+#   make test             all tests
+#   make bench            speed beside the peers' own libraries
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+BUILD ?= build/release
+
+all:
+	cmake -S . -B $(BUILD) -DIMAGE_PACKER_PROFILE=release -DIMAGE_PACKER_TESTS=OFF -DCMAKE_INSTALL_LIBDIR=lib
+	cmake --build $(BUILD)
+
+install: all
+	DESTDIR="$(DESTDIR)" cmake --install $(BUILD) --prefix "$(PREFIX)"
+
+demo:
+	./run-demo
+
+test:
+	./run-tests
+
+clean:
+	cargo clean
+	rm -rf build
+
+.PHONY: all install demo test bench clean

@@ -1,0 +1,203 @@
+//! Rate-distortion optimal levels: among all ways to round the AC coefficients of a block down, the one with the
+//! least sum of squared error (in steps) and bits times `lambda`. A shortest path through the coefficients in zigzag
+//! order, each as rounded, one lower, or zero (K. Ramchandran and M. Vetterli, "Rate-distortion optimal fast
+//! thresholding with complete JPEG/MPEG decoder compatibility", 1994).
+//!
+//! The arithmetic is scalar single precision without fused operations: the same on every machine.
+
+use super::{
+    huffman::{LENGTH, codes},
+    tables::{Block, HuffSpec, ZIGZAG, standard_huffman},
+    zone::MEDIUM,
+};
+
+/// Bits of a level by the zeros before it and its size, value bits included.
+struct Rates {
+    /// `zeros << 4 | size`.
+    level: [f32; 64 * 16],
+    end: f32,
+}
+
+impl Rates {
+    fn new(ac: &HuffSpec) -> Rates {
+        let codes = codes(&ac.counts, &ac.symbols);
+        // A symbol that the table lacks costs as much as the longest code.
+        let length = |symbol: usize| match codes[symbol] & LENGTH {
+            0 => 16,
+            bits => bits,
+        };
+        let mut level = [0.0; 64 * 16];
+        for (i, level) in level.iter_mut().enumerate() {
+            let (zeros, size) = (i >> 4, i & 15);
+            *level =
+                ((zeros >> 4) as u32 * length(0xf0) + length((zeros & 15) << 4 | size) + size as u32) as f32;
+        }
+        Rates { level, end: length(0) as f32 }
+    }
+}
+
+/// How hard bits are weighed against errors, by component and activity.
+pub struct Decider {
+    inverse: [[f32; 64]; 3],
+    /// From the example tables of T.81: what an image's own tables would say differs too little to matter.
+    rates: [Rates; 2],
+    /// By activity, luma and chroma.
+    lambda: [[f32; 256]; 2],
+}
+
+/// Squared steps that a bit is worth in a luma block of medium activity.
+const LAMBDA: f32 = 0.06;
+/// The same in chroma, relative to luma.
+const CHROMA: f32 = 0.7;
+/// 2^(0.2 / 16): lambda grows with the activity to the power of 0.2.
+const GROWTH: f32 = 1.008_702_3;
+
+impl Decider {
+    pub fn new(steps: &[[u16; 64]; 3]) -> Decider {
+        // Powers by multiplication: library functions differ from machine to machine.
+        let mut growth = [1.0; 256];
+        for i in usize::from(MEDIUM) + 1..256 {
+            growth[i] = growth[i - 1] * GROWTH;
+        }
+        for i in (0..usize::from(MEDIUM)).rev() {
+            growth[i] = growth[i + 1] / GROWTH;
+        }
+        Decider {
+            inverse: steps.map(|steps| steps.map(|step| 1.0 / (8.0 * f32::from(step)))),
+            rates: standard_huffman().map(|[_, ac]| Rates::new(&ac)),
+            lambda: [LAMBDA, LAMBDA * CHROMA].map(|base| growth.map(|growth| base * growth)),
+        }
+    }
+
+    /// Decides the AC levels of a row of blocks, rounded to nearest, and brings the masks up to date. `thorough`
+    /// finds the best path, else ones are weighed one by one.
+    #[inline(always)]
+    pub fn row(&self, c: usize, raw: &[Block], activity: &[u8], thorough: bool, row: Levels) {
+        let class = usize::from(c > 0);
+        let (inverse, rates) = (&self.inverse[c], &self.rates[class]);
+        for (((raw, &activity), out), mask) in raw.iter().zip(activity).zip(row.blocks).zip(row.masks) {
+            let lambda = self.lambda[class][usize::from(activity)];
+            *mask = match thorough {
+                true => path(raw, inverse, rates, lambda, *mask, out),
+                false => prune(raw, inverse, rates, lambda, *mask, out),
+            };
+        }
+    }
+}
+
+/// A row of quantised blocks and the zigzag masks of what is not zero.
+pub struct Levels<'a> {
+    pub blocks: &'a mut [Block],
+    pub masks: &'a mut [u64],
+}
+
+/// Drops ones whose bits cost more than their error, from the last to the first.
+#[inline(always)]
+fn prune(raw: &Block, inverse: &[f32; 64], rates: &Rates, lambda: f32, mask: u64, out: &mut Block) -> u64 {
+    let mut kept = mask | 1;
+    let mut rest = mask & !1;
+    // The next coefficient that stays, and its size.
+    let (mut next, mut next_bits) = (64, 0);
+    while rest != 0 {
+        let k = 63 - rest.leading_zeros();
+        rest &= !(1 << k);
+        let natural = usize::from(ZIGZAG[k as usize & 63]);
+        let level = out.0[natural].unsigned_abs();
+        if level == 1 {
+            let before = 63 - (rest | 1).leading_zeros();
+            let bits =
+                |from: u32, to: u32, bits: u32| rates.level[((to - from - 1) << 4 | bits) as usize & 1023];
+            let (with, without) = match next {
+                64 => (bits(before, k, 1) + if k == 63 { 0.0 } else { rates.end }, rates.end),
+                _ => (bits(before, k, 1) + bits(k, next, next_bits), bits(before, next, next_bits)),
+            };
+            let size = f32::from(raw.0[natural].unsigned_abs()) * inverse[natural];
+            if 2.0 * size - 1.0 < lambda * (with - without) {
+                out.0[natural] = 0;
+                kept &= !(1 << k);
+                continue;
+            }
+        }
+        (next, next_bits) = (k, u16::BITS - level.leading_zeros());
+    }
+    kept
+}
+
+/// Lowers the AC levels of `out`, which are rounded to nearest, and returns the zigzag mask of what is not zero;
+/// `mask` is the mask before.
+#[inline(always)]
+fn path(raw: &Block, inverse: &[f32; 64], rates: &Rates, lambda: f32, mask: u64, out: &mut Block) -> u64 {
+    // Node 0 is the DC coefficient; the others are the coefficients that may be kept.
+    let mut nodes = [Node { cost: 0.0, level: 0, position: 0, before: 0 }; 64];
+    let mut count = 1;
+    // Nodes worth extending. A node that costs no less than a later one is dropped: a longer run of zeros does not
+    // make a code shorter (all but exactly true, and far from it among typical nodes).
+    let mut open = [0u8; 64];
+    let mut opened = 1;
+    let mut rest = mask & !1;
+    while rest != 0 {
+        let k = rest.trailing_zeros();
+        rest &= rest - 1;
+        let natural = usize::from(ZIGZAG[k as usize & 63]);
+        let size = f32::from(raw.0[natural].unsigned_abs()) * inverse[natural];
+        let high = i32::from(out.0[natural].unsigned_abs());
+        let mut best = f32::MAX;
+        let (mut from, mut chosen) = (0, 0);
+        let mut value = high;
+        loop {
+            let error = size - value as f32;
+            let own = error * error - size * size;
+            let bits = 32 - value.leading_zeros();
+            for &i in &open[..opened] {
+                let node = &nodes[usize::from(i & 63)];
+                let zeros = k - u32::from(node.position) - 1;
+                let total = node.cost + own + lambda * rates.level[(zeros << 4 | bits) as usize & 1023];
+                if total < best {
+                    (best, from, chosen) = (total, i, value);
+                }
+            }
+            // One lower is worth a try where rounding went up.
+            if value < high || value == 1 || size >= value as f32 {
+                break;
+            }
+            value -= 1;
+        }
+        while opened > 0 && nodes[usize::from(open[opened - 1] & 63)].cost >= best {
+            opened -= 1;
+        }
+        nodes[count & 63] = Node { cost: best, level: chosen as i16, position: k as u8, before: from };
+        open[opened & 63] = count as u8;
+        opened += 1;
+        count += 1;
+    }
+    let mut last = 0;
+    let mut best = f32::MAX;
+    for &i in &open[..opened] {
+        let node = &nodes[usize::from(i & 63)];
+        let total = node.cost + if node.position == 63 { 0.0 } else { lambda * rates.end };
+        if total < best {
+            (best, last) = (total, i);
+        }
+    }
+    let dc = out.0[0];
+    *out = Block::ZERO;
+    out.0[0] = dc;
+    let mut mask = 1;
+    while last > 0 {
+        let node = &nodes[usize::from(last & 63)];
+        let natural = usize::from(ZIGZAG[usize::from(node.position & 63)]);
+        out.0[natural] = if raw.0[natural] < 0 { -node.level } else { node.level };
+        mask |= 1 << node.position;
+        last = node.before;
+    }
+    mask
+}
+
+#[derive(Clone, Copy)]
+struct Node {
+    /// Least cost of a path that keeps this node, less the cost of keeping none so far.
+    cost: f32,
+    level: i16,
+    position: u8,
+    before: u8,
+}

@@ -1,0 +1,362 @@
+/* Every function of the header with NULL, garbage, a handle of another type, a released handle and one released by
+ * another thread in the middle of a pack: the documented code, a cause, a sentence, and no output touched.
+ *
+ * The argument is abi/symbols.txt: a function without a row here fails the test. */
+#include "host.h"
+
+#include <pthread.h>
+
+enum { PACKER = 1, PIXELMAP = 2, SOURCE = 4, OPTIONS = 8, DATA = 16, KINDS = 5 };
+
+typedef struct {
+  ImagePacker *packer;
+  ImagePixelMap *pixelmap;
+  ImageSource *source;
+  ImagePackingOptions *options;
+  ImageData *data;
+} Handles;
+
+/* Everything that a call could write. */
+typedef struct {
+  ImagePacker *packer;
+  ImagePixelMap *pixelmap;
+  ImageSource *source;
+  ImagePackingOptions *options;
+  ImageData *data;
+  uint8_t *bytes;
+  const char *text;
+  size_t size, count;
+  uint32_t width, height;
+  int32_t number;
+  uint8_t pixels[256];
+} Outputs;
+
+static Outputs out;
+static int fd;
+static char path[64];
+static uint8_t rgb[8 * 8 * 3];
+static HostBytes jpeg;
+
+static int32_t take(void *user, const uint8_t *bytes, size_t size) {
+  (void)user, (void)bytes, (void)size;
+  return 0;
+}
+static int32_t progress(void *user, uint32_t done) {
+  (void)user, (void)done;
+  return 0;
+}
+static int32_t read_jpeg(void *user, uint64_t offset, uint8_t *buffer, size_t capacity, size_t *size) {
+  (void)user;
+  size_t left = offset < jpeg.size ? jpeg.size - (size_t)offset : 0;
+  *size = left < capacity ? left : capacity;
+  memcpy(buffer, jpeg.bytes + (left ? offset : 0), *size);
+  return 0;
+}
+
+/* Functions without a status say "failed" by a value; the reason is the thread's last error. */
+#define VALUE(failed) ((failed) ? image_packer_last_error_status() : IMAGE_OK)
+#define ALWAYS(holds) ((holds) ? IMAGE_OK : -1)
+#define FORMAT IMAGE_PIXEL_FORMAT_RGB_888
+
+/* ROW(function, handles it takes, status for a bad one, a call that is right when the handles are) */
+#define FUNCTIONS(ROW)                                                                                               \
+  ROW(image_packer_version, 0, 401, ALWAYS(image_packer_version() == IMAGE_PACKER_VERSION))                          \
+  ROW(image_packer_version_string, 0, 401, ALWAYS(image_packer_version_string()[0]))                                 \
+  ROW(image_status_text, 0, 401, ALWAYS(image_status_text(12345)[0]))                                                \
+  ROW(image_packer_last_error_message, 0, 401, ALWAYS(image_packer_last_error_message() != NULL))                    \
+  ROW(image_packer_last_error_status, 0, 401, ALWAYS(image_packer_last_error_status() != -1))                        \
+  ROW(image_packer_last_error_cause, 0, 401, ALWAYS(image_packer_last_error_cause() != -1))                          \
+  ROW(image_packer_set_log, 0, 401, image_packer_set_log(NULL, NULL, 1))                                             \
+  ROW(image_packer_get_supported_format, 0, 401, ALWAYS(image_packer_get_supported_format(0)))                       \
+  ROW(image_packer_get_format_features, 0, 401, ALWAYS(image_packer_get_format_features("image/jpeg")))              \
+  ROW(image_packer_get_setting, 0, 401, ALWAYS(!image_packer_get_setting("image/jpeg", 1000)))                       \
+  ROW(image_packer_create, 0, 401, image_packer_create(&out.packer))                                                 \
+  ROW(image_pixelmap_create, 0, 401, image_pixelmap_create(3, 3, FORMAT, &out.pixelmap))                             \
+  ROW(image_pixelmap_create_from_copy, 0, 401,                                                                       \
+      image_pixelmap_create_from_copy(8, 8, FORMAT, rgb, sizeof rgb, 0, &out.pixelmap))                            \
+  ROW(image_pixelmap_create_borrowed, 0, 401,                                                                        \
+      image_pixelmap_create_borrowed(8, 8, FORMAT, rgb, sizeof rgb, 0, NULL, NULL, &out.pixelmap))                 \
+  ROW(image_pixelmap_create_borrowed_planes, 0, 401, borrow_planes())                                                \
+  ROW(image_source_create_from_copy, 0, 401, image_source_create_from_copy(jpeg.bytes, jpeg.size, &out.source))      \
+  ROW(image_source_create_borrowed, 0, 401,                                                                          \
+      image_source_create_borrowed(jpeg.bytes, jpeg.size, NULL, NULL, &out.source))                                  \
+  ROW(image_source_create_from_fd, 0, 401, image_source_create_from_fd(fd, &out.source))                             \
+  ROW(image_source_create_from_path, 0, 401, image_source_create_from_path(path, &out.source))                       \
+  ROW(image_source_create_from_reader, 0, 401, image_source_create_from_reader(read_jpeg, NULL, NULL, &out.source))  \
+  ROW(image_packing_options_create, 0, 401, image_packing_options_create("image/jpeg", 9, &out.options))             \
+  ROW(image_data_bytes, DATA, 401, VALUE(!image_data_bytes(h.data)))                                                 \
+  ROW(image_data_size, DATA, 401, VALUE(!image_data_size(h.data)))                                                   \
+  ROW(image_data_take, DATA, 401, image_data_take(h.data, &out.bytes, &out.size))                                    \
+  ROW(image_data_release, DATA, 401, image_data_release(h.data))                                                     \
+  ROW(image_pixelmap_get_size, PIXELMAP, 401, image_pixelmap_get_size(h.pixelmap, &out.width, &out.height))          \
+  ROW(image_pixelmap_get_format, PIXELMAP, 401, image_pixelmap_get_format(h.pixelmap, &out.number))                  \
+  ROW(image_pixelmap_read_pixels, PIXELMAP, 401, image_pixelmap_read_pixels(h.pixelmap, out.pixels, 256, 0))         \
+  ROW(image_pixelmap_write_pixels, PIXELMAP, 401, image_pixelmap_write_pixels(h.pixelmap, rgb, sizeof rgb, 0))             \
+  ROW(image_pixelmap_set_alpha_type, PIXELMAP, 401, image_pixelmap_set_alpha_type(h.pixelmap, IMAGE_ALPHA_OPAQUE))   \
+  ROW(image_pixelmap_set_cicp, PIXELMAP, 401, image_pixelmap_set_cicp(h.pixelmap, 1, 13, 0, true))                   \
+  ROW(image_pixelmap_set_icc_profile, PIXELMAP, 401, image_pixelmap_set_icc_profile(h.pixelmap, NULL, 0))            \
+  ROW(image_pixelmap_set_content_light_level, PIXELMAP, 401,                                                         \
+      image_pixelmap_set_content_light_level(h.pixelmap, 1000, 400))                                                 \
+  ROW(image_pixelmap_release, PIXELMAP, 401, image_pixelmap_release(h.pixelmap))                                     \
+  ROW(image_source_get_format, SOURCE, 401, image_source_get_format(h.source, &out.text))                            \
+  ROW(image_source_get_size, SOURCE, 401, image_source_get_size(h.source, &out.width, &out.height))                  \
+  ROW(image_source_get_frame_count, SOURCE, 401, image_source_get_frame_count(h.source, &out.count))                 \
+  ROW(image_source_create_pixelmap, SOURCE, 401, image_source_create_pixelmap(h.source, 0, &out.pixelmap))           \
+  ROW(image_source_release, SOURCE, 401, image_source_release(h.source))                                             \
+  ROW(image_packing_options_copy, OPTIONS, 401, image_packing_options_copy(h.options, &out.options))                 \
+  ROW(image_packing_options_set_format, OPTIONS, 401, image_packing_options_set_format(h.options, "image/jpeg"))     \
+  ROW(image_packing_options_set_quality, OPTIONS, 401, image_packing_options_set_quality(h.options, 50))             \
+  ROW(image_packing_options_set_buffer_size, OPTIONS, 401, image_packing_options_set_buffer_size(h.options, 10))     \
+  ROW(image_packing_options_set_dynamic_range, OPTIONS, 401,                                                         \
+      image_packing_options_set_dynamic_range(h.options, IMAGE_DYNAMIC_RANGE_SDR))                                   \
+  ROW(image_packing_options_set_effort, OPTIONS, 401, image_packing_options_set_effort(h.options, 2))                \
+  ROW(image_packing_options_set_lossless, OPTIONS, 401, image_packing_options_set_lossless(h.options, false))        \
+  ROW(image_packing_options_set_background, OPTIONS, 401, image_packing_options_set_background(h.options, 0xFF8000)) \
+  ROW(image_packing_options_set_subsampling, OPTIONS, 401,                                                           \
+      image_packing_options_set_subsampling(h.options, IMAGE_SUBSAMPLING_444))                                       \
+  ROW(image_packing_options_set_density, OPTIONS, 401, image_packing_options_set_density(h.options, 300, 300))       \
+  ROW(image_packing_options_set_tail, OPTIONS, 401, image_packing_options_set_tail(h.options, IMAGE_TAIL_KEEP))      \
+  ROW(image_packing_options_set_sync, OPTIONS, 401, image_packing_options_set_sync(h.options, false))                \
+  ROW(image_packing_options_set, OPTIONS, 401, a_setting(h.options))                                                 \
+  ROW(image_packing_options_set_progress, OPTIONS, 401,                                                              \
+      image_packing_options_set_progress(h.options, progress, NULL))                                                 \
+  ROW(image_packing_options_release, OPTIONS, 401, image_packing_options_release(h.options))                         \
+  ROW(image_packer_release, PACKER, 401, image_packer_release(h.packer))                                             \
+  ROW(image_packer_set_threads, PACKER, 401, image_packer_set_threads(h.packer, 1))                                  \
+  ROW(image_packer_set_max_pixels, PACKER, 401, image_packer_set_max_pixels(h.packer, 1 << 20))                      \
+  ROW(image_packer_set_memory_limit, PACKER, 401, image_packer_set_memory_limit(h.packer, 0))                        \
+  ROW(image_packer_pack_to_data, PACKER | PIXELMAP | OPTIONS, 401,                                                   \
+      image_packer_pack_to_data(h.packer, h.pixelmap, h.options, &out.data))                                         \
+  ROW(image_packer_pack_to_data_from_source, PACKER | SOURCE | OPTIONS, 401,                                         \
+      image_packer_pack_to_data_from_source(h.packer, h.source, h.options, &out.data))                               \
+  ROW(image_packer_pack_to_file, PACKER | PIXELMAP | OPTIONS, 62980115,                                              \
+      image_packer_pack_to_file(h.packer, h.pixelmap, fd, h.options))                                                \
+  ROW(image_packer_pack_to_file_from_source, PACKER | SOURCE | OPTIONS, 62980115,                                    \
+      image_packer_pack_to_file_from_source(h.packer, h.source, fd, h.options))                                      \
+  ROW(image_packer_pack_to_path, PACKER | PIXELMAP | OPTIONS, 62980115,                                              \
+      image_packer_pack_to_path(h.packer, h.pixelmap, path, h.options))                                              \
+  ROW(image_packer_pack_to_path_from_source, PACKER | SOURCE | OPTIONS, 62980115,                                    \
+      image_packer_pack_to_path_from_source(h.packer, h.source, path, h.options))                                    \
+  ROW(image_packer_pack_to_writer, PACKER | PIXELMAP | OPTIONS, 401,                                                 \
+      image_packer_pack_to_writer(h.packer, h.pixelmap, take, NULL, h.options))                                      \
+  ROW(image_packer_pack_to_writer_from_source, PACKER | SOURCE | OPTIONS, 401,                                       \
+      image_packer_pack_to_writer_from_source(h.packer, h.source, take, NULL, h.options))
+
+static ImageStatus borrow_planes(void) {
+  const void *planes[] = {rgb, rgb + 64};
+  const size_t sizes[] = {64, 32}, strides[] = {0, 0};
+  return image_pixelmap_create_borrowed_planes(8, 8, IMAGE_PIXEL_FORMAT_NV12, planes, sizes, strides, 2, NULL, NULL,
+                                               &out.pixelmap);
+}
+
+/* The first setting that any format has, with a value that every kind of setting takes; its name ends at the colon. */
+static ImageStatus a_setting(ImagePackingOptions *options) {
+  for (size_t i = 0; image_packer_get_supported_format(i); ++i) {
+    const char *help = image_packer_get_setting(image_packer_get_supported_format(i), 0);
+    char name[64];
+    if (!help) continue;
+    snprintf(name, sizeof name, "%.*s", (int)strcspn(help, ":"), help);
+    static const char *const values[] = {"0", "1", "50", "auto"};
+    ImageStatus status = IMAGE_OK;
+    for (size_t v = 0; v < 4; ++v)
+      if ((status = image_packing_options_set(options, name, values[v])) == IMAGE_OK) break;
+    return status;
+  }
+  return IMAGE_OK;
+}
+
+#define CALL(function, uses, bad, call) \
+  static ImageStatus call_##function(Handles h) { return (void)h, (call); }
+FUNCTIONS(CALL)
+
+typedef struct {
+  const char *name;
+  int uses;
+  ImageStatus bad;
+  ImageStatus (*call)(Handles);
+} Row;
+
+#define LINE(function, uses, bad, call) {#function, uses, bad, call_##function},
+static const Row rows[] = {FUNCTIONS(LINE)};
+enum { ROWS = sizeof rows / sizeof *rows };
+
+static Handles make(void) {
+  Handles h = {NULL, NULL, NULL, NULL, NULL};
+  NEED(image_packer_create(&h.packer) == IMAGE_OK);
+  NEED(image_pixelmap_create_from_copy(8, 8, FORMAT, rgb, sizeof rgb, 0, &h.pixelmap) == IMAGE_OK);
+  NEED(image_source_create_from_copy(jpeg.bytes, jpeg.size, &h.source) == IMAGE_OK);
+  NEED(image_packing_options_create("image/jpeg", 80, &h.options) == IMAGE_OK);
+  NEED(image_packer_pack_to_data(h.packer, h.pixelmap, h.options, &h.data) == IMAGE_OK);
+  return h;
+}
+
+static void drop(Handles h) {
+  image_packer_release(h.packer);
+  image_pixelmap_release(h.pixelmap);
+  image_source_release(h.source);
+  image_packing_options_release(h.options);
+  image_data_release(h.data);
+}
+
+static void *get(const Handles *h, int kind) {
+  void *all[KINDS] = {h->packer, h->pixelmap, h->source, h->options, h->data};
+  return all[kind];
+}
+
+static Handles with(Handles h, int kind, void *value) {
+  switch (1 << kind) {
+    case PACKER: h.packer = value; break;
+    case PIXELMAP: h.pixelmap = value; break;
+    case SOURCE: h.source = value; break;
+    case OPTIONS: h.options = value; break;
+    default: h.data = value;
+  }
+  return h;
+}
+
+static void refused(const Row *row, Handles h, int kind, void *value, const char *what, int32_t cause) {
+  Outputs before;
+  memset(&out, 0x5A, sizeof out);
+  before = out;
+  ImageStatus status = row->call(with(h, kind, value));
+  CHECK(status == row->bad, "%s with %s answers %d", row->name, what, (int)status);
+  CHECK(memcmp(&before, &out, sizeof out) == 0, "%s with %s wrote something", row->name, what);
+  CHECK(image_packer_last_error_status() == row->bad, "%s with %s: last status", row->name, what);
+  CHECK(cause < 0 || image_packer_last_error_cause() == cause, "%s with %s: cause %d", row->name, what,
+        (int)image_packer_last_error_cause());
+  CHECK(image_packer_last_error_message()[0], "%s with %s says nothing", row->name, what);
+}
+
+static void misuse(const Row *row) {
+  Handles h = make(), dead = make();
+  drop(dead);
+  for (int kind = 0; kind < KINDS; ++kind) {
+    if (!(row->uses & 1 << kind)) continue;
+    refused(row, h, kind, NULL, "NULL", IMAGE_CAUSE_NULL_POINTER);
+    refused(row, h, kind, get(&dead, kind), "a released handle", IMAGE_CAUSE_RELEASED_HANDLE);
+    for (int other = 0; other < KINDS; ++other)
+      if (other != kind) refused(row, h, kind, get(&h, other), "another type", IMAGE_CAUSE_WRONG_HANDLE);
+    const uintptr_t garbage[] = {2, 4096, (uintptr_t)&h, (uintptr_t)jpeg.bytes, (uintptr_t)-2, UINTPTR_MAX / 3 * 2};
+    for (size_t i = 0; i < sizeof garbage / sizeof *garbage; ++i)
+      refused(row, h, kind, (void *)garbage[i], "garbage", IMAGE_CAUSE_NOT_A_HANDLE);
+    for (size_t bit = 0; bit < 8 * sizeof(void *); ++bit)
+      refused(row, h, kind, (void *)((uintptr_t)get(&h, kind) ^ (uintptr_t)1 << bit), "a flipped bit", -1);
+    refused(row, h, kind, (void *)UINTPTR_MAX, "all ones", -1);
+    refused(row, h, kind, (void *)1, "1", -1);
+  }
+  /* The very same call is right with right handles: only the handle was wrong. */
+  memset(&out, 0, sizeof out);
+  ImageStatus status = row->call(h);
+  CHECK(status == IMAGE_OK, "%s with right handles answers %d", row->name, (int)status);
+  image_packer_release(out.packer);
+  image_pixelmap_release(out.pixelmap);
+  image_source_release(out.source);
+  image_packing_options_release(out.options);
+  image_data_release(out.data);
+  free(out.bytes);
+  drop(h);
+}
+
+static void every_function_has_a_row(const char *list) {
+  char name[256];
+  FILE *file = fopen(list, "r");
+  size_t listed = 0;
+  NEED(file != NULL);
+  while (fscanf(file, "%255s", name) == 1) {
+    size_t row = 0;
+    while (row < ROWS && strcmp(rows[row].name, name) != 0) ++row;
+    CHECK(row < ROWS, "%s has no row in handles.c", name);
+    ++listed;
+  }
+  fclose(file);
+  CHECK(listed == ROWS, "%zu functions are listed, %d have rows", listed, (int)ROWS);
+}
+
+static void released_twice(void) {
+  Handles h = make();
+  CHECK(image_data_release(h.data) == IMAGE_OK && image_data_release(h.data) == 401, "data");
+  CHECK(image_pixelmap_release(h.pixelmap) == IMAGE_OK && image_pixelmap_release(h.pixelmap) == 401, "pixel map");
+  CHECK(image_source_release(h.source) == IMAGE_OK && image_source_release(h.source) == 401, "source");
+  CHECK(image_packing_options_release(h.options) == IMAGE_OK && image_packing_options_release(h.options) == 401, "options");
+  CHECK(image_packer_release(h.packer) == IMAGE_OK && image_packer_release(h.packer) == 401, "packer");
+  CHECK(image_packer_last_error_cause() == IMAGE_CAUSE_RELEASED_HANDLE, "cause");
+  /* A place that is used again does not bring the old handle back. */
+  for (int i = 0; i < 10000; ++i) {
+    ImagePacker *other = NULL;
+    NEED(image_packer_create(&other) == IMAGE_OK);
+    CHECK(other != h.packer && image_packer_set_threads(h.packer, 1) == 401, "generation %d", i);
+    image_packer_release(other);
+  }
+}
+
+static int given_back;
+static void give_back(void *user) {
+  (void)user;
+  ++given_back;
+}
+
+static void *release_all(void *user) {
+  const Handles *h = user;
+  CHECK(image_packer_release(h->packer) == IMAGE_OK, "packer");
+  CHECK(image_pixelmap_release(h->pixelmap) == IMAGE_OK, "pixel map");
+  CHECK(image_source_release(h->source) == IMAGE_OK, "source");
+  CHECK(image_packing_options_release(h->options) == IMAGE_OK, "options");
+  return NULL;
+}
+
+/* Once, from the middle of the pack, on another thread. */
+static int32_t release_meanwhile(void *user, const uint8_t *bytes, size_t size) {
+  Handles **h = user;
+  pthread_t thread;
+  (void)bytes, (void)size;
+  if (*h) {
+    NEED(pthread_create(&thread, NULL, release_all, *h) == 0);
+    NEED(pthread_join(thread, NULL) == 0);
+    *h = NULL;
+  }
+  return 0;
+}
+
+static void released_during_a_pack(bool from_source) {
+  Handles h = make(), *once = &h;
+  image_pixelmap_release(h.pixelmap);
+  given_back = 0;
+  NEED(image_pixelmap_create_borrowed(8, 8, FORMAT, rgb, sizeof rgb, 0, give_back, NULL, &h.pixelmap) == IMAGE_OK);
+  ImageStatus status =
+      from_source ? image_packer_pack_to_writer_from_source(h.packer, h.source, release_meanwhile, &once, h.options)
+                  : image_packer_pack_to_writer(h.packer, h.pixelmap, release_meanwhile, &once, h.options);
+  CHECK(status == IMAGE_OK, "a pack whose handles are released goes on: %d", (int)status);
+  CHECK(once == NULL, "the writer was called");
+  CHECK(given_back == 1, "given back %d times", given_back);
+  CHECK(image_packer_set_threads(h.packer, 1) == 401, "and then the packer is gone");
+  image_data_release(h.data);
+}
+
+int main(int argc, char **argv) {
+  NEED(argc == 2);
+  for (size_t i = 0; i < sizeof rgb; ++i) rgb[i] = (uint8_t)(i * 5);
+
+  ImagePacker *packer = NULL;
+  ImagePixelMap *map = host_picture(8, 8);
+  ImagePackingOptions *options = host_options("image/jpeg");
+  NEED(image_packer_create(&packer) == IMAGE_OK);
+  jpeg = host_expected(packer, map, options);
+  image_packing_options_release(options);
+  image_pixelmap_release(map);
+  image_packer_release(packer);
+
+  snprintf(path, sizeof path, "handles-XXXXXX");
+  fd = mkstemp(path);
+  NEED(fd >= 0 && write(fd, jpeg.bytes, jpeg.size) == (ssize_t)jpeg.size && lseek(fd, 0, SEEK_SET) == 0);
+
+  every_function_has_a_row(argv[1]);
+  for (size_t i = 0; i < ROWS; ++i) misuse(&rows[i]);
+  released_twice();
+  released_during_a_pack(false);
+  released_during_a_pack(true);
+
+  close(fd);
+  unlink(path);
+  free(jpeg.bytes);
+  return host_end("handles");
+}
