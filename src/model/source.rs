@@ -116,15 +116,9 @@ impl ImageSource {
 
 impl ReadAt for Storage {
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<usize> {
-        let from_slice = |bytes: &[u8], buffer: &mut [u8]| {
-            let start = usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
-            let count = buffer.len().min(bytes.len() - start);
-            buffer[..count].copy_from_slice(&bytes[start..start + count]);
-            Ok(count)
-        };
         match self {
-            Self::Owned(bytes) => from_slice(bytes, buffer),
-            Self::Foreign(foreign) => from_slice(foreign.piece(0), buffer),
+            Self::Owned(bytes) => (&bytes[..]).read_at(offset, buffer),
+            Self::Foreign(foreign) => foreign.piece(0).read_at(offset, buffer),
             Self::File(file) => loop {
                 match file.read_at(buffer, offset) {
                     Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
@@ -135,6 +129,21 @@ impl ReadAt for Storage {
             },
             Self::Reader(reader) => reader.read_at(offset, buffer),
         }
+    }
+}
+
+impl ReadAt for &[u8] {
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<usize> {
+        let start = usize::try_from(offset).unwrap_or(usize::MAX).min(self.len());
+        let count = buffer.len().min(self.len() - start);
+        buffer[..count].copy_from_slice(&self[start..start + count]);
+        Ok(count)
+    }
+}
+
+impl Probe for &[u8] {
+    fn all(&self) -> Result<Bytes<'_>> {
+        Ok(Bytes::Lent(self))
     }
 }
 

@@ -43,11 +43,18 @@ impl Packer {
     }
 
     fn encode(&self, input: Input, options: &Options, sink: &mut dyn Sink, control: &Control) -> Result<()> {
-        let pixels = match input {
-            Input::Pixels(pixels) => pixels,
-            Input::Source(source) => Arc::new(decode::decode(&source, 0, &self.limits)?),
+        let (pixels, _decoded) = match input {
+            Input::Pixels(pixels) => {
+                self.check(pixels.width(), pixels.height(), options)?;
+                (pixels, None)
+            }
+            Input::Source(source) => {
+                self.check(source.info().width, source.info().height, options)?;
+                let pixels = decode::decode(&source, 0, &self.limits)?;
+                let share = self.limits.memory().take(pixels.tight_bytes(), "the decoded image")?;
+                (Arc::new(pixels), Some(share))
+            }
         };
-        self.check(&pixels, options)?;
         let _share = self.limits.memory().take((options.format.memory)(&pixels, options), "this pack")?;
         let layout = (options.format.layout)(&pixels, options)?;
         let rows = Rows::new(pixels, layout, options)?;
@@ -56,8 +63,8 @@ impl Packer {
         control.finish()
     }
 
-    fn check(&self, pixels: &Pixels, options: &Options) -> Result<()> {
-        let (width, height, format) = (pixels.width(), pixels.height(), options.format);
+    fn check(&self, width: u32, height: u32, options: &Options) -> Result<()> {
+        let format = options.format;
         self.limits.check_pixels(width, height)?;
         if width.max(height) > format.max_side {
             bail!(

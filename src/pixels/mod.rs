@@ -5,6 +5,7 @@ mod convert;
 mod icc;
 mod layout;
 mod load;
+mod orient;
 mod planes;
 mod rows;
 mod sample;
@@ -14,5 +15,6 @@ mod tone;
 mod yuv;
 
 pub use layout::{Layout, Sampling, YuvLayout, YuvPacking};
+pub use orient::{Orientation, upright};
 pub use rows::{Band, Plane, Rows, Scratch};
 pub(crate) use yuv::{Codes, FromRgb};

@@ -1,52 +1,137 @@
-//! Decoders for image sources.
+//! Decoders for image sources: one file and one line of [`DECODERS`] per format. HEIC and AVIF are libheif's.
 
-use image::ImageDecoder as _;
+mod canvas;
+mod common;
+mod exif;
+mod gif;
+mod jpeg;
+mod png;
+mod reader;
+mod webp;
+
+use std::ffi::CStr;
 
 use crate::{
     bail, err,
-    error::{Result, try_vec},
+    error::{Error, Result},
+    host::panics,
     limits::Limits,
     model::{
-        pixel_format::PixelFormat,
         pixelmap::Pixels,
         source::{ImageSource, Probe},
     },
+    pixels::{Orientation, upright},
 };
+use reader::Reader;
 
 /// What the header of an encoded image says.
 #[derive(Clone, Copy, Debug)]
 pub struct Info {
     /// MIME type; NUL-terminated, as the host sees it.
-    pub mime: &'static std::ffi::CStr,
-    /// Width in pixels.
+    pub mime: &'static CStr,
+    /// Width in pixels, upright.
     pub width: u32,
-    /// Height in pixels.
+    /// Height in pixels, upright.
     pub height: u32,
     /// Number of frames; 1 for a still image.
     pub frames: usize,
 }
 
+/// A format this library can read.
+struct Decoder {
+    mime: &'static CStr,
+    /// Whether these first bytes are of this format.
+    sniff: fn(&[u8]) -> bool,
+    /// Reads the header and no more than it has to.
+    probe: fn(&mut Reader<'_>) -> Result<Header>,
+    /// Decodes a frame of complete bytes, whose header is known.
+    decode: fn(&Job<'_>) -> Result<Pixels>,
+}
+
+/// What a decoder finds in a header.
+#[derive(Clone, Copy, Debug)]
+struct Header {
+    /// Stored width and height.
+    size: (u32, u32),
+    frames: usize,
+    orientation: Orientation,
+}
+
+/// One frame to decode.
+struct Job<'a> {
+    bytes: &'a [u8],
+    frame: usize,
+    header: Header,
+    limits: &'a Limits,
+}
+
+static DECODERS: &[&Decoder] = &[
+    &jpeg::DECODER,
+    &png::DECODER,
+    &webp::DECODER,
+    &gif::DECODER,
+    &common::BMP,
+    &common::TIFF,
+    &common::ICO,
+];
+
+/// Bytes that tell every format from the others.
+const MAGIC: usize = 64;
+
+/// An error for data that a decoder does not take.
+fn damaged(name: &str, why: impl std::fmt::Display) -> Error {
+    err!(BadData, "the {name} data is damaged: {why}")
+}
+
 /// Reads the header.
 pub(crate) fn probe(source: &dyn Probe) -> Result<Info> {
-    let bytes = source.all()?;
+    let mut reader = Reader::new(source)?;
+    let head = reader.head(MAGIC)?;
     #[cfg(feature = "heif")]
-    if let Some(info) = super::heif::probe(&bytes)? {
-        return Ok(info);
+    if super::heif::sniff(head).is_some() {
+        let bytes = source.all()?;
+        if let Some(info) = super::heif::probe(&bytes)? {
+            return Ok(info);
+        }
     }
-    let decoder = decoder(&bytes)?;
-    let (width, height) = decoder.dimensions();
-    Ok(Info { mime: c"image/jpeg", width, height, frames: 1 })
+    let decoder = find(head)?;
+    let header = header(decoder, &mut reader)?;
+    let (width, height) = header.orientation.size(header.size.0, header.size.1);
+    Ok(Info { mime: decoder.mime, width, height, frames: header.frames })
 }
 
-fn decoder(bytes: &[u8]) -> Result<image::codecs::jpeg::JpegDecoder<std::io::Cursor<&[u8]>>> {
-    if !bytes.starts_with(&[0xff, 0xd8]) {
-        bail!(UnknownFormat, "{} bytes are of no known image format", bytes.len());
+fn find(head: &[u8]) -> Result<&'static Decoder> {
+    match DECODERS.iter().find(|decoder| (decoder.sniff)(head)) {
+        Some(decoder) => Ok(decoder),
+        None if head.is_empty() => bail!(UnknownFormat, "an image source of 0 bytes"),
+        None => bail!(
+            UnknownFormat,
+            "data that starts with {:02x?} is of no known image format",
+            &head[..head.len().min(8)]
+        ),
     }
-    image::codecs::jpeg::JpegDecoder::new(std::io::Cursor::new(bytes))
-        .map_err(|e| err!(BadData, "the JPEG data is damaged: {e}"))
 }
 
-/// Decodes a frame.
+fn header(decoder: &Decoder, reader: &mut Reader<'_>) -> Result<Header> {
+    let result = guard(decoder, || (decoder.probe)(reader));
+    let header = result.map_err(|error| reader.failure().unwrap_or(error))?;
+    if header.size.0 == 0 || header.size.1 == 0 || header.frames == 0 {
+        let (width, height) = header.size;
+        return Err(damaged(name(decoder), format!("{width} x {height} pixels, {} frames", header.frames)));
+    }
+    Ok(header)
+}
+
+fn name(decoder: &Decoder) -> &'static str {
+    decoder.mime.to_str().unwrap_or_default()
+}
+
+/// Damaged data may find a fault in a decoder; it is still the data that is to blame.
+fn guard<T>(decoder: &Decoder, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    panics::catch(work).unwrap_or_else(|payload| Err(damaged(name(decoder), panics::text(payload.as_ref()))))
+}
+
+/// Decodes a frame, upright.
 pub fn decode(source: &ImageSource, frame: usize, limits: &Limits) -> Result<Pixels> {
     let info = source.info();
     if frame >= info.frames {
@@ -58,12 +143,24 @@ pub fn decode(source: &ImageSource, frame: usize, limits: &Limits) -> Result<Pix
     if super::heif::sniff(&bytes).is_some() {
         return super::heif::decode(&bytes, frame, limits);
     }
-    let decoder = decoder(&bytes)?;
-    let format = match decoder.color_type() {
-        image::ColorType::L8 => PixelFormat::Gray8,
-        _ => PixelFormat::Rgb888,
-    };
-    let mut pixels = try_vec(decoder.total_bytes() as usize, "decoded pixels")?;
-    decoder.read_image(&mut pixels).map_err(|e| err!(BadData, "the JPEG data is damaged: {e}"))?;
-    Pixels::from_vec(info.width, info.height, format, pixels)
+    let decoder = find(&bytes[..bytes.len().min(MAGIC)])?;
+    // A file or a callback may answer otherwise than at creation.
+    let header = header(decoder, &mut Reader::new(&&bytes[..])?)?;
+    if header.orientation.size(header.size.0, header.size.1) != (info.width, info.height)
+        || frame >= header.frames
+    {
+        bail!(Read, "the image source has changed since it was created");
+    }
+    let pixels = guard(decoder, || (decoder.decode)(&Job { bytes: &bytes, frame, header, limits }))?;
+    upright(pixels, header.orientation)
+}
+
+impl Job<'_> {
+    /// Takes memory for decoding `bytes_per_pixel`, with as much again where the image has to be turned.
+    fn take(&self, bytes_per_pixel: u64) -> Result<crate::limits::Share> {
+        let pixels = u64::from(self.header.size.0) * u64::from(self.header.size.1);
+        let turned = if self.header.orientation == Orientation::Upright { 1 } else { 2 };
+        let bytes = pixels.saturating_mul(bytes_per_pixel).saturating_mul(turned);
+        self.limits.memory().take(bytes.saturating_add(1 << 20), "decoding this image")
+    }
 }

@@ -1,0 +1,213 @@
+//! WebP through libwebp.
+#![allow(unsafe_code, reason = "island: calls libwebp's C interface")]
+
+use std::{
+    ffi::c_int,
+    io::{Read as _, Seek as _, SeekFrom},
+    ptr, slice,
+};
+
+use libwebp_sys::*;
+
+use super::{Decoder, Header, Job, Reader, damaged, exif};
+use crate::{
+    err,
+    error::{Error, Result, try_vec},
+    log,
+    model::{color::check_icc, pixel_format::PixelFormat, pixelmap::Pixels},
+    pixels::Orientation,
+};
+
+pub static DECODER: Decoder = Decoder {
+    mime: c"image/webp",
+    sniff: |head| head.starts_with(b"RIFF") && head.get(8..12) == Some(b"WEBP"),
+    probe,
+    decode,
+};
+
+/// Metadata larger than this is not looked at: EXIF's directories come first and are small.
+const MOST_EXIF: u32 = 1 << 20;
+
+/// Steps from chunk to chunk (RFC 9649): the size comes first, frames and EXIF behind it.
+fn probe(reader: &mut Reader<'_>) -> Result<Header> {
+    let mut header = Header { size: (0, 0), frames: 0, orientation: Orientation::Upright };
+    let mut extended = false;
+    let mut at = 12;
+    loop {
+        reader.seek(SeekFrom::Start(at)).map_err(|e| damaged("WebP", e))?;
+        let mut head = [0; 8];
+        match reader.read_exact(&mut head) {
+            Ok(()) => {}
+            Err(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => break,
+            Err(e) => return Err(damaged("WebP", e)),
+        }
+        let [a, b, c, d, e, f, g, h] = head;
+        let size = u32::from_le_bytes([e, f, g, h]);
+        let mut read = |bytes: &mut [u8]| {
+            reader.read_exact(bytes).map_err(|_| damaged("WebP", "it ends before its size"))
+        };
+        match &[a, b, c, d] {
+            b"VP8X" => {
+                let mut bytes = [0; 10];
+                read(&mut bytes)?;
+                let side = |at: usize| 1 + u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], 0]);
+                header.size = (side(4), side(7));
+                extended = true;
+                // Without metadata, a still image needs no further look.
+                if bytes[0] & 0x0a == 0 {
+                    header.frames = 1;
+                    break;
+                }
+            }
+            b"VP8 " | b"VP8L" => {
+                header.frames = 1;
+                if !extended {
+                    // 30 bytes of the file are enough for either kind.
+                    let mut bytes = [0; 30];
+                    bytes[12..20].copy_from_slice(&head);
+                    bytes[..4].copy_from_slice(b"RIFF");
+                    bytes[4..8].copy_from_slice(&size.saturating_add(12).to_le_bytes());
+                    bytes[8..12].copy_from_slice(b"WEBP");
+                    let there = (size as usize).min(10);
+                    read(&mut bytes[20..20 + there])?;
+                    let found = features(&bytes[..20 + there])?;
+                    header.size = (found.width as u32, found.height as u32);
+                    break;
+                }
+            }
+            b"ANMF" => header.frames += 1,
+            b"EXIF" if size <= MOST_EXIF => {
+                let mut bytes = try_vec(size as usize, "EXIF")?;
+                read(&mut bytes)?;
+                let tiff = bytes.strip_prefix(b"Exif\0\0").unwrap_or(&bytes);
+                header.orientation = exif::orientation(tiff);
+            }
+            _ => {}
+        }
+        at += 8 + u64::from(size).next_multiple_of(2);
+    }
+    Ok(header)
+}
+
+fn features(bytes: &[u8]) -> Result<WebPBitstreamFeatures> {
+    let mut found = std::mem::MaybeUninit::<WebPBitstreamFeatures>::zeroed();
+    // SAFETY: the bytes are readable for their length; the structure is plain numbers and is filled in.
+    let (status, found) = unsafe {
+        let status = WebPGetFeatures(bytes.as_ptr(), bytes.len(), found.as_mut_ptr());
+        (status, found.assume_init())
+    };
+    if status == VP8StatusCode::VP8_STATUS_OK { Ok(found) } else { Err(explain(status)) }
+}
+
+fn explain(status: VP8StatusCode) -> Error {
+    use VP8StatusCode::*;
+    match status {
+        VP8_STATUS_OUT_OF_MEMORY => err!(OutOfMemory, "libwebp could not allocate memory for decoding"),
+        VP8_STATUS_NOT_ENOUGH_DATA | VP8_STATUS_SUSPENDED => damaged("WebP", "it ends too early"),
+        other => damaged("WebP", format!("libwebp answers {other:?}")),
+    }
+}
+
+fn decode(job: &Job<'_>) -> Result<Pixels> {
+    let found = features(job.bytes)?;
+    if (found.width as u32, found.height as u32) != job.header.size {
+        return Err(damaged("WebP", format!("the image is {} x {} pixels", found.width, found.height)));
+    }
+    let (alpha, animated) = (found.has_alpha != 0, found.has_animation != 0);
+    let format = if alpha || animated { PixelFormat::Rgba8888 } else { PixelFormat::Rgb888 };
+    let group = usize::from(format.info().planes[0].bytes);
+    // Lossless data, which alpha may be too, is unpacked to 4 bytes a pixel beside ours; an animation has two canvases
+    // and a frame.
+    let _share = job.take(group as u64 + if animated { 16 } else { 8 })?;
+    let (width, height) = job.header.size;
+    let mut bytes = try_vec(width as usize * height as usize * group, "decoded pixels")?;
+    if animated {
+        frame(job, &mut bytes)?;
+    } else {
+        still(job, alpha, width as usize * group, &mut bytes)?;
+    }
+    let mut pixels = Pixels::from_vec(width, height, format, bytes)?;
+    pixels.color.icc = profile(job.bytes).and_then(|icc| {
+        let checked = check_icc(icc);
+        checked.inspect_err(|error| log::write(log::WARNING, || format!("WebP: {error}"))).ok()
+    });
+    Ok(pixels)
+}
+
+fn still(job: &Job<'_>, alpha: bool, row: usize, target: &mut [u8]) -> Result<()> {
+    let mut config =
+        WebPDecoderConfig::new().map_err(|()| err!(Bug, "libwebp is of another version than declared"))?;
+    config.options.use_threads = (job.limits.threads() > 1).into();
+    config.output.colorspace = if alpha { WEBP_CSP_MODE::MODE_RGBA } else { WEBP_CSP_MODE::MODE_RGB };
+    config.output.is_external_memory = 1;
+    config.output.u.RGBA =
+        WebPRGBABuffer { rgba: target.as_mut_ptr(), stride: row as c_int, size: target.len() };
+    // SAFETY: input and output are as long as stated; libwebp checks the output's size against the image's.
+    let status = unsafe {
+        let status = WebPDecode(job.bytes.as_ptr(), job.bytes.len(), &mut config);
+        WebPFreeDecBuffer(&mut config.output);
+        status
+    };
+    match status {
+        VP8StatusCode::VP8_STATUS_OK => Ok(()),
+        // libwebp says so of damaged alpha, too. What it would have needed tells which.
+        VP8StatusCode::VP8_STATUS_OUT_OF_MEMORY if alpha => {
+            drop(try_vec::<u64>(target.len() / 4, "decoding WebP")?);
+            Err(damaged("WebP", "its alpha cannot be decoded"))
+        }
+        status => Err(explain(status)),
+    }
+}
+
+/// Frees the decoder on every way out.
+struct Animation(*mut WebPAnimDecoder);
+
+impl Drop for Animation {
+    fn drop(&mut self) {
+        // SAFETY: made by WebPAnimDecoderNew.
+        unsafe { WebPAnimDecoderDelete(self.0) }
+    }
+}
+
+/// Copies the canvas as it is at frame `job.frame`.
+fn frame(job: &Job<'_>, target: &mut [u8]) -> Result<()> {
+    let data = WebPData { bytes: job.bytes.as_ptr(), size: job.bytes.len() };
+    let mut options = std::mem::MaybeUninit::<WebPAnimDecoderOptions>::zeroed();
+    // SAFETY: the options are filled in by libwebp; the data outlives the decoder.
+    let animation = unsafe {
+        WebPAnimDecoderOptionsInit(options.as_mut_ptr());
+        let mut options = options.assume_init();
+        options.color_mode = WEBP_CSP_MODE::MODE_RGBA;
+        options.use_threads = (job.limits.threads() > 1).into();
+        Animation(WebPAnimDecoderNew(&data, &options))
+    };
+    if animation.0.is_null() {
+        return Err(damaged("WebP", "libwebp does not take the animation"));
+    }
+    let mut canvas = ptr::null_mut();
+    for index in 0..=job.frame {
+        let mut time = 0;
+        // SAFETY: a live decoder; both places are ours.
+        if unsafe { WebPAnimDecoderGetNext(animation.0, &mut canvas, &mut time) } == 0 {
+            return Err(damaged("WebP", format!("frame {index} cannot be decoded")));
+        }
+    }
+    // SAFETY: the decoder's canvas, which is as large as the header says (compared in `decode`), until its next call.
+    target.copy_from_slice(unsafe { slice::from_raw_parts(canvas, target.len()) });
+    Ok(())
+}
+
+/// The profile's chunk, which comes before the image.
+fn profile(bytes: &[u8]) -> Option<&[u8]> {
+    let mut rest = bytes.get(12..)?;
+    loop {
+        let (head, inside) = rest.split_first_chunk::<8>()?;
+        let [a, b, c, d, e, f, g, h] = *head;
+        let size = u32::from_le_bytes([e, f, g, h]) as usize;
+        match &[a, b, c, d] {
+            b"ICCP" => return inside.get(..size),
+            b"VP8X" => rest = inside.get(size.next_multiple_of(2)..)?,
+            _ => return None,
+        }
+    }
+}
