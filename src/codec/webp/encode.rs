@@ -23,7 +23,7 @@ use super::{
 use crate::{
     err,
     error::{Error, Result, try_vec},
-    model::{options::Options, pixel_format::PixelFormat},
+    model::options::Options,
     pack::{control::Control, plan::Plan},
     pixels::{Layout, Plane, Rows, Scratch},
     sink::Sink,
@@ -119,12 +119,10 @@ impl<'a> Samples<'a> {
     fn planes(plan: &Plan<'a>, scratch: &'a mut Scratch) -> Result<Self> {
         let (rows, size) = (plan.rows, (plan.rows.width(), plan.rows.height()));
         let (width, half) = (size.0 as usize, size.0.div_ceil(2) as usize);
-        let (pixels, cicp) = (rows.pixels(), rows.pixels().color.cicp);
-        let ready = pixels.info().format == PixelFormat::I420
-            && matches!(cicp.matrix, 5 | 6)
-            && !cicp.full_range
-            && pixels.plane(1).1 == pixels.plane(2).1
-            && pixels.plane(0).1.max(pixels.plane(1).1) <= c_int::MAX as usize;
+        let strides = [0, 1, 2].map(|plane| rows.pixels().plane(plane).1);
+        let ready = rows.is_direct()
+            && strides[1] == strides[2]
+            && strides.iter().all(|&stride| stride <= c_int::MAX as usize);
         if ready {
             let [y, u, v] = rows.band(0..size.1, scratch)?.planes;
             return Ok(Self::Yuv {

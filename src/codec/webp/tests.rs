@@ -206,6 +206,94 @@ fn bytes_are_those_of_libwebps_own_api_for_any_number_of_threads() {
     }
 }
 
+/// Luma and chroma of `picture` in the code of a matrix and a range, as planes of I420 or NV12.
+fn planes(width: u32, height: u32, format: PixelFormat, [kr, kb]: [f64; 2], full: bool) -> Vec<u8> {
+    let rgb = picture(width, height, false);
+    let (width, height) = (width as usize, height as usize);
+    let at = |x: usize, y: usize| {
+        let pixel = &rgb[4 * (y.min(height - 1) * width + x.min(width - 1))..];
+        let [r, g, b] = [0, 1, 2].map(|i| f64::from(pixel[i]));
+        let luma = kr * r + (1.0 - kr - kb) * g + kb * b;
+        [luma, (b - luma) / (1.0 - kb) / 2.0, (r - luma) / (1.0 - kr) / 2.0]
+    };
+    let code = |v: f64, luma: bool| match (luma, full) {
+        (true, true) => v.round() as u8,
+        (false, true) => (v + 128.0).round().clamp(0.0, 255.0) as u8,
+        (true, false) => (16.0 + v * 219.0 / 255.0).round() as u8,
+        (false, false) => (128.0 + v * 224.0 / 255.0).round() as u8,
+    };
+    let mut bytes = Vec::new();
+    (0..width * height).for_each(|i| bytes.push(code(at(i % width, i / width)[0], true)));
+    let mut chroma = [Vec::new(), Vec::new()];
+    for y in 0..height.div_ceil(2) {
+        for x in 0..width.div_ceil(2) {
+            for (i, plane) in chroma.iter_mut().enumerate() {
+                let four = [(0, 0), (1, 0), (0, 1), (1, 1)].map(|(dx, dy)| at(2 * x + dx, 2 * y + dy)[i + 1]);
+                plane.push(code(four.iter().sum::<f64>() / 4.0, false));
+            }
+        }
+    }
+    match format {
+        PixelFormat::I420 => bytes.extend(chroma.concat()),
+        _ => bytes.extend(chroma[0].iter().zip(&chroma[1]).flat_map(|(&u, &v)| [u, v])),
+    }
+    bytes
+}
+
+#[test]
+fn luma_and_chroma_go_in_as_they_are() {
+    for (width, height) in [(64, 130), (61, 65)] {
+        let expected = picture(width, height, false);
+        for (format, matrix, k, full) in [
+            (PixelFormat::I420, 6, [0.299, 0.114], false),
+            (PixelFormat::I420, 5, [0.299, 0.114], true),
+            (PixelFormat::Nv12, 6, [0.299, 0.114], false),
+            (PixelFormat::Nv12, 1, [0.2126, 0.0722], true),
+        ] {
+            let bytes = planes(width, height, format, k, full);
+            let mut pixels = Pixels::copy_from(width, height, format, &bytes, 0).unwrap();
+            (pixels.color.cicp.matrix, pixels.color.cicp.full_range) = (matrix, full);
+            let file = pack(&pixels, &options(100, 3, &[]));
+            let got = psnr(&expected, &unpack(&file).2, 0..3);
+            assert!(got > 31.0, "{format:?}, matrix {matrix}, full {full}: {got} dB");
+            assert!(pack_on(3, &pixels, &options(100, 3, &[])).unwrap() == file);
+        }
+    }
+}
+
+#[test]
+fn every_pixel_format_becomes_the_same_colours_as_in_png() {
+    for format in crate::model::pixel_format::FORMATS {
+        for (width, height) in [(1, 1), (7, 5), (33, 67)] {
+            // Any bytes are pixels, but floats should be sensible ones.
+            let bytes: Vec<u8> = match format.format {
+                PixelFormat::RgbaF16 => (0..width * height * 4)
+                    .flat_map(|i| [hash(i) as u8, 0x30 + (hash(i + 9) % 12) as u8])
+                    .collect(),
+                PixelFormat::RgbaF32 => (0..width * height * 4)
+                    .flat_map(|i| ((hash(i) % 1000) as f32 / 999.0).to_ne_bytes())
+                    .collect(),
+                _ => (0..width * height * 16).map(|i| hash(i) as u8).collect(),
+            };
+            let pixels = Pixels::copy_from(width, height, format.format, &bytes, 0).unwrap();
+            let mut lossless = options(80, 2, &[]);
+            lossless.lossless = true;
+            let webp = pack_on(2, &pixels, &lossless);
+            if format.bits > 8 {
+                assert_eq!(webp.unwrap_err().kind, ErrorKind::Unsupported, "{}", format.name);
+            } else {
+                let png = pack(&pixels, &Options::new("image/png", 80).unwrap());
+                let png = image::load_from_memory(&png).unwrap().into_rgba8().into_raw();
+                assert!(unpack(&webp.unwrap()).2 == png, "{} {width} x {height}", format.name);
+            }
+            let (w, h, ..) = unpack(&pack(&pixels, &options(80, 2, &[("webp.sharp_yuv", "1")])));
+            assert_eq!((w, h), (width, height), "{}", format.name);
+            let (w, h, ..) = unpack(&pack(&pixels, &options(80, 2, &[])));
+            assert_eq!((w, h), (width, height), "{}", format.name);
+        }
+    }
+}
+
 #[test]
 fn settings_do_what_they_say() {
     let pixels = pixels(130, 129, true);
