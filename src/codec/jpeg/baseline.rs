@@ -1,4 +1,5 @@
-//! The two fast efforts: one pass with the standard Huffman tables, or a count first and tables that fit.
+//! The fast efforts: one pass with the standard Huffman tables, libjpeg's steps or tuned ones; or a count first and
+//! tables that fit.
 //!
 //! Strips of MCU rows are coded apart and joined by restart markers, on as many threads as there are.
 
@@ -14,9 +15,11 @@ use super::{
     geometry::{Geometry, Sampling},
     huffman::{self, STANDARD, Tables},
     kernels::Kernels,
+    look,
     markers::{self, Density, Header},
     strip::{Counter, Shared, Worker, Writer},
     tables::{CHROMA_STEPS, HuffSpec, LUMA_STEPS, Quantizer, scaled, standard_huffman},
+    tune,
 };
 use crate::{
     bail,
@@ -63,8 +66,22 @@ pub fn encode(plan: &Plan<'_>, sink: &mut dyn Sink) -> Result<()> {
         sampling: sampling(plan.options, &source),
     };
     let icc = plan.rows.icc();
-    let optimize = plan.options.effort > 1;
-    encode_with(Kernels::best(), plan, &source, geometry, icc, optimize, sink)
+    encode_with(Kernels::best(), plan, &source, geometry, icc, Recipe::of(plan.options.effort), sink)
+}
+
+/// What an effort does.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Recipe {
+    /// Steps and dead zones of [`tune`] instead of T.81's example tables.
+    pub tuned: bool,
+    /// Huffman tables for the image.
+    pub optimize: bool,
+}
+
+impl Recipe {
+    pub fn of(effort: u8) -> Recipe {
+        Recipe { tuned: effort >= 2, optimize: effort >= 3 }
+    }
 }
 
 /// Encodes with chosen kernels.
@@ -74,7 +91,7 @@ pub fn encode_with(
     source: &Source,
     geometry: Geometry,
     icc: Option<&[u8]>,
-    optimize: bool,
+    recipe: Recipe,
     sink: &mut dyn Sink,
 ) -> Result<()> {
     if let Some(icc) = icc
@@ -83,12 +100,18 @@ pub fn encode_with(
         bail!(Icc, "an ICC profile of {} bytes: JPEG carries at most {}", icc.len(), markers::ICC_LIMIT);
     }
     let quality = plan.options.quality;
-    let quantizers = [&LUMA_STEPS, &CHROMA_STEPS].map(|steps| Quantizer::new(&scaled(steps, quality)));
+    let quantizers = if recipe.tuned {
+        let flat = look::flatness(kernels, source, &geometry)?;
+        let tuning = tune::tuning(tune::scale(quality, flat, geometry.sampling), geometry.sampling);
+        core::array::from_fn(|c| Quantizer::with_dead_zone(&tuning.steps[c], &tuning.dead[c]))
+    } else {
+        [&LUMA_STEPS, &CHROMA_STEPS, &CHROMA_STEPS].map(|steps| Quantizer::new(&scaled(steps, quality)))
+    };
     let cut = geometry.cut(plan.options.get(&RESTART_INTERVAL) as usize);
     let shared = Shared {
         kernels,
         geometry,
-        quantizers: [&quantizers[0], &quantizers[1]],
+        quantizers: quantizers.each_ref(),
         restart_interval: cut.restart_interval,
     };
     let strips = geometry.mcu_rows().div_ceil(cut.rows_per_strip);
@@ -103,18 +126,24 @@ pub fn encode_with(
     };
 
     let classes = if geometry.sampling == Sampling::Gray { 1 } else { 2 };
-    let specs = if optimize { press.optimal_tables(classes)? } else { standard_huffman() };
-    let fitting = optimize.then(|| specs.each_ref().map(|[dc, ac]| Box::new(Tables::new(dc, ac))));
+    let specs = if recipe.optimize { press.optimal_tables(classes)? } else { standard_huffman() };
+    let fitting = recipe.optimize.then(|| specs.each_ref().map(|[dc, ac]| Box::new(Tables::new(dc, ac))));
     let tables =
         fitting.as_ref().map_or_else(|| STANDARD.each_ref(), |tables| tables.each_ref().map(|t| &**t));
 
-    let quantization = [(0, quantizers[0].steps), (1, quantizers[1].steps)];
+    // Libjpeg's two tables, or one for each component.
+    let (count, table_of) = match (geometry.sampling, recipe.tuned) {
+        (Sampling::Gray, _) => (1, [0; 3]),
+        (_, false) => (2, [0, 1, 1]),
+        (_, true) => (3, [0, 1, 2]),
+    };
+    let quantization: [_; 3] = core::array::from_fn(|c| (c as u8, quantizers[c].steps));
     let header = Header {
         geometry,
         density: density(plan.options),
         icc,
-        quantization: &quantization[..classes],
-        table_of: [0, 1, 1],
+        quantization: &quantization[..count],
+        table_of,
         restart_interval: cut.restart_interval as u16,
         progressive: false,
     };

@@ -15,10 +15,11 @@ use super::{
     baseline,
     geometry::Geometry,
     kernels::Kernels,
+    look,
     markers::{self, Header},
     raw::{RawStrip, STRIP_ROWS},
     scan::{Coded, Job, Scan},
-    scripts::{self, LONG, SHORT, Search},
+    scripts::{self, SHORT, Search},
     sparse::Plane,
     tables::Block,
     trellis::{Decider, Levels},
@@ -60,24 +61,21 @@ pub enum Scans {
 }
 
 /// The lowest of these efforts.
-pub const LOWEST: u8 = 3;
+pub const LOWEST: u8 = 4;
 
-/// Efforts 3 to 10. Each step costs time and saves bytes at equal quality; docs/jpeg_effort.md has the figures.
-pub static EFFORTS: [Effort; 8] = [
-    Effort { levels: Weighing::None, scans: Scans::Baseline },
+/// Efforts 4 to 10. Each step costs time and saves bytes at equal quality; docs/jpeg_effort.md has the figures.
+pub static EFFORTS: [Effort; 7] = [
     Effort { levels: Weighing::None, scans: Scans::Baseline },
     Effort { levels: Weighing::Ones, scans: Scans::Baseline },
     Effort { levels: Weighing::Ones, scans: Scans::Progressive(&SHORT) },
-    Effort { levels: Weighing::All, scans: Scans::Progressive(&SHORT) },
-    Effort { levels: Weighing::All, scans: Scans::Progressive(&LONG) },
-    Effort { levels: Weighing::All, scans: Scans::Best(Search { splits: &[2, 5], bits: 2 }) },
-    Effort { levels: Weighing::All, scans: Scans::Best(Search { splits: &[2, 3, 5, 8, 12], bits: 3 }) },
+    Effort { levels: Weighing::Ones, scans: Scans::Best(scripts::NARROW) },
+    Effort { levels: Weighing::All, scans: Scans::Best(scripts::NARROW) },
+    Effort { levels: Weighing::All, scans: Scans::Best(scripts::MIDDLE) },
+    Effort { levels: Weighing::All, scans: Scans::Best(scripts::WIDE) },
 ];
 
 /// Strips in flight for each thread.
 const STRIPS_PER_THREAD: usize = 4;
-/// MCU rows that are looked at to see what kind of image it is.
-const SAMPLES: usize = 8;
 
 /// The finer steps that bring the score of thoroughly weighed levels back to that of the others.
 const THOROUGH: f32 = 0.97;
@@ -110,7 +108,8 @@ pub fn encode_with(
         bail!(Icc, "an ICC profile of {} bytes: JPEG carries at most {}", icc.len(), markers::ICC_LIMIT);
     }
     let view = View { kernels, plan, source, geometry };
-    let mut scale = tune::scale(plan.options.quality, view.flatness()?, geometry.sampling);
+    let mut scale =
+        tune::scale(plan.options.quality, look::flatness(kernels, source, &geometry)?, geometry.sampling);
     if effort.levels == Weighing::All {
         scale *= THOROUGH;
     }
@@ -173,32 +172,6 @@ struct View<'a> {
     plan: &'a Plan<'a>,
     source: &'a Source<'a>,
     geometry: Geometry,
-}
-
-impl View<'_> {
-    /// How much of the image is flat, as large parts of screens and drawings are, 0 to 1: the share of luma blocks
-    /// without texture in a few rows.
-    fn flatness(&self) -> Result<f32> {
-        let zone = Zone::plain(&[16; 64]);
-        let rows = self.geometry.mcu_rows();
-        let (mut raw, mut field, mut scratch) = (RawStrip::default(), Vec::new(), Scratch::default());
-        raw.reserve(&self.geometry, 1, false)?;
-        let (mut flat, mut all) = (0, 0);
-        for sample in 0..SAMPLES.min(rows) {
-            // The middles of equal parts.
-            let row = (2 * sample + 1) * rows / (2 * SAMPLES.min(rows));
-            let band = self.source.band(&self.geometry, row, &mut scratch)?;
-            raw.load(self.kernels, &self.geometry, 0, &band, false);
-            let plane = &raw.planes[0];
-            try_resize(&mut field, plane.across, "JPEG block activity")?;
-            for y in 0..plane.down {
-                self.kernels.activity(&zone, plane.row(y), &mut field);
-                flat += field.iter().filter(|&&activity| activity < 4).count();
-                all += field.len();
-            }
-        }
-        Ok(flat as f32 / all as f32)
-    }
 }
 
 /// One image at work.

@@ -1,5 +1,7 @@
 //! Huffman code tables: from a specification to codes, and the optimal specification for counted symbols.
 
+use std::{cmp::Reverse, collections::BinaryHeap};
+
 use super::tables::{HuffSpec, TYPICAL};
 
 /// A code and its length, packed as `code << 5 | length`; the length of a symbol without a code is 0.
@@ -89,7 +91,7 @@ pub fn optimal(counts: &[u32; 256]) -> HuffSpec {
         *wide = u64::from(count);
     }
     weight[256] = 1;
-    let lengths = tree_depths(&mut weight);
+    let lengths = tree_depths(&weight);
 
     let mut per_length = [0u32; 64];
     for &length in lengths.iter().filter(|&&length| length > 0) {
@@ -121,33 +123,39 @@ pub fn optimal(counts: &[u32; 256]) -> HuffSpec {
 }
 
 /// Depth of every symbol in the Huffman tree; ties go to the higher symbol, as libjpeg does.
-fn tree_depths(weight: &mut [u64; 257]) -> [u8; 257] {
-    let mut depth = [0u8; 257];
-    let mut chain = [usize::MAX; 257];
-    let lightest = |weight: &[u64; 257], but: usize| {
-        (0..257).filter(|&i| weight[i] > 0 && i != but).min_by_key(|&i| (weight[i], usize::MAX - i))
-    };
-    while let Some(first) = lightest(weight, usize::MAX) {
-        let Some(second) = lightest(weight, first) else { break };
-        weight[first] += weight[second];
-        weight[second] = 0;
-        let mut end = first;
-        for (start, link) in [(first, true), (second, false)] {
-            let mut i = start;
-            loop {
-                depth[i] += 1;
-                if chain[i] == usize::MAX {
-                    break;
-                }
-                i = chain[i];
-            }
-            if link {
-                end = i;
-            }
-        }
-        chain[end] = second;
+fn tree_depths(weight: &[u64; 257]) -> [u8; 257] {
+    // Lightest first; a pair goes on under the symbol of its lighter half.
+    let mut heap: BinaryHeap<_> = (0..257)
+        .filter(|&symbol| weight[symbol] > 0)
+        .map(|symbol| (Reverse(weight[symbol]), symbol, symbol))
+        .collect();
+    let mut parent = [0u16; 2 * 257];
+    let mut nodes = 257;
+    while let (Some((Reverse(light), symbol, a)), Some((Reverse(heavy), _, b))) = (heap.pop(), heap.pop()) {
+        (parent[a], parent[b]) = (nodes as u16, nodes as u16);
+        heap.push((Reverse(light + heavy), symbol, nodes));
+        nodes += 1;
     }
-    depth
+    let mut depth = [0u8; 2 * 257];
+    for node in (0..nodes - 1).rev() {
+        if parent[node] > 0 {
+            depth[node] = depth[usize::from(parent[node])] + 1;
+        }
+    }
+    *depth.first_chunk().expect("the symbols are the first nodes")
+}
+
+/// Bits that the symbols would take with optimal codes (of any length).
+pub fn optimal_bits(counts: &[u32; 256]) -> u64 {
+    let weights = counts.iter().filter(|&&count| count > 0).map(|&count| u64::from(count));
+    // And the reserved code of all ones.
+    let mut heap: BinaryHeap<_> = weights.chain([1]).map(Reverse).collect();
+    let mut bits = 0;
+    while let (Some(Reverse(light)), Some(Reverse(heavy))) = (heap.pop(), heap.pop()) {
+        bits += light + heavy;
+        heap.push(Reverse(light + heavy));
+    }
+    bits
 }
 
 #[cfg(test)]

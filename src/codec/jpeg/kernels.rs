@@ -32,7 +32,7 @@ pub struct Kernels {
     quantize: unsafe fn(&Zone, &[Block], &[u8], &mut [Block]),
     decide: unsafe fn(&Decider, usize, &[Block], &[u8], bool, Levels),
     code: unsafe fn(Job, Scan) -> Result<Coded>,
-    measure: unsafe fn(Job, Scan) -> Result<u64>,
+    measure: unsafe fn(Job, Scan, u8) -> Result<u64>,
 }
 
 type RgbRow = unsafe fn(&[u8], &PixelOrder, &mut Row, &mut Row, &mut Row);
@@ -240,9 +240,9 @@ impl Kernels {
         unsafe { (self.code)(job, scan) }
     }
 
-    /// Bits that a scan would take.
-    pub fn measure(&self, job: Job, scan: Scan) -> Result<u64> {
+    /// Bits that a scan would take, judged by one block row in `every`.
+    pub fn measure(&self, job: Job, scan: Scan, every: u8) -> Result<u64> {
         // SAFETY: as above.
-        unsafe { (self.measure)(job, scan) }
+        unsafe { (self.measure)(job, scan, every) }
     }
 }

@@ -12,6 +12,7 @@ mod front;
 mod geometry;
 mod huffman;
 mod kernels;
+mod look;
 mod markers;
 mod raw;
 mod scan;

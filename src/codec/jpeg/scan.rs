@@ -125,38 +125,30 @@ pub struct Job<'a> {
 #[inline(always)]
 pub fn code(job: Job, scan: Scan) -> Result<Coded> {
     let mut counter = Counter { counts: [[0; 256]; 4] };
-    walk(job, scan, &mut counter)?;
+    walk(job, scan, 1, &mut counter)?;
     let tables =
         counter.counts.map(|counts| counts.iter().any(|&n| n > 0).then(|| huffman::optimal(&counts)));
     let codes = tables
         .each_ref()
         .map(|table| table.as_ref().map_or([0; 256], |spec| huffman::codes(&spec.counts, &spec.symbols)));
     let mut pen = Pen { codes, writer: BitWriter::default(), blocks: 0, out: Vec::new() };
-    walk(job, scan, &mut pen)?;
+    walk(job, scan, 1, &mut pen)?;
     pen.reserve()?;
     pen.writer.finish(&mut pen.out);
     Ok(Coded { tables, bytes: pen.out })
 }
 
-/// Bits that a scan would take, its tables' definitions included.
+/// Bits that a scan would take, its tables' definitions included; judged by one block row in `every`.
 #[inline(always)]
-pub fn measure(job: Job, scan: Scan) -> Result<u64> {
+pub fn measure(job: Job, scan: Scan, every: u8) -> Result<u64> {
+    let every = usize::from(every);
     let mut sizer = Sizer { counter: Counter { counts: [[0; 256]; 4] }, plain: 0 };
-    walk(job, scan, &mut sizer)?;
-    let mut bits = sizer.plain + 8 * 10;
-    for counts in &sizer.counter.counts {
-        if counts.iter().any(|&n| n > 0) {
-            let spec = huffman::optimal(counts);
-            let codes = huffman::codes(&spec.counts, &spec.symbols);
-            bits += counts
-                .iter()
-                .zip(&codes)
-                .map(|(&n, &code)| u64::from(n) * u64::from(code & LENGTH))
-                .sum::<u64>();
-            bits += 8 * (17 + 4 + spec.symbols.len() as u64);
-        }
-    }
-    Ok(bits)
+    walk(job, scan, every, &mut sizer)?;
+    let used = |counts: &&[u32; 256]| counts.iter().any(|&n| n > 0);
+    let tables = sizer.counter.counts.iter().filter(used);
+    let symbols = tables.clone().flatten().filter(|&&n| n > 0).count();
+    let data = sizer.plain + tables.clone().map(huffman::optimal_bits).sum::<u64>();
+    Ok(data * every as u64 + 8 * (10 + 21 * tables.count() + symbols) as u64)
 }
 
 struct Sizer {
@@ -184,11 +176,11 @@ impl Sink for Sizer {
 }
 
 #[inline(always)]
-fn walk(job: Job, scan: Scan, sink: &mut impl Sink) -> Result<()> {
+fn walk(job: Job, scan: Scan, every: usize, sink: &mut impl Sink) -> Result<()> {
     let low = u32::from(scan.low);
     let mut dc = [0; 4];
     if !job.progressive {
-        each_block(job, scan.components, |c, view, restart| {
+        each_block(job, scan.components, every, |c, view, restart| {
             if let Some(number) = restart {
                 sink.restart(number)?;
                 dc = [0; 4];
@@ -199,7 +191,7 @@ fn walk(job: Job, scan: Scan, sink: &mut impl Sink) -> Result<()> {
             sink.breathe()
         })
     } else if scan.first == 0 {
-        each_block(job, scan.components, |c, view, restart| {
+        each_block(job, scan.components, every, |c, view, restart| {
             if let Some(number) = restart {
                 sink.restart(number)?;
                 dc = [0; 4];
@@ -216,7 +208,7 @@ fn walk(job: Job, scan: Scan, sink: &mut impl Sink) -> Result<()> {
         let (first, last) = (u32::from(scan.first), u32::from(scan.last));
         let band = Band { mask: (u64::MAX >> (63 - last)) & (u64::MAX << first), first, last, low };
         let mut run = EndRun { class, blocks: 0, bits: [0; MOST_BITS / 8], len: 0 };
-        each_block(job, scan.components, |_, view, restart| {
+        each_block(job, scan.components, every, |_, view, restart| {
             if let Some(number) = restart {
                 run.flush(sink);
                 sink.restart(number)?;
@@ -238,6 +230,7 @@ fn walk(job: Job, scan: Scan, sink: &mut impl Sink) -> Result<()> {
 fn each_block<'a>(
     job: Job<'a>,
     components: u8,
+    every: usize,
     mut visit: impl FnMut(usize, View<'a>, Option<usize>) -> Result<()>,
 ) -> Result<()> {
     let planes = job.planes;
@@ -248,7 +241,7 @@ fn each_block<'a>(
     if components.count_ones() == 1 {
         let c = components.trailing_zeros() as usize;
         let plane = &planes[c];
-        for y in 0..plane.real_down {
+        for y in (0..plane.real_down).step_by(every) {
             for x in 0..plane.real_across {
                 visit(c, plane.block(x, y), marker(y * plane.real_across + x))?;
             }
@@ -256,7 +249,7 @@ fn each_block<'a>(
         return Ok(());
     }
     let (across, down) = (planes[0].across / planes[0].h, planes[0].down / planes[0].v);
-    for row in 0..down {
+    for row in (0..down).step_by(every) {
         for column in 0..across {
             let mut restart = marker(row * across + column);
             for (c, plane) in planes.iter().enumerate().filter(|(c, _)| components >> c & 1 == 1) {

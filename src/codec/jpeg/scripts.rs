@@ -21,7 +21,8 @@ pub static SHORT: [Scan; 6] = [
     scan(0b001, 3, 63, 1, 0),
 ];
 
-/// The last two bits of all high frequencies apart.
+/// The last two bits of all high frequencies apart: the best for large photographs.
+#[cfg(test)]
 pub static LONG: [Scan; 13] = [
     scan(0b111, 0, 0, 0, 0),
     scan(0b001, 1, 2, 0, 0),
@@ -51,7 +52,16 @@ pub struct Search {
     pub splits: &'static [u8],
     /// The most bits that are coded apart.
     pub bits: u8,
+    /// One block row in this many is measured.
+    pub every: u8,
 }
+
+/// About the scripts above, whichever is best, from a sample.
+pub const NARROW: Search = Search { splits: &[2, 5], bits: 2, every: 4 };
+/// The same, exactly.
+pub const MIDDLE: Search = Search { splits: &[2, 5], bits: 2, every: 1 };
+/// Everything that has been seen to help.
+pub const WIDE: Search = Search { splits: &[2, 3, 5, 8, 12], bits: 3, every: 1 };
 
 /// The script with the fewest bytes among those that `search` spans, each component by itself.
 pub fn best(kernels: &'static Kernels, job: Job, pool: &Pool, search: Search) -> Result<Vec<Scan>> {
@@ -76,7 +86,7 @@ pub fn best(kernels: &'static Kernels, job: Job, pool: &Pool, search: Search) ->
     }
     let sizes: Vec<_> = wanted.iter().map(|_| AtomicU64::new(0)).collect();
     pool.for_each(wanted.len(), &|i| {
-        sizes[i].store(kernels.measure(job, wanted[i])?, Relaxed);
+        sizes[i].store(kernels.measure(job, wanted[i], search.every)?, Relaxed);
         Ok(())
     })?;
     let size = |scan: Scan| {

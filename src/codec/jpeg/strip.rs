@@ -18,8 +18,8 @@ use crate::error::{Error, Result};
 pub struct Shared<'a> {
     pub kernels: &'static Kernels,
     pub geometry: Geometry,
-    /// For luma and chroma.
-    pub quantizers: [&'a Quantizer; 2],
+    /// For each component.
+    pub quantizers: [&'a Quantizer; 3],
     /// MCUs between restart markers; 0 for none.
     pub restart_interval: usize,
 }
@@ -71,7 +71,7 @@ impl<'a> Worker<'a> {
 
     /// Fills `blocks` with the MCUs of a tile from MCU `first` on, and says how many there are.
     fn transform(&mut self, band: &Band, mcu_row: usize, first: usize) -> usize {
-        let Shared { kernels, geometry, quantizers: [luma, chroma], .. } = self.shared;
+        let Shared { kernels, geometry, quantizers: [luma, cb, cr], .. } = self.shared;
         let (h, v) = geometry.sampling.factors();
         let mcus = mcus_per_tile(&geometry).min(geometry.mcus_across() - first);
         let per_mcu = geometry.sampling.components().len();
@@ -83,8 +83,8 @@ impl<'a> Worker<'a> {
             kernels.forward(&self.tile.y[row * 8 * TILE..], mcus * h, Some(luma), blocks, place);
         }
         if geometry.sampling != Sampling::Gray {
-            for (plane, base) in [(&self.tile.cb, h * v), (&self.tile.cr, h * v + 1)] {
-                kernels.forward(plane, mcus, Some(chroma), blocks, Place { base, across: 1, per_mcu });
+            for (plane, quantizer, base) in [(&self.tile.cb, cb, h * v), (&self.tile.cr, cr, h * v + 1)] {
+                kernels.forward(plane, mcus, Some(quantizer), blocks, Place { base, across: 1, per_mcu });
             }
         }
         self.fill_dummies(mcu_row, first, mcus);

@@ -68,6 +68,15 @@ impl Quantizer {
         q
     }
 
+    /// A quantizer that rounds down further: `dead` steps (half a step or more) are needed for a one.
+    pub fn with_dead_zone(steps: &[u16; 64], dead: &[f32; 64]) -> Quantizer {
+        let mut q = Quantizer::new(steps);
+        for i in 1..64 {
+            q.corr[i] -= ((dead[i] - 0.5) * 8.0 * f32::from(steps[i])) as u16;
+        }
+        q
+    }
+
     /// The quantised value of one coefficient.
     #[inline(always)]
     pub fn divide(&self, i: usize, x: i16) -> i16 {

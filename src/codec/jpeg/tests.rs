@@ -7,7 +7,7 @@ use mozjpeg_sys::*;
 
 use super::{
     band::{Band, Layout, Plane, Source},
-    baseline,
+    baseline::{self, Recipe},
     front::PixelOrder,
     geometry::{Geometry, Sampling},
     huffman::Tables,
@@ -121,7 +121,7 @@ fn file(
     }
     header.write_restart(&mut out);
     markers::write_scan(&mut out, &[(0, 0, 0), (1, 1, 1), (2, 1, 1)][..2 * classes - 1], (0, 63), (0, 0));
-    let quantizers = [&q[0], &q[1]];
+    let quantizers = [&q[0], &q[1], &q[1]];
     let shared = Shared { kernels, geometry, quantizers, restart_interval: peer.restart_interval.into() };
     let (mut worker, mut writer) = (Worker::new(shared), Writer::new([&tables[0], &tables[1]]));
     for row in 0..geometry.mcu_rows() {
@@ -301,8 +301,14 @@ fn pack(
     let rows = Rows::new(Arc::new(map), pixels::Layout::Rgb8, &options).unwrap();
     let (pool, control) = (Pool::new(threads), Control::default());
     let plan = Plan { rows: &rows, options: &options, pool: &pool, control: &control };
+    let source = Source::new(&rows).unwrap();
+    let sampling = baseline::sampling(&options, &source);
+    let geometry = Geometry { width, height, sampling };
+    // libjpeg's steps at every effort; the tables of the second.
+    let recipe = Recipe { tuned: false, optimize: options.effort > 1 };
     let mut out = Vec::new();
-    baseline::encode(&plan, &mut Collect(&mut out)).unwrap();
+    let sink = &mut Collect(&mut out);
+    baseline::encode_with(Kernels::best(), &plan, &source, geometry, None, recipe, sink).unwrap();
     out
 }
 
@@ -387,7 +393,7 @@ fn profiles_of_many_segments_and_density_are_read_back() {
         &source,
         geometry,
         Some(&huge),
-        false,
+        Recipe::of(1),
         &mut Collect(&mut out),
     );
     let message = result.unwrap_err().message;
