@@ -2,14 +2,16 @@
 #![allow(unsafe_code)] // Calls of functions that need CPU features, behind their detection.
 
 use super::bits::BitWriter;
+use super::dct;
 use super::entropy::{self, Order};
 use super::front::{self, PixelOrder, Place, Row};
 use super::raw;
 use super::scan::{self, Coded, Job, Scan};
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+use super::simd;
 use super::tables::{Block, Quantizer};
 use super::trellis::{Decider, Levels};
 use super::zone::Zone;
-use super::{dct, simd};
 use crate::error::Result;
 
 /// The hot functions for one instruction set.
@@ -38,7 +40,7 @@ pub struct Kernels {
 type RgbRow = unsafe fn(&[u8], &PixelOrder, &mut Row, &mut Row, &mut Row);
 type RgbPair = unsafe fn([&[u8]; 2], &PixelOrder, [&mut Row; 2], &mut Row, &mut Row);
 
-static PORTABLE: Kernels = Kernels {
+const PORTABLE: Kernels = Kernels {
     name: "portable",
     rgb_row: front::rgb_row,
     rgb_row_folded: |row, order, y, cb, cr| {
@@ -104,6 +106,18 @@ static AVX512: Kernels = Kernels {
     measure: simd::avx2::measure,
 };
 
+#[cfg(target_arch = "aarch64")]
+static NEON: Kernels = Kernels {
+    name: "neon",
+    rgb_row: simd::neon::rgb_row,
+    rgb_row_folded: simd::neon::rgb_row_folded,
+    rgb_pair: simd::neon::rgb_pair,
+    forward: simd::neon::forward,
+    encode: simd::neon::encode,
+    masks: simd::neon::masks,
+    ..PORTABLE
+};
+
 impl Kernels {
     /// The fastest kernels for this CPU.
     pub fn best() -> &'static Kernels {
@@ -130,7 +144,12 @@ impl Kernels {
             static ALL: [&Kernels; 3] = [&PORTABLE, &AVX2, &AVX512];
             &ALL[..1 + usize::from(avx2) + usize::from(avx512)]
         }
-        #[cfg(not(target_arch = "x86_64"))]
+        #[cfg(target_arch = "aarch64")]
+        {
+            static ALL: [&Kernels; 2] = [&PORTABLE, &NEON];
+            &ALL
+        }
+        #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
         {
             static ALL: [&Kernels; 1] = [&PORTABLE];
             &ALL

@@ -8,3 +8,5 @@ pub mod avx512;
 mod forward;
 #[cfg(target_arch = "x86_64")]
 mod lanes;
+#[cfg(target_arch = "aarch64")]
+pub mod neon;
