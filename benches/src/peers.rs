@@ -157,6 +157,11 @@ impl Heif {
             ok(
                 call!(heif_encoder_set_parameter_string(encoder, c"preset".as_ptr(), preset.as_ptr()): fn(P, *const c_char, *const c_char) -> HeifError),
             );
+            // Ours switches adaptive quantisation on in every preset; the pair has to do the same work.
+            let (name, value) = (c"x265:aq-strength", c"1.0");
+            ok(
+                call!(heif_encoder_set_parameter_string(encoder, name.as_ptr(), value.as_ptr()): fn(P, *const c_char, *const c_char) -> HeifError),
+            );
             // heif_colorspace_RGB = 1, heif_chroma_interleaved_RGB = 10, heif_channel_interleaved = 10
             let (w, h) = (width as c_int, height as c_int);
             ok(
