@@ -13,6 +13,7 @@ pub mod error;
 pub mod host;
 pub mod limits;
 pub mod log;
+mod shared;
 
 pub mod codec;
 pub mod ffi;

@@ -1,11 +1,12 @@
 //! Log lines for the host. Silent unless the host asked.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicI32, Ordering::Relaxed},
-};
+use std::sync::atomic::{AtomicI32, Ordering::Relaxed};
 
-use arc_swap::ArcSwapOption;
+use crate::{
+    error::Result,
+    ffi::handle::{Kind, Object},
+    shared::Shared,
+};
 
 /// Something that failed.
 pub const ERROR: i32 = 1;
@@ -27,14 +28,20 @@ pub struct Log {
     pub line: Box<Line>,
 }
 
-static LOG: ArcSwapOption<Log> = ArcSwapOption::const_empty();
-/// The log's level, 0 for silence: asked first, because looking at the log itself may take memory.
+impl Object for Log {
+    const KIND: Kind = Kind::Snapshot;
+}
+
+static LOG: Shared<Log> = Shared::empty();
+/// The log's level, 0 for silence.
 static LEVEL: AtomicI32 = AtomicI32::new(0);
 
 /// Sets the log of the whole process; `None` is silence.
-pub fn set(log: Option<Log>) {
-    LEVEL.store(log.as_ref().map_or(0, |log| log.level), Relaxed);
-    LOG.store(log.map(Arc::new));
+pub fn set(log: Option<Log>) -> Result<()> {
+    let level = log.as_ref().map_or(0, |log| log.level);
+    LOG.set(log)?;
+    LEVEL.store(level, Relaxed);
+    Ok(())
 }
 
 /// Writes a line if the host wants lines of this level. `line` is only called then.
@@ -42,7 +49,9 @@ pub fn write(level: i32, line: impl FnOnce() -> String) {
     if level > LEVEL.load(Relaxed) {
         return;
     }
-    if let Some(log) = LOG.load_full().filter(|log| level <= log.level) {
+    if let Ok(log) = LOG.get()
+        && level <= log.level
+    {
         (log.line)(level, &line());
     }
 }

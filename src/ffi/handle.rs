@@ -30,6 +30,8 @@ pub enum Kind {
     Source = 3,
     Options = 4,
     Data = 5,
+    /// What stands behind another object, in `shared.rs`.
+    Snapshot = 6,
 }
 
 impl Kind {
@@ -40,6 +42,7 @@ impl Kind {
             3 => "ImageSource",
             4 => "ImagePackingOptions",
             5 => "ImageData",
+            6 => "internal",
             _ => return None,
         })
     }

@@ -9,7 +9,7 @@
 
 mod boundary;
 mod callback;
-mod handle;
+pub(crate) mod handle;
 mod pointer;
 pub mod status;
 

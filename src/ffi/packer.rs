@@ -206,7 +206,7 @@ fn to_writer(
 }
 
 fn from_pixelmap(pixelmap: *const ImagePixelMap) -> impl FnOnce() -> Result<Input> {
-    move || Ok(Input::Pixels(pixelmap::get(pixelmap)?.snapshot()))
+    move || Ok(Input::Pixels(pixelmap::get(pixelmap)?.snapshot()?))
 }
 
 fn from_source(source: *const ImageSource) -> impl FnOnce() -> Result<Input> {

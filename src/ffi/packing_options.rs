@@ -6,8 +6,6 @@ use std::{
     sync::Arc,
 };
 
-use arc_swap::ArcSwap;
-
 use super::{
     boundary::run,
     callback::{self, ImageProgressFn},
@@ -20,6 +18,7 @@ use crate::{
     error::Result,
     model::options::{DynamicRange, Options, Reporter, Subsampling, Tail},
     pack::control::User,
+    shared::Shared,
 };
 
 /// What to make of an image. A pack reads the options once, at its start.
@@ -55,7 +54,11 @@ pub const IMAGE_TAIL_CUT: i32 = 1;
 pub const IMAGE_TAIL_KEEP: i32 = 2;
 
 /// Options as their handle holds them: every change makes a new snapshot.
-pub(super) struct Cell(ArcSwap<Options>);
+pub(super) struct Cell(Shared<Options>);
+
+impl Object for Options {
+    const KIND: Kind = Kind::Snapshot;
+}
 
 impl Object for Cell {
     const KIND: Kind = Kind::Options;
@@ -63,28 +66,22 @@ impl Object for Cell {
 
 /// The options as they are now.
 pub(super) fn snapshot(options: *const ImagePackingOptions) -> Result<Arc<Options>> {
-    Ok(handle::get::<Cell>(options.addr())?.0.load_full())
+    handle::get::<Cell>(options.addr())?.0.get()
 }
 
 fn make(options: Options) -> Result<*mut ImagePackingOptions> {
-    let token = handle::insert(Arc::new(Cell(ArcSwap::from_pointee(options))))?;
+    let token = handle::insert(Arc::new(Cell(Shared::new(options)?)))?;
     Ok(ptr::without_provenance_mut(token))
 }
 
 /// Applies a change to a copy and puts it in place; a failing change leaves the options as they were.
 fn change(options: *mut ImagePackingOptions, change: impl Fn(&mut Options) -> Result<()>) -> ImageStatus {
     run(Family::Data, || {
-        let cell = handle::get::<Cell>(options.addr())?;
-        let mut now = cell.0.load_full();
-        loop {
-            let mut new = Options::clone(&now);
+        handle::get::<Cell>(options.addr())?.0.update(|now| {
+            let mut new = now.clone();
             change(&mut new)?;
-            let before = cell.0.compare_and_swap(&now, Arc::new(new));
-            if Arc::ptr_eq(&before, &now) {
-                return Ok(());
-            }
-            now = arc_swap::Guard::into_inner(before);
-        }
+            Ok(new)
+        })
     })
 }
 

@@ -95,7 +95,7 @@ impl Object for PixelMap {
 }
 
 pub(super) fn make(pixels: Pixels) -> Result<*mut ImagePixelMap> {
-    let token = handle::insert(Arc::new(PixelMap::new(pixels)))?;
+    let token = handle::insert(Arc::new(PixelMap::new(pixels)?))?;
     Ok(ptr::without_provenance_mut(token))
 }
 
@@ -261,7 +261,7 @@ pub extern "C" fn image_pixelmap_get_size(
     height: *mut u32,
 ) -> ImageStatus {
     run(Family::Data, || {
-        let pixels = get(pixelmap)?.snapshot();
+        let pixels = get(pixelmap)?.snapshot()?;
         if let Ok(width) = out(width, "width") {
             width.put(pixels.width());
         }
@@ -280,7 +280,7 @@ pub extern "C" fn image_pixelmap_get_format(
 ) -> ImageStatus {
     run(Family::Data, || {
         let format = out(format, "format")?;
-        format.put(get(pixelmap)?.snapshot().info().format as i32);
+        format.put(get(pixelmap)?.snapshot()?.info().format as i32);
         Ok(())
     })
 }
@@ -298,7 +298,7 @@ pub extern "C" fn image_pixelmap_read_pixels(
     row_stride: usize,
 ) -> ImageStatus {
     run(Family::Data, || {
-        let pixels = get(pixelmap)?.snapshot();
+        let pixels = get(pixelmap)?.snapshot()?;
         if buffer.is_null() {
             bail!(NullPointer, "buffer is NULL");
         }
@@ -345,12 +345,11 @@ pub extern "C" fn image_pixelmap_set_alpha_type(
             IMAGE_ALPHA_UNPREMULTIPLIED => AlphaType::Unpremultiplied,
             _ => bail!(OutOfRange, "{alpha} is not an alpha type"),
         };
-        let info = map.snapshot().info();
+        let info = map.snapshot()?.info();
         if !info.alpha && matches!(alpha, AlphaType::Premultiplied | AlphaType::Unpremultiplied) {
             bail!(OutOfRange, "{} has no alpha", info.name);
         }
-        map.update(|pixels| pixels.alpha = alpha);
-        Ok(())
+        map.update(|pixels| pixels.alpha = alpha)
     })
 }
 
@@ -372,8 +371,7 @@ pub extern "C" fn image_pixelmap_set_cicp(
         let (Ok(primaries), Ok(transfer), Ok(matrix)) = (primaries, transfer, matrix) else {
             bail!(OutOfRange, "a CICP code point is above 255");
         };
-        map.update(|pixels| pixels.color.cicp = Cicp { primaries, transfer, matrix, full_range });
-        Ok(())
+        map.update(|pixels| pixels.color.cicp = Cicp { primaries, transfer, matrix, full_range })
     })
 }
 
@@ -391,8 +389,7 @@ pub extern "C" fn image_pixelmap_set_icc_profile(
         let map = get(pixelmap)?;
         let profile = bytes(profile, size, "profile")?;
         let icc = if profile.is_empty() { None } else { Some(crate::model::color::check_icc(profile)?) };
-        map.update(|pixels| pixels.color.icc = icc.clone());
-        Ok(())
+        map.update(|pixels| pixels.color.icc = icc.clone())
     })
 }
 
@@ -403,10 +400,7 @@ pub extern "C" fn image_pixelmap_set_content_light_level(
     max_cll: u16,
     max_fall: u16,
 ) -> ImageStatus {
-    run(Family::Data, || {
-        get(pixelmap)?.update(|pixels| pixels.light = LightLevel { max_cll, max_fall });
-        Ok(())
-    })
+    run(Family::Data, || get(pixelmap)?.update(|pixels| pixels.light = LightLevel { max_cll, max_fall }))
 }
 
 /// Releases the map. Packs that are using it go on.

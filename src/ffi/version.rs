@@ -70,7 +70,6 @@ pub extern "C" fn image_packer_set_log(log: ImageLogFn, user: *mut c_void, level
         if !(log::ERROR..=log::DEBUG).contains(&level) {
             bail!(OutOfRange, "log level {level} is not in 1..=4");
         }
-        log::set(log.map(|log| log::Log { level, line: callback::log(log, user) }));
-        Ok(())
+        log::set(log.map(|log| log::Log { level, line: callback::log(log, user) }))
     })
 }

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
-
 use super::{
     color::{Cicp, Color, LightLevel},
     foreign::Foreign,
@@ -12,6 +10,8 @@ use super::{
 use crate::{
     bail,
     error::{Result, try_vec},
+    ffi::handle::{Kind, Object},
+    shared::Shared,
 };
 
 /// What the alpha component means.
@@ -381,31 +381,35 @@ fn check_size(size: usize, geometry: &Geometry, info: &FormatInfo, width: u32, h
 /// A pixel map as the caller holds it: settable, and safe to read at any time. A write replaces the pixels as
 /// a whole, so a pack in progress goes on with the pixels it started with and nobody waits.
 #[derive(Debug)]
-pub struct PixelMap(ArcSwap<Pixels>);
+pub struct PixelMap(Shared<Pixels>);
+
+impl Object for Pixels {
+    const KIND: Kind = Kind::Snapshot;
+}
 
 impl PixelMap {
     /// A map of these pixels.
-    pub fn new(pixels: Pixels) -> Self {
-        Self(ArcSwap::from_pointee(pixels))
+    pub fn new(pixels: Pixels) -> Result<Self> {
+        Ok(Self(Shared::new(pixels)?))
     }
 
     /// The pixels as they are now.
-    pub fn snapshot(&self) -> Arc<Pixels> {
-        self.0.load_full()
+    pub fn snapshot(&self) -> Result<Arc<Pixels>> {
+        self.0.get()
     }
 
     /// Changes what the pixels mean; the bytes stay shared.
-    pub fn update(&self, change: impl Fn(&mut Pixels)) {
-        self.0.rcu(|pixels| {
-            let mut pixels = Pixels::clone(pixels);
+    pub fn update(&self, change: impl Fn(&mut Pixels)) -> Result<()> {
+        self.0.update(|pixels| {
+            let mut pixels = pixels.clone();
             change(&mut pixels);
-            pixels
-        });
+            Ok(pixels)
+        })
     }
 
     /// Replaces all pixels by a copy of the caller's.
     pub fn write(&self, bytes: &[u8], row_stride: usize) -> Result<()> {
-        let now = self.snapshot();
+        let now = self.snapshot()?;
         if now.is_borrowed() {
             bail!(OutOfRange, "the pixels of a borrowed map belong to the caller and are not written here");
         }
@@ -413,8 +417,7 @@ impl PixelMap {
         self.update(|pixels| {
             pixels.storage = new.storage.clone();
             pixels.planes = new.planes;
-        });
-        Ok(())
+        })
     }
 }
 

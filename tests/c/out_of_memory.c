@@ -5,6 +5,7 @@
 #include "host.h"
 
 #include <malloc.h>
+#include <pthread.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/mman.h>
@@ -84,10 +85,14 @@ static struct result {
   char why[200];
 } *result;
 
+static ImageErrorCause cause; /* of the last call: its thread may be gone */
+static char message[200];
+static bool cold; /* every call on a thread of its own, which has not been here before */
+
 static void wrong(const char *why, long number) {
   if (result->wrong++ == 0)
     snprintf(result->why, sizeof result->why, "%s (%ld) at %s %ld: %.100s", why, number,
-             fail_for_good ? "from here on" : "once", fail_at, image_packer_last_error_message());
+             fail_for_good ? "from here on" : "once", fail_at, message);
 }
 
 /* Decodes; NULL when it cannot. */
@@ -123,8 +128,8 @@ static bool same_image(const void *bytes, size_t size) {
   return same;
 }
 
-/* One call with the armed allocator. The status, and whether what it made is right. */
-static ImageStatus one(enum way way) {
+/* One call with the armed allocator: the status; complains if what it made is not right. */
+static ImageStatus call(enum way way) {
   ImageData *data = NULL;
   ImagePixelMap *decoded = NULL;
   ImageSource *source = NULL;
@@ -147,6 +152,8 @@ static ImageStatus one(enum way way) {
                                : image_packer_pack_to_data_from_source(packer, source, options, &data);
   }
   armed = false;
+  cause = image_packer_last_error_cause();
+  snprintf(message, sizeof message, "%s", status == IMAGE_OK ? "" : image_packer_last_error_message());
   if (status == IMAGE_OK && way == TO_DATA)
     right = same_image(image_data_bytes(data), image_data_size(data));
   if (way == TO_FILE) {
@@ -160,6 +167,26 @@ static ImageStatus one(enum way way) {
   if (decoded != NULL) image_pixelmap_release(decoded);
   if (source != NULL) image_source_release(source);
   return status;
+}
+
+struct thread_call {
+  enum way way;
+  ImageStatus status;
+};
+
+static void *call_there(void *argument) {
+  struct thread_call *there = argument;
+  there->status = call(there->way);
+  return NULL;
+}
+
+static ImageStatus one(enum way way) {
+  struct thread_call there = {way, IMAGE_OK};
+  pthread_t thread;
+  if (!cold) return call(way);
+  NEED(pthread_create(&thread, NULL, call_there, &there) == 0);
+  pthread_join(thread, NULL);
+  return there.status;
 }
 
 static void sweep(enum way way, size_t from_size) {
@@ -179,8 +206,7 @@ static void sweep(enum way way, size_t from_size) {
       if (reached) {
         ++result->points;
         status == IMAGE_OK ? ++result->succeeded : ++result->failed;
-        if (status != IMAGE_OK && image_packer_last_error_cause() != IMAGE_CAUSE_OUT_OF_MEMORY)
-          wrong("another cause than out of memory", image_packer_last_error_cause());
+        if (status != IMAGE_OK && cause != IMAGE_CAUSE_OUT_OF_MEMORY) wrong("another cause than out of memory", cause);
       }
       if (alive > before) wrong("blocks leaked", alive - before);
       fail_at = 0;
@@ -210,8 +236,7 @@ static void squeeze(enum way way) {
       NEED(setrlimit(RLIMIT_AS, &none) == 0);
       ++result->points;
       status == IMAGE_OK ? ++result->succeeded : ++result->failed;
-      if (status != IMAGE_OK && image_packer_last_error_cause() != IMAGE_CAUSE_OUT_OF_MEMORY)
-        wrong("another cause than out of memory", image_packer_last_error_cause());
+      if (status != IMAGE_OK && cause != IMAGE_CAUSE_OUT_OF_MEMORY) wrong("another cause than out of memory", cause);
       if (one(way) != IMAGE_OK) wrong("the next call fails", 0);
       _exit(0);
     }
@@ -260,6 +285,12 @@ static void format(const char *name) {
     snprintf(what, sizeof what, "%s effort %d%s", name, effort, lossless ? " lossless" : "");
     sweep_apart(TO_DATA, 0, what, false);
     if (effort == 1) {
+      char fresh[150];
+      snprintf(fresh, sizeof fresh, "%s, each on a new thread", what);
+      cold = true;
+      sweep_apart(TO_DATA, 0, fresh, false);
+      if (host_can_decode(image)) sweep_apart(TRANSCODE, 0, fresh, false);
+      cold = false;
       sweep_apart(TO_FILE, 0, what, false);
       if (host_can_decode(image)) {
         sweep_apart(DECODE, 0, what, false);
