@@ -99,17 +99,15 @@ fn apply_generic(filter: Filter, bpp: usize, above: &[u8], row: &[u8], out: &mut
 
 /// The neighbour nearest to a + b - c, in 8-bit arithmetic.
 ///
-/// With p = a + b - c the distances are |b - c|, |a - c| and |a + b - 2c|.
-/// The third is the sum of the others when a and b lie on the same side of c
-/// (it may saturate: the others are never larger then), else their difference.
+/// With p = a + b - c the distances from a, b and c are |b - c|, |a - c| and |a + b - 2c|. When c lies outside of
+/// a and b, the third is the sum of the others and never the smallest; between them it is their difference.
 #[inline(always)]
 fn paeth(a: u8, b: u8, c: u8) -> u8 {
-    let pa = b.abs_diff(c);
-    let pb = a.abs_diff(c);
-    let same_side = (a < c) == (b < c);
-    let pc = if same_side { pa.saturating_add(pb) } else { pa.abs_diff(pb) };
-    let b_or_c = if pb <= pc { b } else { c };
-    if pa <= pb && pa <= pc { a } else { b_or_c }
+    let (from_a, from_b) = (b.abs_diff(c), a.abs_diff(c));
+    let (near, far) = (from_a.min(from_b), from_a.max(from_b));
+    let between = (a.min(b) <= c) & (c <= a.max(b));
+    let a_or_b = if from_a <= from_b { a } else { b };
+    if between & (far - near < near) { c } else { a_or_b }
 }
 
 #[inline(always)]

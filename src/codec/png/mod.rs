@@ -30,7 +30,7 @@ use crate::{
     sink::Sink,
 };
 use chunk::{Ancillary, Chunks};
-use deflate::Search;
+use deflate::{Limits, Search};
 use filter::Filter;
 use select::Strategy;
 use simd::Simd;
@@ -67,8 +67,14 @@ pub static FORMAT: Format = Format {
     memory,
 };
 
-const fn chain(depth: u32, nice: usize, lazy: bool, exact: bool) -> Search {
-    Search::Chain { depth, nice, lazy, exact }
+const fn chain(depth: u32, nice: usize, lazy: bool, skip: u32) -> Search {
+    Search::Chain { depth, nice, lazy, exact: true, skip }
+}
+const fn grid(depth: u32, nice: usize) -> Search {
+    Search::Chain { depth, nice, lazy: false, exact: false, skip: 6 }
+}
+const fn optimal(depth: u32, nice: usize, passes: u32) -> Search {
+    Search::Optimal(Limits { depth, nice, passes })
 }
 const NONE: Strategy = Strategy::Fixed(Filter::None);
 const PAETH: Strategy = Strategy::Fixed(Filter::Paeth);
@@ -81,26 +87,45 @@ static EFFORTS: [Effort; 10] = {
     use Search::{Fast, Literals};
     use Strategy::{Entropy, Magnitude, Pairs};
     const LIGHT: &[Strategy] = &[NONE, Magnitude];
+    const MORE: &[Strategy] = &[NONE, Magnitude, Entropy];
     const ALL: &[Strategy] = &[NONE, Magnitude, Entropy, Pairs];
+    const EVERY: &[Strategy] = &[
+        NONE,
+        Magnitude,
+        Entropy,
+        Pairs,
+        Strategy::Fixed(Filter::Sub),
+        Strategy::Fixed(Filter::Up),
+        Strategy::Fixed(Filter::Average),
+        PAETH,
+    ];
     const fn effort(
         strategies: &'static [Strategy],
         sample: usize,
-        repetitive: Search,
-        noisy: Search,
+        judge: Search,
+        [flat, mixed, noisy, bare]: [Search; 4],
     ) -> Effort {
-        Effort { strategies, sample, repetitive, noisy }
+        Effort { strategies, sample, judge, flat, mixed, noisy, bare }
+    }
+    const fn all(search: Search) -> [Search; 4] {
+        [search; 4]
     }
     [
-        effort(&[NONE, PAETH], 16, Fast, Literals),
-        effort(LIGHT, 8, Fast, Fast),
-        effort(LIGHT, 4, chain(2, 32, false, false), Fast),
-        effort(LIGHT, 4, chain(4, 32, false, false), Fast),
-        effort(LIGHT, 4, chain(8, 64, false, false), Fast),
-        effort(&[NONE, Magnitude, Entropy], 2, chain(8, 32, true, true), Fast),
-        effort(ALL, 1, chain(32, 128, true, true), chain(8, 32, true, true)),
-        effort(ALL, 1, chain(64, 258, true, true), chain(16, 32, true, true)),
-        effort(ALL, 1, chain(128, 258, true, true), chain(16, 32, true, true)),
-        effort(ALL, 1, chain(512, 258, true, true), chain(16, 32, true, true)),
+        effort(&[NONE, PAETH], 16, Fast, [Fast, Fast, Fast, Literals]),
+        effort(LIGHT, 8, Fast, all(Fast)),
+        effort(LIGHT, 8, Fast, [grid(2, 32), chain(4, 32, false, 6), Fast, Fast]),
+        effort(LIGHT, 8, Fast, [grid(3, 32), chain(8, 32, true, 6), Fast, Fast]),
+        effort(LIGHT, 8, Fast, [grid(4, 32), chain(16, 64, true, 6), Fast, Fast]),
+        effort(MORE, 4, Fast, [chain(8, 64, true, 30), chain(32, 64, true, 30), Fast, Fast]),
+        effort(
+            ALL,
+            4,
+            Fast,
+            [chain(32, 128, true, 30), chain(64, 128, true, 30), optimal(6, 32, 1), optimal(6, 32, 1)],
+        ),
+        effort(ALL, 4, optimal(8, 32, 1), all(optimal(16, 64, 2))),
+        effort(ALL, 2, optimal(8, 32, 1), all(optimal(48, 128, 3))),
+        effort(EVERY, 2, optimal(8, 32, 1), all(optimal(200, 258, 5))),
     ]
 };
 

@@ -20,12 +20,17 @@ use crate::{
 
 /// How far back a match can reach.
 const WINDOW: usize = 32 << 10;
-/// Filtered bytes of a chunk: an image's 64th part within these bounds.
+/// Filtered bytes of a chunk: an image's 40th part within these bounds.
 const CHUNK: std::ops::RangeInclusive<usize> = 128 << 10..=512 << 10;
 /// Chunks in flight per thread, so that an easy one does not leave its thread idle for long.
 const AHEAD: usize = 4;
 /// Chunks in flight at most.
 pub const IN_FLIGHT: usize = 32;
+
+/// Shares of repeated bytes that a quick look finds: below them content counts as bare and noisy, above as flat.
+const BARE: f32 = 0.03;
+const NOISY: f32 = 0.25;
+const FLAT: f32 = 0.75;
 
 /// What an effort asks for.
 #[derive(Clone, Copy, Debug)]
@@ -34,10 +39,16 @@ pub struct Effort {
     pub strategies: &'static [Strategy],
     /// The choice looks at one of so many of a chunk's rows.
     pub sample: usize,
-    /// How to look for repetitions where there are some, as in drawings and screens.
-    pub repetitive: Search,
-    /// And where there are next to none, as in photographs.
+    /// How the choice is judged.
+    pub judge: Search,
+    /// How to look for repetitions where nearly everything repeats, as on screens,
+    pub flat: Search,
+    /// where much does, as in drawings,
+    pub mixed: Search,
+    /// where little does, as in photographs,
     pub noisy: Search,
+    /// and where next to nothing does.
+    pub bare: Search,
 }
 
 impl From<OutOfMemory> for Error {
@@ -76,15 +87,13 @@ struct Worker {
     /// A source row and the one above it as PNG samples, when they have to be made.
     packed: [Vec<u8>; 2],
     compressor: Compressor,
-    /// For trials of filter strategies.
-    judge: Compressor,
 }
 
 impl<'a> Job<'a> {
     /// A job with its chunk size.
     pub fn new(rows: &'a Rows, shape: &'a Shape, effort: Effort, simd: Simd, control: &'a Control) -> Self {
         let row = shape.row_bytes() + 1;
-        let chunk = (row.saturating_mul(shape.height as usize) / 64).clamp(*CHUNK.start(), *CHUNK.end());
+        let chunk = (row.saturating_mul(shape.height as usize) / 40).clamp(*CHUNK.start(), *CHUNK.end());
         let step = (chunk / row).clamp(1, shape.height as usize) as u32;
         Self { rows, shape, effort, simd, control, step }
     }
@@ -169,7 +178,6 @@ impl<'a> Job<'a> {
             scratch: Scratch::default(),
             packed: [buffer(packed)?, buffer(packed)?],
             compressor: Compressor::new(self.simd)?,
-            judge: Compressor::new(self.simd)?,
         })
     }
 
@@ -179,7 +187,7 @@ impl<'a> Job<'a> {
         let size = (row_bytes + 1) * rows.len();
         slot.data.resize(WINDOW + size, 0);
         let strategies = self.effort.strategies;
-        let Worker { filterer, scratch, packed, judge, .. } = worker;
+        let Worker { filterer, scratch, packed, compressor } = worker;
         // The row above comes along, for the filters that look at it.
         let from = rows.start.saturating_sub(1);
         let band = self.rows.band(from..rows.end, scratch)?;
@@ -222,10 +230,17 @@ impl<'a> Job<'a> {
         for &strategy in strategies {
             let out = &mut slot.data[WINDOW..][..sample.len() * (row_bytes + 1)];
             fill(strategy, sample.clone(), out);
-            let estimate = judge.estimate(out, self.grid())?;
-            if estimate.bits < best.0 {
-                let search = if estimate.repetitive { self.effort.repetitive } else { self.effort.noisy };
-                best = (estimate.bits, strategy, search);
+            let estimate = compressor.estimate(self.effort.judge, out, self.grid())?;
+            let bits =
+                if strategy == Strategy::Fixed(Filter::None) { estimate.bits * 0.9 } else { estimate.bits };
+            if bits < best.0 {
+                let search = match estimate.repeats {
+                    ..BARE => self.effort.bare,
+                    BARE..NOISY => self.effort.noisy,
+                    FLAT.. => self.effort.flat,
+                    _ => self.effort.mixed,
+                };
+                best = (bits, strategy, search);
             }
         }
         slot.search = Some(best.2);
@@ -262,7 +277,7 @@ pub fn zlib(bytes: &[u8]) -> Result<Vec<u8>> {
     let mut bits = Bits::default();
     bits.reserve(2)?;
     bits.bytes(&ZLIB_HEADER);
-    let search = Search::Chain { depth: 64, nice: 128, lazy: true, exact: true };
+    let search = Search::Chain { depth: 64, nice: 128, lazy: true, exact: true, skip: 30 };
     Compressor::new(Simd::detect())?.chunk(search, bytes, 0, Grid::BYTES, true, &mut bits)?;
     bits.reserve(4)?;
     bits.bytes(&adler(bytes).to_be_bytes());

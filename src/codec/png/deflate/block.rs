@@ -71,6 +71,12 @@ pub fn distance_slot(distance: u32) -> usize {
     (2 * high + ((d >> (high - 1)) & 1)) as usize
 }
 
+/// Extra bits of a length slot and of a distance slot.
+#[inline]
+pub fn extra(length_slot: usize, distance_slot: usize) -> u32 {
+    u32::from(LENGTH_EXTRA[length_slot]) + distance_extra(distance_slot)
+}
+
 /// How often each symbol occurs.
 #[derive(Clone)]
 pub struct Histogram {

@@ -8,7 +8,7 @@ const HASH3_BITS: u32 = 13;
 /// Matches of three bytes only pay when they are near.
 const NEAR: usize = 2048;
 /// Bytes of a match above which its inside is left out of the table.
-const LONG: usize = 512;
+const LONG: usize = 64;
 
 /// Positions are kept modulo 65536, as in the quick search: a stale entry is
 /// caught by comparing the bytes, and a chain ends when it stops going back.
@@ -45,14 +45,19 @@ impl Chain {
         }
     }
 
+    /// Enters a position; returns the distances to the last place of its three bytes (only when every byte is
+    /// searched: pixels repeat whole) and of its four.
     #[inline(always)]
-    fn insert(&mut self, data: &[u8], at: usize) -> (usize, usize) {
+    fn insert<const STEP: usize>(&mut self, data: &[u8], at: usize) -> (usize, usize) {
         let word = word32(data, at);
-        let h3 = &mut self.head3[hash(word << 8, HASH3_BITS)];
+        let mut near = 0;
+        if STEP == 1 {
+            let h3 = &mut self.head3[hash(word << 8, HASH3_BITS)];
+            near = usize::from((at as u16).wrapping_sub(*h3));
+            *h3 = at as u16;
+        }
         let h4 = &mut self.head4[hash(word, HASH4_BITS)];
-        let near = usize::from((at as u16).wrapping_sub(*h3));
         let far = usize::from((at as u16).wrapping_sub(*h4));
-        *h3 = at as u16;
         self.previous[at & (WINDOW - 1)] = *h4;
         *h4 = at as u16;
         (near, far)
@@ -61,8 +66,15 @@ impl Chain {
     /// Inserts `at` and returns the longest match there that is longer than
     /// `least` (length 0 if there is none).
     #[inline(always)]
-    fn longest(&mut self, data: &[u8], at: usize, least: usize, depth: u32, nice: usize) -> Match {
-        let (near, mut distance) = self.insert(data, at);
+    fn longest<const STEP: usize>(
+        &mut self,
+        data: &[u8],
+        at: usize,
+        least: usize,
+        depth: u32,
+        nice: usize,
+    ) -> Match {
+        let (near, mut distance) = self.insert::<STEP>(data, at);
         let most = MAX_MATCH.min(data.len() - at);
         let reach = at.min(WINDOW);
         let nice = nice.min(most);
@@ -104,8 +116,10 @@ impl Chain {
 
     #[inline(always)]
     fn parse<const STEP: usize>(&mut self, p: Parse<'_>) {
-        let Parse { data, start, grid, depth, nice, lazy, out, .. } = p;
-        self.head3.fill(0);
+        let Parse { data, start, grid, depth, nice, lazy, skip, out } = p;
+        if STEP == 1 {
+            self.head3.fill(0);
+        }
         self.head4.fill(0);
         let end = data.len();
         let mut literals_from = start;
@@ -116,7 +130,7 @@ impl Chain {
             while at < start {
                 at += (start - at) % grid.stride % STEP;
                 if at < start.min(limit) {
-                    self.insert(data, at);
+                    self.insert::<STEP>(data, at);
                 }
                 at += STEP;
             }
@@ -132,14 +146,14 @@ impl Chain {
                         break;
                     }
                 }
-                let mut found = self.longest(data, at, 2, depth, nice);
+                let mut found = self.longest::<STEP>(data, at, 2, depth, nice);
                 if found.length < 3 {
-                    at += STEP;
+                    at += STEP * (1 + ((at - literals_from) >> skip));
                     continue;
                 }
                 let mut inserted = at;
                 while lazy && found.length < nice && at + STEP < limit {
-                    let next = self.longest(data, at + STEP, found.length - 1, depth / 2, nice);
+                    let next = self.longest::<STEP>(data, at + STEP, found.length - 1, depth / 2, nice);
                     inserted = at + STEP;
                     if next.length > 0 && next.gain() > found.gain() + 2 {
                         at += STEP;
@@ -172,7 +186,7 @@ impl Chain {
                     fill = fill.max((next - LONG / 2) / STEP * STEP + fill % STEP);
                 }
                 while fill < next.min(limit) {
-                    self.insert(data, fill);
+                    self.insert::<STEP>(data, fill);
                     fill += STEP;
                 }
                 at = next;
@@ -191,6 +205,7 @@ pub struct Parse<'a> {
     pub depth: u32,
     pub nice: usize,
     pub lazy: bool,
+    pub skip: u32,
     pub out: &'a mut Vec<Sequence>,
 }
 

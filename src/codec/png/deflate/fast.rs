@@ -1,14 +1,14 @@
 //! The quick search: the last distance again, then one hash probe, pixel by pixel.
 
 use super::block::Sequence;
-use super::window::{WINDOW, match_length, push_literals, push_match, word32, word64};
+use super::window::{WINDOW, match_length, push_literals, push_match, word64};
 use super::{super::simd::Kernel, Grid};
 
 const HASH_BITS: u32 = 14;
 /// Bytes that a position reads ahead.
 const LOOK: usize = 16;
 /// Bytes before the chunk that are searched.
-const PRIME: usize = 8 << 10;
+const PRIME: usize = 4 << 10;
 
 /// Positions are kept modulo 65536; a stale entry is caught by comparing the bytes, and whatever compares equal
 /// within the window is a match.
@@ -67,7 +67,7 @@ impl Fast {
                     let slot = &mut head[hash(word)];
                     let mut distance = usize::from((at as u16).wrapping_sub(*slot));
                     *slot = at as u16;
-                    if at >= last_distance && word32(data, at - last_distance) == word as u32 {
+                    if at >= last_distance && (word64(data, at - last_distance) ^ word) << unused == 0 {
                         distance = last_distance;
                     } else if distance == 0
                         || distance > WINDOW

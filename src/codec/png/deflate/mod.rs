@@ -7,6 +7,8 @@ mod chain;
 mod fast;
 mod huffman;
 mod literals;
+mod optimal;
+mod tree;
 mod window;
 
 use super::simd::Simd;
@@ -14,6 +16,7 @@ use super::simd::Simd;
 pub use bits::Bits;
 pub use block::n_log_n;
 use block::{Histogram, Sequence};
+pub use optimal::Limits;
 
 /// A buffer could not be had.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +44,9 @@ pub enum Search {
     /// One probe per position, with strides over data that does not repeat.
     Fast,
     /// Hash chains: candidates per position, and the length that ends a search.
-    Chain { depth: u32, nice: usize, lazy: bool, exact: bool },
+    Chain { depth: u32, nice: usize, lazy: bool, exact: bool, skip: u32 },
+    /// All matches, and the cheapest way through them.
+    Optimal(Limits),
 }
 
 /// What a quick look at some data tells.
@@ -49,8 +54,8 @@ pub enum Search {
 pub struct Estimate {
     /// About how many bits it would take.
     pub bits: f32,
-    /// Whether much of it repeats.
-    pub repetitive: bool,
+    /// The share of it that repeats.
+    pub repeats: f32,
 }
 
 /// Compresses chunks; keeps its tables between them.
@@ -58,21 +63,22 @@ pub struct Compressor {
     simd: Simd,
     fast: Option<fast::Fast>,
     chain: Option<chain::Chain>,
+    optimal: Option<optimal::Optimal>,
     sequences: Vec<Sequence>,
 }
 
 impl Compressor {
     pub fn new(simd: Simd) -> Result<Self, OutOfMemory> {
-        Ok(Self { simd, fast: None, chain: None, sequences: Vec::new() })
+        Ok(Self { simd, fast: None, chain: None, optimal: None, sequences: Vec::new() })
     }
 
-    /// Looks at `data` on its own, quickly.
-    pub fn estimate(&mut self, data: &[u8], grid: Grid) -> Result<Estimate, OutOfMemory> {
-        self.parse(Search::Fast, data, 0, grid)?;
+    /// Looks at `data` on its own.
+    pub fn estimate(&mut self, search: Search, data: &[u8], grid: Grid) -> Result<Estimate, OutOfMemory> {
+        self.parse(search, data, 0, grid)?;
         let mut histogram = Histogram::default();
         histogram.count(data, &self.sequences);
         let matched: usize = self.sequences.iter().map(|s| usize::from(s.length)).sum();
-        Ok(Estimate { bits: histogram.entropy(), repetitive: matched > data.len() / 8 })
+        Ok(Estimate { bits: histogram.entropy(), repeats: matched as f32 / data.len() as f32 })
     }
 
     /// Appends the compressed form of `data[start..]`. The bytes before
@@ -116,7 +122,14 @@ impl Compressor {
                 let fast = self.fast.get_or_insert_with(fast::Fast::new);
                 self.simd.run(fast::Parse { fast, data, start, grid, out: &mut self.sequences });
             }
-            Search::Chain { depth, nice, lazy, exact } => {
+            Search::Optimal(limits) => {
+                let optimal = match &mut self.optimal {
+                    Some(optimal) => optimal,
+                    none => none.insert(optimal::Optimal::new()?),
+                };
+                self.simd.run((optimal, optimal::Parse { data, start, limits, out: &mut self.sequences }))?;
+            }
+            Search::Chain { depth, nice, lazy, exact, skip } => {
                 let chain = self.chain.get_or_insert_with(chain::Chain::new);
                 self.simd.run((
                     chain,
@@ -127,6 +140,7 @@ impl Compressor {
                         depth,
                         nice,
                         lazy,
+                        skip,
                         out: &mut self.sequences,
                     },
                 ));
@@ -139,7 +153,11 @@ impl Compressor {
     /// header, and writes them.
     fn blocks(&self, search: Search, data: &[u8], last: bool, bits: &mut Bits) -> Result<(), OutOfMemory> {
         // Bytes of input that a step of the search for cuts covers.
-        let width = if search == Search::Fast { 64 << 10 } else { 12 * 1024 };
+        let width = match search {
+            Search::Literals | Search::Fast => usize::MAX,
+            Search::Chain { lazy: false, .. } => 48 << 10,
+            _ => 12 << 10,
+        };
         let sequences = &self.sequences[..];
         let (mut from, mut from_byte) = (0, 0);
         let (mut to, mut to_byte) = (0, 0);
@@ -185,4 +203,12 @@ pub fn byte_counts(bytes: &[u8]) -> [u32; 256] {
     let mut counts = [0; block::LITERAL_SYMBOLS];
     literals::count(bytes, &mut counts);
     *counts.first_chunk().unwrap_or(&[0; 256])
+}
+
+/// `len` zeros.
+fn zeroed<T: Clone + Default>(len: usize) -> Result<Vec<T>, OutOfMemory> {
+    let mut vec = Vec::new();
+    vec.try_reserve_exact(len).map_err(|_| OutOfMemory)?;
+    vec.resize(len, T::default());
+    Ok(vec)
 }

@@ -7,13 +7,13 @@ pub const MAX_MATCH: usize = 258;
 
 #[inline(always)]
 pub fn word32(data: &[u8], at: usize) -> u32 {
-    u32::from_le_bytes([data[at], data[at + 1], data[at + 2], data[at + 3]])
+    // One slice and one conversion, or the compiler loads byte by byte.
+    u32::from_le_bytes(data[at..at + 4].try_into().unwrap_or_default())
 }
 
 #[inline(always)]
 pub fn word64(data: &[u8], at: usize) -> u64 {
-    let b: [u8; 8] = data[at..at + 8].try_into().unwrap_or_default();
-    u64::from_le_bytes(b)
+    u64::from_le_bytes(data[at..at + 8].try_into().unwrap_or_default())
 }
 
 /// Number of equal bytes at `a` and the later position `b`, at most `most`.
