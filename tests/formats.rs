@@ -115,3 +115,21 @@ fn lossy_formats_show_every_layout() {
         }
     }
 }
+
+#[test]
+fn every_supported_format_can_be_read_back_as_a_source() {
+    let scene = Scene::new(64, 48);
+    for mime in common::supported() {
+        for format in formats() {
+            for alpha in format.alpha_types() {
+                let (bytes, stride) = encode_pixels(&scene, format, alpha, 0);
+                let what = format!("{} {alpha:?} {mime}", format.name);
+                let pack = Pack { effort: 2, ..Pack::new(&mime, 90) };
+                let out =
+                    pack.run(64, 48, format, alpha, &bytes, stride).unwrap_or_else(|e| panic!("{what}: {e}"));
+                let (found, width, height) = common::describe(&out).unwrap_or_else(|e| panic!("{what}: {e}"));
+                assert_eq!((found.as_str(), width, height), (mime.as_str(), 64, 48), "{what}");
+            }
+        }
+    }
+}
