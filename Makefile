@@ -4,7 +4,7 @@
 #   make install PREFIX=… library, headers, pkg-config and CMake files
 #   make demo             packs a photograph into every format
 #   make test             all tests
-#   make bench            speed beside the peers' own libraries
+#   make bench            speed beside the peers' own libraries, into out/benchmark.md
 
 PREFIX ?= /usr/local
 DESTDIR ?=
@@ -26,5 +26,11 @@ test:
 clean:
 	cargo clean
 	rm -rf build
+
+# IMAGES='--corpus FOLDER' for other photographs than the one that is shipped.
+IMAGES ?= --photo $(CURDIR)/examples/data/astronaut.png
+
+bench: all
+	cd benches && cargo run --release -- --library "$(CURDIR)/$(BUILD)/lib/libimage_packer.so" $(IMAGES) --out "$(CURDIR)/out"
 
 .PHONY: all install demo test bench clean
