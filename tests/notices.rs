@@ -4,7 +4,8 @@
 use std::{fs, path::Path, process::Command};
 
 /// One of these is enough: a host of any licence may link us.
-const PERMISSIVE: &[&str] = &["MIT", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "Zlib", "0BSD", "ISC", "Unlicense"];
+const PERMISSIVE: &[&str] =
+    &["MIT", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "Zlib", "0BSD", "ISC", "Unlicense"];
 
 const START: &str = "<!-- list: start -->\n";
 const END: &str = "<!-- list: end -->\n";
@@ -12,7 +13,16 @@ const END: &str = "<!-- list: end -->\n";
 /// `(package, version, licence)` of everything that is linked.
 fn linked() -> Vec<(String, String, String)> {
     let output = Command::new(env!("CARGO"))
-        .args(["tree", "--locked", "--edges", "normal,no-proc-macro", "--prefix", "none", "--format", "{p}\t{l}"])
+        .args([
+            "tree",
+            "--locked",
+            "--edges",
+            "normal,no-proc-macro",
+            "--prefix",
+            "none",
+            "--format",
+            "{p}\t{l}",
+        ])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
         .expect("cargo tree");

@@ -254,7 +254,7 @@ static void bombs(void) {
 
   source = NULL;
   refused(image_source_create_from_copy(png, 0, &source), IMAGE_ERROR_UNKNOWN_FORMAT, NULL, NULL, "no bytes");
-  refused(image_source_create_from_copy("nothing known", 13, &source), IMAGE_ERROR_UNKNOWN_FORMAT, "13", NULL, "text");
+  refused(image_source_create_from_copy("nothing known", 13, &source), IMAGE_ERROR_UNKNOWN_FORMAT, "6e", NULL, "text");
   refused(image_source_create_from_copy(NULL, 13, &source), 401, NULL, NULL, "NULL bytes");
   refused(image_source_create_from_fd(-1, &source), 401, "-1", NULL, "descriptor -1");
   refused(image_source_create_from_path("/nowhere/at/all", &source), IMAGE_ERROR_FAILED, "/nowhere/at/all", NULL, "path");
