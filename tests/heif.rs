@@ -503,22 +503,66 @@ fn damaged_files_are_errors() {
     }
 }
 
-/// Runs a test of this file in a process whose environment names another libheif.
-fn elsewhere(test: &str, library: &str) {
+/// Runs a test of this file alone, in a process with one more environment variable.
+fn alone(test: &str, name: &str, value: &str) {
     let output = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", test, "--nocapture"])
-        .env("IMAGE_PACKER_LIBHEIF", library)
+        .env(name, value)
         .output()
         .unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success() && text.contains("1 passed"), "{output:?}");
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn threads_of_the_codecs_take_no_signals() {
+    use std::{collections::HashSet, fs, sync::mpsc, thread};
+    const CHILD: &str = "IMAGE_PACKER_TEST_SIGNALS";
+    if std::env::var_os(CHILD).is_none() {
+        return alone("threads_of_the_codecs_take_no_signals", CHILD, "1");
+    }
+    let tasks = || -> HashSet<String> {
+        let entries = fs::read_dir("/proc/self/task").unwrap();
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    };
+    for mime in formats() {
+        let pixels = rgb(900, 700);
+        let (go, wait) = mpsc::channel();
+        let worker = thread::spawn(move || {
+            wait.recv().unwrap();
+            let file = pack(&pixels, &options(mime, 90)).unwrap();
+            unpack(&file);
+        });
+        let known = tasks();
+        go.send(()).unwrap();
+        let mut seen = HashSet::new();
+        while !worker.is_finished() {
+            for task in tasks().difference(&known) {
+                // A thread may be gone before it is looked at.
+                let Ok(status) = fs::read_to_string(format!("/proc/self/task/{task}/status")) else {
+                    continue;
+                };
+                let Some(mask) = status.lines().find_map(|line| line.strip_prefix("SigBlk:\t")) else {
+                    continue;
+                };
+                let mask = u64::from_str_radix(mask, 16).unwrap();
+                // SIGINT, SIGUSR1, SIGALRM and SIGTERM, counted from bit 0.
+                let wanted = 1 << 1 | 1 << 9 | 1 << 13 | 1 << 14;
+                assert_eq!(mask & wanted, wanted, "{mime}: a thread with the mask {mask:x}");
+                seen.insert(task.clone());
+            }
+        }
+        worker.join().unwrap();
+        assert!(!seen.is_empty(), "{mime}: no thread was seen");
+    }
+}
+
 #[test]
 fn without_libheif_the_rest_works() {
     const NONE: &str = "/nonexistent/libheif.so.1";
     if std::env::var("IMAGE_PACKER_LIBHEIF").as_deref() != Ok(NONE) {
-        return elsewhere("without_libheif_the_rest_works", NONE);
+        return alone("without_libheif_the_rest_works", "IMAGE_PACKER_LIBHEIF", NONE);
     }
     for mime in [HEIC, AVIF, "IMAGE/HEIF"] {
         let error = Options::new(mime, 90).unwrap_err();
@@ -537,7 +581,7 @@ fn without_libheif_the_rest_works() {
 fn a_library_that_is_no_libheif_is_refused() {
     const WRONG: &str = "libc.so.6";
     if std::env::var("IMAGE_PACKER_LIBHEIF").as_deref() != Ok(WRONG) {
-        return elsewhere("a_library_that_is_no_libheif_is_refused", WRONG);
+        return alone("a_library_that_is_no_libheif_is_refused", "IMAGE_PACKER_LIBHEIF", WRONG);
     }
     let error = Options::new(HEIC, 90).unwrap_err();
     assert!(error.message.contains("heif_get_version"), "{error}");

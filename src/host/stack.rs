@@ -24,6 +24,12 @@ pub fn with_room<R: Send>(work: impl FnOnce() -> R + Send) -> Result<R> {
     if has_room() { Ok(work()) } else { elsewhere(work, || ()) }
 }
 
+/// Runs `work` on a thread of ours: the threads that it starts, which are not ours to make, take none of the host's
+/// signals either.
+pub fn apart<R: Send>(work: impl FnOnce() -> R + Send) -> Result<R> {
+    elsewhere(work, || ())
+}
+
 /// Runs `work` on a thread of ours and `meanwhile` here.
 fn elsewhere<R: Send>(work: impl FnOnce() -> R + Send, meanwhile: impl FnOnce()) -> Result<R> {
     let work = Mutex::new(Some(work));
@@ -37,7 +43,7 @@ fn elsewhere<R: Send>(work: impl FnOnce() -> R + Send, meanwhile: impl FnOnce())
     results.pop().flatten().ok_or_else(|| {
         err!(
             OutOfMemory,
-            "the caller's stack is small and a thread with {} bytes could not start",
+            "a thread with {} bytes of stack, which this work needs, could not start",
             thread::STACK
         )
     })

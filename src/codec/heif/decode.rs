@@ -12,6 +12,7 @@ use crate::{
     codec::decode::Info,
     err,
     error::{Result, try_vec},
+    host::stack::apart,
     limits::Limits,
     model::{
         color::{Cicp, check_icc},
@@ -52,6 +53,10 @@ pub(in crate::codec) fn probe(bytes: &[u8]) -> Result<Option<Info>> {
 
 /// Decodes image `frame`: 0 is the primary one, the others follow in the order of the file.
 pub(in crate::codec) fn decode(bytes: &[u8], frame: usize, limits: &Limits) -> Result<Pixels> {
+    apart(|| frame_of(bytes, frame, limits))?
+}
+
+fn frame_of(bytes: &[u8], frame: usize, limits: &Limits) -> Result<Pixels> {
     let mime = sniff(bytes).unwrap_or(c"image/heif");
     let reading = Reading::new(api(mime)?, bytes, limits.threads())?;
     let images = reading.images()?;

@@ -22,6 +22,7 @@ use super::{Format, Setting, SettingKind, features};
 use crate::{
     bail, err,
     error::Result,
+    host::stack::apart,
     model::{
         color::Color,
         options::{Options, Subsampling},
@@ -30,7 +31,7 @@ use crate::{
     },
     pack::plan::Plan,
     pixels::{Layout, Sampling, Scratch, YuvLayout, YuvPacking},
-    sink::Sink,
+    sink::{Sink, memory::Buffer},
 };
 
 pub(super) use decode::{decode, probe, sniff};
@@ -331,17 +332,21 @@ fn encode(codec: &Codec, plan: &Plan<'_>, sink: &mut dyn Sink) -> Result<()> {
         threads: plan.pool.threads(),
     };
     let height = shape.height;
-    let mut filler = Filler::new(shape, rows.layout(), color.cicp.matrix)?;
-    let mut scratch = Scratch::default();
-    let mut fill = |mut planes: planes::Planes<'_>| {
-        for first in (0..height).step_by(BAND as usize) {
-            let last = (first + BAND).min(height);
-            let band = rows.band(first..last, &mut scratch)?;
-            filler.fill(&mut planes, first, last - first, &band)?;
-            // The codec, which cannot be asked or stopped, does the other nineteen twentieths.
-            plan.control.checkpoint(last.into(), u64::from(height) * 20)?;
-        }
-        Ok(())
-    };
-    engine.encode(&shape, &color, &recipe, &mut fill, sink)
+    let bytes = apart(|| -> Result<Buffer> {
+        let mut filler = Filler::new(shape, rows.layout(), color.cicp.matrix)?;
+        let (mut scratch, mut bytes) = (Scratch::default(), Buffer::default());
+        let mut fill = |mut planes: planes::Planes<'_>| {
+            for first in (0..height).step_by(BAND as usize) {
+                let last = (first + BAND).min(height);
+                let band = rows.band(first..last, &mut scratch)?;
+                filler.fill(&mut planes, first, last - first, &band)?;
+                // The codec, which cannot be asked or stopped, does the other nineteen twentieths.
+                plan.control.checkpoint(last.into(), u64::from(height) * 20)?;
+            }
+            Ok(())
+        };
+        engine.encode(&shape, &color, &recipe, &mut fill, &mut bytes)?;
+        Ok(bytes)
+    })??;
+    sink.write(bytes.as_slice())
 }
