@@ -85,11 +85,12 @@ fn config(options: &Options, mode: Mode, threads: usize) -> Result<WebPConfig> {
         config.method = LOSSLESS[step].0;
         config.quality = LOSSLESS[step].1.into();
     } else {
-        (config.method, config.pass) = LOSSY[step];
+        config.method = LOSSY[step];
         config.use_sharp_yuv = (mode == Mode::Sharp).into();
     }
     if let Some(method) = options.explicit(&METHOD) {
-        (config.method, config.pass) = (method as c_int, 1);
+        // Whoever knows libwebp gets libwebp: its quality, too, which is an effort if lossless.
+        (config.method, config.quality) = (method as c_int, options.quality.into());
     }
     if let Some(strength) = options.explicit(&FILTER_STRENGTH) {
         config.filter_strength = strength as c_int;

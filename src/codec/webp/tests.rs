@@ -189,6 +189,12 @@ fn bytes_are_those_of_libwebps_own_api_for_any_number_of_threads() {
         }
         let own = reference(&bytes, size, |config| (config.use_sharp_yuv, config.quality) = (1, 80.0));
         assert!(pack_on(2, &pixels, &options(80, 5, &[("WebP.Sharp_YUV", "on")])).unwrap() == own);
+        let own = reference(&bytes, size, |config| {
+            (config.lossless, config.exact, config.method, config.quality) = (1, 1, 2, 40.0)
+        });
+        let mut expert = options(40, 9, &[("webp.method", "2")]);
+        expert.lossless = true;
+        assert!(pack(&pixels, &expert) == own);
         for (effort, (method, quality)) in (1..=10).zip(LOSSLESS).step_by(3) {
             let own = reference(&bytes, size, |config| {
                 (config.lossless, config.exact) = (1, 1);
