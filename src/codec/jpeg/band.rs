@@ -6,6 +6,7 @@ use super::kernels::Kernels;
 use crate::{
     bail,
     error::Result,
+    model::pixel_format::PixelFormat,
     pixels::{self, Rows, Scratch, YuvPacking},
 };
 
@@ -13,6 +14,45 @@ use crate::{
 pub struct Source<'a> {
     rows: &'a Rows,
     layout: Layout,
+    unblended: Option<Unblended>,
+}
+
+/// Pixels with alpha before they are blended: where it is opaque in a whole band, as in most photographs, blending
+/// would change nothing and the band is read as it is.
+struct Unblended {
+    order: PixelOrder,
+    /// The bits of alpha in a pixel, in memory order.
+    alpha: u32,
+}
+
+impl Unblended {
+    fn of(rows: &Rows) -> Option<Unblended> {
+        let pixels = rows.pixels();
+        let (now, before) = (rows.color(), &pixels.color);
+        let same_color = now.icc == before.icc
+            && (now.cicp.primaries, now.cicp.transfer) == (before.cicp.primaries, before.cicp.transfer);
+        if !same_color || rows.layout() != pixels::Layout::Rgb8 {
+            return None;
+        }
+        let (red, green, blue, alpha) = match pixels.info().format {
+            PixelFormat::Rgba8888 => (0, 1, 2, 3),
+            PixelFormat::Bgra8888 => (2, 1, 0, 3),
+            PixelFormat::Argb8888 => (1, 2, 3, 0),
+            _ => return None,
+        };
+        let mut bits = [0; 4];
+        bits[alpha] = 0xff;
+        let order = PixelOrder::new(4, red, green, blue);
+        Some(Unblended { order, alpha: u32::from_ne_bytes(bits) })
+    }
+
+    fn is_opaque(&self, plane: &Plane, rows: usize, width: usize) -> bool {
+        (0..rows).all(|y| {
+            let pixels = plane.row(y, 0, 4 * width).as_chunks::<4>().0;
+            pixels.iter().fold(u32::MAX, |all, &pixel| all & u32::from_ne_bytes(pixel)) & self.alpha
+                == self.alpha
+        })
+    }
 }
 
 impl<'a> Source<'a> {
@@ -34,7 +74,7 @@ impl<'a> Source<'a> {
             },
             other => bail!(Bug, "JPEG was given rows of {other:?}"),
         };
-        Ok(Source { rows, layout })
+        Ok(Source { rows, layout, unblended: Unblended::of(rows) })
     }
 
     /// The input's own subsampling, if it has one.
@@ -57,6 +97,14 @@ impl<'a> Source<'a> {
     ) -> Result<Band<'b>> {
         let first = mcu_row * geometry.mcu().1;
         let last = (first + geometry.mcu().1).min(geometry.height);
+        if let Some(unblended) = &self.unblended {
+            let (bytes, stride) = self.rows.pixels().plane(0);
+            let plane = Plane { data: &bytes[first * stride..], stride };
+            if unblended.is_opaque(&plane, last - first, geometry.width) {
+                let planes = [plane, Plane::default(), Plane::default()];
+                return Ok(Band { layout: Layout::Packed(unblended.order), planes, rows: last - first });
+            }
+        }
         let planes = self.rows.band(first as u32..last as u32, scratch)?.planes;
         let planes = planes.map(|plane| Plane { data: plane.bytes, stride: plane.stride });
         Ok(Band { layout: self.layout, planes, rows: last - first })

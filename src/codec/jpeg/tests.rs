@@ -295,7 +295,15 @@ fn pack(
     threads: usize,
     change: impl Fn(&mut Options),
 ) -> Vec<u8> {
-    let map = Pixels::copy_from(width as u32, height as u32, PixelFormat::Rgb888, pixels, 0).unwrap();
+    pack_map(
+        Pixels::copy_from(width as u32, height as u32, PixelFormat::Rgb888, pixels, 0).unwrap(),
+        threads,
+        change,
+    )
+}
+
+fn pack_map(map: Pixels, threads: usize, change: impl Fn(&mut Options)) -> Vec<u8> {
+    let (width, height) = (map.width() as usize, map.height() as usize);
     let mut options = Options::new("image/jpeg", 80).unwrap();
     change(&mut options);
     let rows = Rows::new(Arc::new(map), pixels::Layout::Rgb8, &options).unwrap();
@@ -310,6 +318,37 @@ fn pack(
     let sink = &mut Collect(&mut out);
     baseline::encode_with(Kernels::best(), &plan, &source, geometry, None, recipe, sink).unwrap();
     out
+}
+
+/// Opaque bands are read as they are, the others are blended first: the file shows no seam.
+#[test]
+fn alpha_makes_the_bytes_of_pixels_blended_by_hand() {
+    let (width, height) = (90, 70);
+    let rgb = picture(width, height, 30);
+    let formats = [
+        (PixelFormat::Rgba8888, [0, 1, 2, 3]),
+        (PixelFormat::Bgra8888, [2, 1, 0, 3]),
+        (PixelFormat::Argb8888, [1, 2, 3, 0]),
+    ];
+    for (format, [red, green, blue, alpha]) in formats {
+        // Opaque; from row 40 on with holes; with one hole in the last pixel.
+        for transparent in [&[][..], &[40 * width, 41 * width + 7, 60 * width + 89], &[width * height - 1]] {
+            let (mut pixels, mut blended) = (vec![0; 4 * width * height], rgb.clone());
+            for (i, (to, from)) in pixels.chunks_exact_mut(4).zip(blended.chunks_exact_mut(3)).enumerate() {
+                (to[red], to[green], to[blue], to[alpha]) = (from[0], from[1], from[2], 0xff);
+                if transparent.contains(&i) {
+                    to[alpha] = 0;
+                    from.copy_from_slice(&[9, 99, 199]);
+                }
+            }
+            let map = Pixels::copy_from(width as u32, height as u32, format, &pixels, 0).unwrap();
+            let background = |options: &mut Options| {
+                (options.effort, options.background) = (1, [9, 99, 199]);
+            };
+            let wanted = pack(&blended, width, height, 1, background);
+            assert!(pack_map(map, 1, background) == wanted, "{format:?}, transparent at {transparent:?}");
+        }
+    }
 }
 
 #[test]
