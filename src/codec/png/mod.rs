@@ -1,12 +1,20 @@
 //! PNG: our own filters, DEFLATE and container, from one pass of SIMD to near-optimal parsing.
 //!
-//! | effort | filters, chosen per chunk | repetitive content | noisy content (photographs) |
-//! |---|---|---|---|
-//! | 1 | none or Paeth | one probe per pixel | Huffman codes only |
-//! | 2 | none or per row by magnitude | one probe per pixel | one probe per pixel |
-//! | 3, 4, 5 | none or per row by magnitude | hash chains of 2, 4, 8 pixels; palettes from here on | one probe per pixel |
-//! | 6 | also per row by entropy | lazy chains of 8 bytes | one probe per pixel |
-//! | 7 to 10 | also per row by pairs | lazy chains of 32, 64, 128, 512 | lazy chains of 8 to 16 |
+//! Rows are filtered and compressed in chunks, and a sample of each chunk says what it is like: flat (nearly all
+//! repeats: screens), mixed (many short strings repeat: drawings), noisy (photographs) or bare.
+//!
+//! | effort | filters, chosen per chunk | flat | mixed | noisy, bare |
+//! |---|---|---|---|---|
+//! | 1 | none or Paeth | one probe per pixel | one probe per pixel | one probe per pixel; bare: codes only |
+//! | 2 | none or by magnitude, per row | one probe per pixel | one probe per pixel | one probe per pixel |
+//! | 3 | the same; palettes from here on | chains of 2 pixels | chains of 4 bytes | one probe per pixel |
+//! | 4 | the same | chains of 3 pixels | lazy chains of 8 bytes | one probe per pixel |
+//! | 5, default | the same | chains of 4 pixels | lazy chains of 16 bytes | one probe per pixel |
+//! | 6 | also by entropy | lazy chains of 8 bytes | lazy chains of 32 bytes | one probe per pixel |
+//! | 7 | also by pairs of bytes | lazy chains of 32 bytes | lazy chains of 64 bytes | near-optimal, one pass |
+//! | 8 | the same, judged by a near-optimal parse | near-optimal, 2 passes | the same | the same |
+//! | 9 | the same, larger sample | near-optimal, 3 passes, deeper | the same | the same |
+//! | 10 | every strategy | near-optimal, 5 passes, deepest | the same | the same |
 //!
 //! Alpha that is opaque and colour that is gray are dropped at every effort: looking costs next to nothing, since
 //! it ends at the first pixel that needs them. Samples of 16 bits stay 16 bits.
@@ -167,7 +175,7 @@ fn has_rgb_profile(color: &Color) -> bool {
 fn memory(pixels: &Pixels, _options: &Options) -> u64 {
     let row = 8 * u64::from(pixels.width());
     let all = row.saturating_mul(u64::from(pixels.height()));
-    let chunk = (all / 64).clamp(128 << 10, 512 << 10).max(2 * row).min(all + 1);
+    let chunk = (all / 40).clamp(128 << 10, 512 << 10).max(2 * row).min(all + 1);
     (4 << 20) + all.min(chunk.saturating_mul(3 * stream::IN_FLIGHT as u64)) + 12 * row
 }
 

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 
 use super::{
     chunk::{Chunks, buffer},
-    deflate::{Bits, Compressor, Grid, OutOfMemory, Search},
+    deflate::{Bits, Compressor, Estimate, Grid, OutOfMemory, Search},
     filter::Filter,
     select::{Filterer, Strategy},
     shape::Shape,
@@ -29,8 +29,11 @@ pub const IN_FLIGHT: usize = 32;
 
 /// Shares of repeated bytes that a quick look finds: below them content counts as bare and noisy, above as flat.
 const BARE: f32 = 0.03;
-const NOISY: f32 = 0.25;
 const FLAT: f32 = 0.75;
+/// With fewer matches than one in so many bytes, longer ones are what a quick search finds as well.
+const SPARSE: f32 = 1.0 / 64.0;
+/// Unfiltered rows are worth this much of what a quick look says: a longer search finds more in them.
+const UNFILTERED: f32 = 0.9;
 
 /// What an effort asks for.
 #[derive(Clone, Copy, Debug)]
@@ -43,12 +46,26 @@ pub struct Effort {
     pub judge: Search,
     /// How to look for repetitions where nearly everything repeats, as on screens,
     pub flat: Search,
-    /// where much does, as in drawings,
+    /// where many short strings do, as in drawings,
     pub mixed: Search,
     /// where little does, as in photographs,
     pub noisy: Search,
     /// and where next to nothing does.
     pub bare: Search,
+}
+
+impl Effort {
+    fn search(&self, content: &Estimate) -> Search {
+        if content.repeats >= FLAT {
+            self.flat
+        } else if content.matches >= SPARSE {
+            self.mixed
+        } else if content.repeats >= BARE {
+            self.noisy
+        } else {
+            self.bare
+        }
+    }
 }
 
 impl From<OutOfMemory> for Error {
@@ -80,11 +97,29 @@ struct Slot {
     adler: u32,
 }
 
+/// The last bytes of the chunks so far, at the end of `bytes`.
+struct History {
+    bytes: Vec<u8>,
+    known: usize,
+}
+
+impl History {
+    /// Gives a chunk what came before it, and takes its end for the next.
+    fn pass(&mut self, slot: &mut Slot) {
+        let before = WINDOW - self.known..WINDOW;
+        slot.data[before.clone()].copy_from_slice(&self.bytes[before]);
+        slot.history = self.known;
+        let end = slot.data.len();
+        self.known = (self.known + end - WINDOW).min(WINDOW);
+        self.bytes[WINDOW - self.known..].copy_from_slice(&slot.data[end - self.known..]);
+    }
+}
+
 /// Memory of a thread.
 struct Worker {
     filterer: Filterer,
     scratch: Scratch,
-    /// A source row and the one above it as PNG samples, when they have to be made.
+    /// The row above and the row itself as PNG samples; the first is zeros when rows are PNG samples already.
     packed: [Vec<u8>; 2],
     compressor: Compressor,
 }
@@ -98,7 +133,8 @@ impl<'a> Job<'a> {
         Self { rows, shape, effort, simd, control, step }
     }
 
-    /// Writes the IDAT chunks.
+    /// Writes the IDAT chunks: wave after wave of chunks is filtered, gets to know what comes before, is
+    /// compressed, and is written in order.
     pub fn run(&self, pool: &Pool, chunks: &mut Chunks<'_>) -> Result<()> {
         let row = self.shape.row_bytes() + 1;
         let count = self.shape.height.div_ceil(self.step) as usize;
@@ -122,8 +158,7 @@ impl<'a> Job<'a> {
             result
         };
 
-        let mut history = try_vec(WINDOW, "the window")?;
-        let mut known = 0;
+        let mut history = History { bytes: try_vec(WINDOW, "the window")?, known: 0 };
         let mut adler = 1;
         for first in (0..count).step_by(wave) {
             let these = wave.min(count - first);
@@ -135,19 +170,8 @@ impl<'a> Job<'a> {
                 self.control.checkpoint((first + index) as u64, count as u64)?;
                 with_worker(&mut |worker| self.filter(rows_of(index), worker, &mut lock(&slots[index])))
             })?;
-            // Everyone gets the end of the chunk before.
             for slot in &slots[..these] {
-                let slot = &mut *lock(slot);
-                slot.data[WINDOW - known..WINDOW].copy_from_slice(&history[WINDOW - known..]);
-                slot.history = known;
-                let end = slot.data.len();
-                if end - WINDOW >= WINDOW {
-                    history.copy_from_slice(&slot.data[end - WINDOW..]);
-                    known = WINDOW;
-                } else {
-                    known = (known + end - WINDOW).min(WINDOW);
-                    history[WINDOW - known..].copy_from_slice(&slot.data[end - known..]);
-                }
+                history.pass(&mut lock(slot));
             }
             pool.for_each(these, &|index| {
                 self.control.checkpoint((first + index) as u64, count as u64)?;
@@ -172,11 +196,10 @@ impl<'a> Job<'a> {
 
     fn worker(&self) -> Result<Worker> {
         let bytes = self.shape.row_bytes();
-        let packed = if self.shape.direct() { 0 } else { bytes };
         Ok(Worker {
             filterer: Filterer::new(bytes)?,
             scratch: Scratch::default(),
-            packed: [buffer(packed)?, buffer(packed)?],
+            packed: [buffer(bytes)?, buffer(if self.shape.direct() { 0 } else { bytes })?],
             compressor: Compressor::new(self.simd)?,
         })
     }
@@ -198,15 +221,7 @@ impl<'a> Job<'a> {
                 let [above, row] = packed;
                 let (above, row): (&[u8], &[u8]) = if self.shape.direct() {
                     let row = plane.row(at, row_bytes);
-                    (
-                        if at > 0 {
-                            plane.row(at - 1, row_bytes)
-                        } else {
-                            above.resize(row_bytes, 0);
-                            above
-                        },
-                        row,
-                    )
+                    (if at > 0 { plane.row(at - 1, row_bytes) } else { &above[..] }, row)
                 } else {
                     let source = self.shape.source_bytes();
                     if k == part.start {
@@ -231,16 +246,10 @@ impl<'a> Job<'a> {
             let out = &mut slot.data[WINDOW..][..sample.len() * (row_bytes + 1)];
             fill(strategy, sample.clone(), out);
             let estimate = compressor.estimate(self.effort.judge, out, self.grid())?;
-            let bits =
-                if strategy == Strategy::Fixed(Filter::None) { estimate.bits * 0.9 } else { estimate.bits };
+            let unfiltered = strategy == Strategy::Fixed(Filter::None);
+            let bits = estimate.bits * if unfiltered { UNFILTERED } else { 1.0 };
             if bits < best.0 {
-                let search = match estimate.repeats {
-                    ..BARE => self.effort.bare,
-                    BARE..NOISY => self.effort.noisy,
-                    FLAT.. => self.effort.flat,
-                    _ => self.effort.mixed,
-                };
-                best = (bits, strategy, search);
+                best = (bits, strategy, self.effort.search(&estimate));
             }
         }
         slot.search = Some(best.2);

@@ -165,7 +165,7 @@ fn bytes_depend_neither_on_threads_nor_on_instructions() {
         (PixelFormat::Rgba8888, Kind::Colors(256)),
     ] {
         let case = case(format, kind, 409, 311);
-        for effort in 1..=10 {
+        for effort in [1, 2, 4, 6, 7, 8] {
             let options = options(effort, &[]);
             let first = encode(&case, &options, 1, Simd::Baseline);
             check(&case, &first, &format!("{format:?} {kind:?} effort {effort}"));

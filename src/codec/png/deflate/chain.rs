@@ -1,7 +1,7 @@
 //! Hash chains with lazy matching.
 
 use super::window::{MAX_MATCH, WINDOW, match_length, push_literals, push_match, word32};
-use super::{super::simd::Kernel, Grid, block::Sequence};
+use super::{super::simd::Kernel, Grid, OutOfMemory, block::Sequence};
 
 const HASH4_BITS: u32 = 15;
 const HASH3_BITS: u32 = 13;
@@ -37,12 +37,8 @@ impl Match {
 }
 
 impl Chain {
-    pub fn new() -> Self {
-        Self {
-            head3: Box::new([0; 1 << HASH3_BITS]),
-            head4: Box::new([0; 1 << HASH4_BITS]),
-            previous: Box::new([0; WINDOW]),
-        }
+    pub fn new() -> Result<Self, OutOfMemory> {
+        Ok(Self { head3: super::table()?, head4: super::table()?, previous: super::table()? })
     }
 
     /// Enters a position; returns the distances to the last place of its three bytes (only when every byte is

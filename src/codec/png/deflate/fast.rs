@@ -2,7 +2,7 @@
 
 use super::block::Sequence;
 use super::window::{WINDOW, match_length, push_literals, push_match, word64};
-use super::{super::simd::Kernel, Grid};
+use super::{super::simd::Kernel, Grid, OutOfMemory};
 
 const HASH_BITS: u32 = 14;
 /// Bytes that a position reads ahead.
@@ -17,8 +17,8 @@ pub struct Fast {
 }
 
 impl Fast {
-    pub fn new() -> Self {
-        Self { head: Box::new([0; 1 << HASH_BITS]) }
+    pub fn new() -> Result<Self, OutOfMemory> {
+        Ok(Self { head: super::table()? })
     }
 
     #[inline(always)]

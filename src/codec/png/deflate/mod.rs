@@ -56,6 +56,8 @@ pub struct Estimate {
     pub bits: f32,
     /// The share of it that repeats.
     pub repeats: f32,
+    /// Matches per byte.
+    pub matches: f32,
 }
 
 /// Compresses chunks; keeps its tables between them.
@@ -78,7 +80,8 @@ impl Compressor {
         let mut histogram = Histogram::default();
         histogram.count(data, &self.sequences);
         let matched: usize = self.sequences.iter().map(|s| usize::from(s.length)).sum();
-        Ok(Estimate { bits: histogram.entropy(), repeats: matched as f32 / data.len() as f32 })
+        let (size, count) = (data.len() as f32, self.sequences.len() as f32);
+        Ok(Estimate { bits: histogram.entropy(), repeats: matched as f32 / size, matches: count / size })
     }
 
     /// Appends the compressed form of `data[start..]`. The bytes before
@@ -119,7 +122,10 @@ impl Compressor {
                 distance: 0,
             }),
             Search::Fast => {
-                let fast = self.fast.get_or_insert_with(fast::Fast::new);
+                let fast = match &mut self.fast {
+                    Some(fast) => fast,
+                    none => none.insert(fast::Fast::new()?),
+                };
                 self.simd.run(fast::Parse { fast, data, start, grid, out: &mut self.sequences });
             }
             Search::Optimal(limits) => {
@@ -130,7 +136,10 @@ impl Compressor {
                 self.simd.run((optimal, optimal::Parse { data, start, limits, out: &mut self.sequences }))?;
             }
             Search::Chain { depth, nice, lazy, exact, skip } => {
-                let chain = self.chain.get_or_insert_with(chain::Chain::new);
+                let chain = match &mut self.chain {
+                    Some(chain) => chain,
+                    none => none.insert(chain::Chain::new()?),
+                };
                 self.simd.run((
                     chain,
                     chain::Parse {
@@ -211,4 +220,9 @@ fn zeroed<T: Clone + Default>(len: usize) -> Result<Vec<T>, OutOfMemory> {
     vec.try_reserve_exact(len).map_err(|_| OutOfMemory)?;
     vec.resize(len, T::default());
     Ok(vec)
+}
+
+/// A table of zeros; in one piece on the heap, never on the stack.
+fn table<const N: usize>() -> Result<Box<[u16; N]>, OutOfMemory> {
+    zeroed(N)?.into_boxed_slice().try_into().map_err(|_| OutOfMemory)
 }
