@@ -37,7 +37,7 @@ const IMPORT: u64 = 100;
 /// Encodes the plan's rows.
 pub fn encode(plan: &Plan<'_>, sink: &mut dyn Sink) -> Result<()> {
     let (rows, mode) = (plan.rows, Mode::of(plan.options));
-    let config = config(plan.options, mode, plan.pool.threads())?;
+    let config = config(plan.options, mode)?;
     let mut scratch = Scratch::default();
     let mut samples = match (rows.layout(), mode) {
         (Layout::Yuv(_), _) => Samples::planes(plan, &mut scratch)?,
@@ -67,7 +67,7 @@ pub fn encode(plan: &Plan<'_>, sink: &mut dyn Sink) -> Result<()> {
     }
 }
 
-fn config(options: &Options, mode: Mode, threads: usize) -> Result<WebPConfig> {
+fn config(options: &Options, mode: Mode) -> Result<WebPConfig> {
     let preset = match options.get(&PRESET) {
         1 => WebPPreset::WEBP_PRESET_PICTURE,
         2 => WebPPreset::WEBP_PRESET_PHOTO,
@@ -97,7 +97,6 @@ fn config(options: &Options, mode: Mode, threads: usize) -> Result<WebPConfig> {
     }
     config.alpha_quality = options.get(&ALPHA_QUALITY) as c_int;
     config.exact = options.explicit(&EXACT).unwrap_or(options.lossless.into()) as c_int;
-    config.thread_level = (threads > 1).into();
     Ok(config)
 }
 
