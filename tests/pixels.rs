@@ -4,7 +4,9 @@
 use std::sync::Arc;
 
 use image_packer::{
+    error::ErrorKind,
     model::{
+        color::Cicp,
         options::Options,
         pixel_format::{FORMATS, PixelFormat},
         pixelmap::{AlphaType, Pixels},
@@ -387,6 +389,334 @@ fn every_format_in_every_layout() {
                             [(6, true), (6, false), (1, false), (9, false)][random.next() as usize % 4];
                     }
                     check(pixels, layout, band);
+                }
+            }
+        }
+    }
+}
+
+fn converted(pixels: Pixels, layout: Layout) -> (Arc<Rows>, Vec<u8>) {
+    let rows = Rows::new(Arc::new(pixels), layout, &options()).unwrap();
+    let mut scratch = Scratch::default();
+    let bytes = rows.width() as usize * layout.pixel_bytes();
+    let band = rows.band(0..rows.height(), &mut scratch).unwrap();
+    let all = (0..rows.height() as usize).flat_map(|y| band.planes[0].row(y, bytes).to_vec()).collect();
+    (Arc::new(rows), all)
+}
+
+#[test]
+fn premultiplied_colour_is_undone_exactly() {
+    // Every colour and alpha of 8 bits: 256 x 256 pixels.
+    let bytes: Vec<u8> =
+        (0..=255u8).flat_map(|a| (0..=255u8).flat_map(move |c| [c.min(a), a / 2, 0, a])).collect();
+    let mut pixels = Pixels::copy_from(256, 256, PixelFormat::Rgba8888, &bytes, 0).unwrap();
+    pixels.alpha = AlphaType::Premultiplied;
+    let (_, straight) = converted(pixels, Layout::Rgba8);
+    for (before, after) in bytes.chunks_exact(4).zip(straight.chunks_exact(4)) {
+        let a = u32::from(before[3]);
+        assert_eq!(after[3], before[3]);
+        for i in 0..3 {
+            let (c, u) = (u32::from(before[i]), u32::from(after[i]));
+            assert!(a > 0 || u == 0);
+            assert!((u * a).abs_diff(c * 255) * 2 <= a, "{c} of {a} became {u}");
+            assert_eq!((u * a + 127) / 255, c, "{c} of {a} became {u}");
+        }
+    }
+    // 16 bits: every alpha with some colours.
+    let mut random = Random(3);
+    let words: Vec<u16> =
+        (0..=65535u16).flat_map(|a| [a, a / 2, (random.next() % (u64::from(a) + 1)) as u16, a]).collect();
+    let bytes: Vec<u8> = words.iter().flat_map(|v| v.to_ne_bytes()).collect();
+    let mut pixels = Pixels::copy_from(256, 256, PixelFormat::Rgba16161616, &bytes, 0).unwrap();
+    pixels.alpha = AlphaType::Premultiplied;
+    let (_, straight) = converted(pixels, Layout::Rgba16);
+    let straight: Vec<u16> = straight.chunks_exact(2).map(|v| u16::from_ne_bytes([v[0], v[1]])).collect();
+    for (before, after) in words.chunks_exact(4).zip(straight.chunks_exact(4)) {
+        let a = u64::from(before[3]);
+        for i in 0..3 {
+            let (c, u) = (u64::from(before[i]), u64::from(after[i]));
+            assert!((u * a).abs_diff(c * 65535) * 2 <= a, "{c} of {a} became {u}");
+            assert_eq!((u * a + 32767) / 65535, c, "{c} of {a} became {u}");
+        }
+    }
+}
+
+#[test]
+fn rows_that_need_no_conversion_are_lent() {
+    let yuv = |sampling, packing, matrix, full_range| {
+        Layout::Yuv(YuvLayout { sampling, packing, bits: 8, matrix, full_range })
+    };
+    let (s420, planar) = (Sampling::Yuv420, YuvPacking::Planar);
+    let opaque = AlphaType::Opaque;
+    let straight = AlphaType::Unpremultiplied;
+    for (format, alpha, layout, direct) in [
+        (PixelFormat::Rgba8888, straight, Layout::Rgba8, true),
+        (PixelFormat::Rgba8888, opaque, Layout::Rgbx8, true),
+        (PixelFormat::Rgba8888, opaque, Layout::Rgba8, false),
+        (PixelFormat::Rgba8888, straight, Layout::Rgbx8, false),
+        (PixelFormat::Rgba8888, AlphaType::Premultiplied, Layout::Rgba8, false),
+        (PixelFormat::Bgra8888, straight, Layout::Bgra8, true),
+        (PixelFormat::Bgra8888, opaque, Layout::Bgrx8, true),
+        (PixelFormat::Argb8888, opaque, Layout::Xrgb8, true),
+        (PixelFormat::Bgr888, opaque, Layout::Bgr8, true),
+        (PixelFormat::Gray16, opaque, Layout::Gray16, true),
+        (PixelFormat::Rgb161616, opaque, Layout::Rgb16, true),
+        (PixelFormat::Rgba16161616, straight, Layout::Rgba16, true),
+        (PixelFormat::I420, opaque, yuv(s420, planar, 6, true), true),
+        (PixelFormat::I420, opaque, yuv(s420, planar, 5, true), true),
+        (PixelFormat::I420, opaque, yuv(s420, planar, 6, false), false),
+        (PixelFormat::I420, opaque, yuv(s420, planar, 1, true), false),
+        (PixelFormat::Nv12, opaque, yuv(s420, YuvPacking::CbCr, 6, true), true),
+        (PixelFormat::Nv12, opaque, yuv(s420, YuvPacking::CrCb, 6, true), false),
+        (PixelFormat::Nv21, opaque, yuv(s420, YuvPacking::CrCb, 6, true), true),
+        (PixelFormat::I422, opaque, yuv(Sampling::Yuv422, planar, 6, true), true),
+        (PixelFormat::I444, opaque, yuv(Sampling::Yuv444, planar, 6, true), true),
+        (PixelFormat::Nv12, opaque, Layout::Gray8, true),
+    ] {
+        let bytes = vec![9; 20 * 20 * 16];
+        let mut pixels = Pixels::copy_from(16, 16, format, &bytes, 0).unwrap();
+        pixels.alpha = alpha;
+        let rows = Rows::new(Arc::new(pixels), layout, &options()).unwrap();
+        let mut scratch = Scratch::default();
+        let band = rows.band(4..8, &mut scratch).unwrap();
+        let lent = std::ptr::eq(band.planes[0].bytes.as_ptr(), rows.pixels().row(0, 4).as_ptr());
+        // Where only the packing of chroma differs, luma is lent all the same.
+        let luma = matches!((format, layout), (PixelFormat::Nv12, Layout::Yuv(_)));
+        assert_eq!((rows.is_direct(), lent || direct), (direct, direct || luma), "{format:?} -> {layout:?}");
+        assert!(lent || !direct);
+    }
+}
+
+/// Neutral patches of 8 x 8 pixels in a row, encoded by a transfer function; the last fills half of the image.
+fn patches(signals: &[f64], transfer: u8) -> Pixels {
+    let width = signals.len() as u32 * 8;
+    let row: Vec<u8> = (0..width * 2)
+        .flat_map(|x| {
+            let signal = signals[(x as usize / 8).min(signals.len() - 1)];
+            let code = (signal * 1023.0).round() as u32;
+            (code | code << 10 | code << 20 | 3 << 30).to_ne_bytes()
+        })
+        .collect();
+    let mut pixels = Pixels::copy_from(width * 2, 8, PixelFormat::Rgba1010102, &row.repeat(8), 0).unwrap();
+    pixels.alpha = AlphaType::Opaque;
+    pixels.color.cicp = Cicp { primaries: 9, transfer, matrix: 9, full_range: true };
+    pixels
+}
+
+#[test]
+fn high_dynamic_range_becomes_a_bright_standard_image_in_display_p3() {
+    let pq = |nits: f64| {
+        let p = (nits / 10_000.0).powf(0.159_301_757_812_5);
+        ((0.835_937_5 + 18.851_562_5 * p) / (1.0 + 18.6875 * p)).powf(78.84375)
+    };
+    let nits = [20.0, 50.0, 100.0, 203.0, 400.0, 1000.0];
+    let codes = [88, 136, 186, 229, 250, 255];
+    for layout in [Layout::Rgb8, Layout::Rgb16] {
+        let (rows, out) = converted(patches(&nits.map(pq), 16), layout);
+        for (i, code) in codes.into_iter().enumerate() {
+            let at = i * 8 * layout.pixel_bytes();
+            let got = match layout {
+                Layout::Rgb8 => [out[at], out[at + 1], out[at + 2]].map(i32::from),
+                _ => [0, 2, 4].map(|i| i32::from(u16::from_ne_bytes([out[at + i], out[at + i + 1]])) / 257),
+            };
+            assert!(got.iter().all(|c| (c - code).abs() <= 2), "{} nits: {got:?}, not {code}", nits[i]);
+        }
+        assert_eq!(rows.color().cicp, Cicp { primaries: 12, ..Cicp::SRGB });
+        assert!(rows.icc().is_some());
+    }
+    // HLG with the reference display of 1000 nits: 75 % is diffuse white.
+    let (_, out) = converted(patches(&[0.75, 1.0], 18), Layout::Rgb8);
+    assert!(out[..3].iter().all(|c| c.abs_diff(229) <= 2), "{:?}", &out[..3]);
+    // Nothing brighter than white: nothing is changed but the transfer function.
+    let (_, out) = converted(patches(&[pq(20.0), pq(203.0)], 16), Layout::Rgb8);
+    assert!(out[0].abs_diff(88) <= 2 && out[8 * 3] == 255, "{} {}", out[0], out[24]);
+    // Linear floats: 1.0 is white, sRGB stays sRGB.
+    let floats: Vec<u8> = [0.5f32, 0.25, -0.1, 1.0].iter().flat_map(|v| v.to_ne_bytes()).collect();
+    let mut pixels = Pixels::copy_from(1, 1, PixelFormat::RgbaF32, &floats, 0).unwrap();
+    pixels.color.cicp.transfer = 8;
+    let (rows, out) = converted(pixels, Layout::Rgba8);
+    assert_eq!(out, [188, 137, 0, 255]);
+    assert_eq!((rows.color().cicp, rows.icc()), (Cicp::SRGB, None));
+}
+
+#[test]
+fn wide_colour_keeps_its_numbers_and_gets_a_profile() {
+    for (primaries, transfer) in [(12, 13), (9, 13), (9, 1), (1, 8), (12, 4), (5, 6), (11, 17)] {
+        let colors: Vec<u8> =
+            vec![255, 0, 0, 0, 255, 0, 0, 0, 255, 255, 255, 255, 128, 128, 128, 200, 60, 90];
+        let mut pixels = Pixels::copy_from(6, 1, PixelFormat::Rgb888, &colors, 0).unwrap();
+        pixels.color.cicp = Cicp { primaries, transfer, ..Cicp::SRGB };
+        let rows = Rows::new(Arc::new(pixels), Layout::Rgb8, &options()).unwrap();
+        assert!(rows.is_direct());
+        assert_eq!((rows.color().cicp.primaries, rows.color().cicp.transfer), (primaries, transfer));
+        let icc = rows.icc().expect("a profile");
+        assert!(icc.len() <= 640, "{} bytes", icc.len());
+        // Read by another library: white is white, gray is gray, and the primaries are where they should be.
+        let profile = moxcms::ColorProfile::new_from_slice(icc).unwrap();
+        let target = moxcms::ColorProfile::new_srgb();
+        let layout = moxcms::Layout::Rgb;
+        let transform = profile
+            .create_transform_8bit(layout, &target, layout, moxcms::TransformOptions::default())
+            .unwrap();
+        let mut out = vec![0; colors.len()];
+        transform.transform(&colors, &mut out).unwrap();
+        assert!(out[9..12].iter().all(|&c| c >= 254), "{primaries}/{transfer}: white is {:?}", &out[9..12]);
+        let gray: f64 = 128.0 / 255.0;
+        let light = match transfer {
+            13 => ((gray + 0.055) / 1.055).powf(2.4),
+            1 | 6 => ((gray + 0.099) / 1.099).powf(1.0 / 0.45),
+            4 => gray.powf(2.2),
+            17 => gray.powf(2.6),
+            _ => gray,
+        };
+        let expected = 255.0 * (1.055 * light.powf(1.0 / 2.4) - 0.055);
+        let got = &out[12..15];
+        assert!(
+            got.iter().all(|&c| (f64::from(c) - expected).abs() < 1.6),
+            "{primaries}/{transfer}: {got:?}, {expected}"
+        );
+    }
+    // A P3 colour inside of sRGB, with the matrix between the two written out.
+    let mut pixels = Pixels::copy_from(1, 1, PixelFormat::Rgb888, &[200, 60, 90], 0).unwrap();
+    pixels.color.cicp.primaries = 12;
+    let rows = Rows::new(Arc::new(pixels), Layout::Rgb8, &options()).unwrap();
+    let profile = moxcms::ColorProfile::new_from_slice(rows.icc().unwrap()).unwrap();
+    let layout = moxcms::Layout::Rgb;
+    let transform = profile
+        .create_transform_8bit(
+            layout,
+            &moxcms::ColorProfile::new_srgb(),
+            layout,
+            moxcms::TransformOptions::default(),
+        )
+        .unwrap();
+    let mut out = [0; 3];
+    transform.transform(&[200, 60, 90], &mut out).unwrap();
+    let p3 = |c: f64| ((c / 255.0 + 0.055) / 1.055).powf(2.4);
+    let [r, g, b] = [200.0, 60.0, 90.0].map(p3);
+    // SMPTE EG 432-1 to BT.709, white D65.
+    let linear = [
+        1.224_940 * r - 0.224_940 * g,
+        -0.042_057 * r + 1.042_057 * g,
+        -0.019_638 * r - 0.078_636 * g + 1.098_274 * b,
+    ];
+    for (got, light) in out.into_iter().zip(linear) {
+        let expected = 255.0 * (1.055 * light.powf(1.0 / 2.4) - 0.055);
+        assert!((f64::from(got) - expected).abs() < 2.0, "{out:?}, {expected}");
+    }
+}
+
+#[test]
+fn the_background_is_a_colour_of_srgb() {
+    let mut pixels = Pixels::copy_from(1, 1, PixelFormat::Rgba8888, &[1, 2, 3, 0], 0).unwrap();
+    pixels.color.cicp.primaries = 12;
+    let mut options = options();
+    options.background = [255, 0, 0];
+    let rows = Rows::new(Arc::new(pixels), Layout::Rgb8, &options).unwrap();
+    let mut scratch = Scratch::default();
+    let band = rows.band(0..1, &mut scratch).unwrap();
+    assert_eq!(band.planes[0].row(0, 3), [234, 51, 35], "sRGB's red in Display P3");
+}
+
+#[test]
+fn profiles_of_other_pixels_and_unknown_code_points_are_refused() {
+    let profile = |space: &[u8; 4]| {
+        let mut profile = vec![0; 132];
+        profile[3] = 132;
+        profile[16..20].copy_from_slice(space);
+        profile[36..40].copy_from_slice(b"acsp");
+        Some(profile.into())
+    };
+    let pixels = Pixels::zeroed(2, 2, PixelFormat::Rgb888).unwrap();
+    for (space, layout, kind) in [
+        (b"RGB ", Layout::Rgb8, None),
+        (b"GRAY", Layout::Gray8, None),
+        (b"CMYK", Layout::Rgb8, Some(ErrorKind::Icc)),
+        (b"GRAY", Layout::Rgb8, Some(ErrorKind::Icc)),
+        (b"RGB ", Layout::Gray8, Some(ErrorKind::Icc)),
+    ] {
+        let mut pixels = pixels.clone();
+        pixels.color.icc = profile(space);
+        let result = Rows::new(Arc::new(pixels), layout, &options());
+        assert_eq!(result.err().map(|error| error.kind), kind, "{space:?} {layout:?}");
+    }
+    for (primaries, transfer) in [(3, 13), (200, 13), (9, 3), (12, 12)] {
+        let mut pixels = pixels.clone();
+        pixels.color.cicp = Cicp { primaries, transfer, ..Cicp::SRGB };
+        let error = Rows::new(Arc::new(pixels), Layout::Rgb8, &options()).unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Icc, "{primaries}/{transfer}");
+    }
+    let mut pixels = Pixels::zeroed(2, 2, PixelFormat::Nv12).unwrap();
+    pixels.color.cicp.matrix = 8;
+    let error = Rows::new(Arc::new(pixels), Layout::Rgb8, &options()).unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Unsupported);
+    assert!(error.message.contains("matrix coefficients 8"), "{error}");
+}
+
+mod guard {
+    #![allow(unsafe_code, reason = "makes memory that ends where a page does")]
+    use image_packer::model::foreign::Foreign;
+
+    use super::*;
+
+    /// A page that cannot be touched, right behind `len` bytes of memory.
+    struct Guarded {
+        map: *mut u8,
+        pages: usize,
+        len: usize,
+    }
+
+    const PAGE: usize = 1 << 16;
+
+    impl Guarded {
+        fn new(len: usize) -> Self {
+            let pages = len.next_multiple_of(PAGE);
+            // SAFETY: a fresh anonymous mapping; its last page loses all access.
+            unsafe {
+                let access = libc::PROT_READ | libc::PROT_WRITE;
+                let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
+                let map = libc::mmap(std::ptr::null_mut(), pages + PAGE, access, flags, -1, 0);
+                assert_ne!(map, libc::MAP_FAILED);
+                assert_eq!(libc::mprotect(map.byte_add(pages), PAGE, libc::PROT_NONE), 0);
+                Self { map: map.cast(), pages, len }
+            }
+        }
+
+        fn start(&self) -> *mut u8 {
+            // SAFETY: `len` bytes before the end of the accessible pages.
+            unsafe { self.map.add(self.pages - self.len) }
+        }
+    }
+
+    impl Drop for Guarded {
+        fn drop(&mut self) {
+            // SAFETY: the mapping made by `new`.
+            unsafe { libc::munmap(self.map.cast(), self.pages + PAGE) };
+        }
+    }
+
+    #[test]
+    fn nothing_is_read_behind_the_last_pixel() {
+        for info in FORMATS {
+            for width in [1, 2, 3, 4, 5, 7, 8, 15, 16, 17, 31, 33, 64, 67] {
+                let (height, stride) = (3, (width + 5) as usize * usize::from(info.planes[0].bytes));
+                let layout = Pixels::borrowed_layout(width, height, info.format, 1 << 20, stride).unwrap();
+                let guards = layout.map(|(_, bytes, _)| Guarded::new(bytes));
+                for guard in &guards {
+                    // SAFETY: the memory before the guard page is ours.
+                    unsafe { guard.start().write_bytes(0x35, guard.len) };
+                }
+                let pieces = [0, 1, 2].map(|i| (guards[i].start().cast_const(), guards[i].len));
+                // SAFETY: the pieces live longer than the pixels.
+                let foreign = Arc::new(unsafe { Foreign::new(pieces) });
+                let strides = layout.map(|(.., stride)| stride);
+                let mut pixels = Pixels::from_foreign(width, height, info.format, foreign, strides);
+                for alpha in [AlphaType::Opaque, AlphaType::Unpremultiplied, AlphaType::Premultiplied] {
+                    pixels.alpha = alpha;
+                    for layout in layouts() {
+                        let rows = Rows::new(Arc::new(pixels.clone()), layout, &options()).unwrap();
+                        rows.band(0..height, &mut Scratch::default()).unwrap();
+                    }
                 }
             }
         }

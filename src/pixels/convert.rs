@@ -123,7 +123,9 @@ impl Recipe {
             for x in (0..pixels.width() as usize).step_by(TILE) {
                 let tile = &mut tile[..TILE.min(pixels.width() as usize - x)];
                 recipe.fill(pixels, y, x, &mut codes, tile);
-                tile.iter().step_by(step).for_each(|&light| histogram.count(light));
+                if let Some(tone) = &recipe.tone {
+                    tile.iter().step_by(step).for_each(|&pixel| histogram.count(tone.light(pixel)));
+                }
             }
         }
         match recipe.tone.take() {

@@ -2,74 +2,72 @@
 
 use super::{
     sample::{Rgba, Sample},
-    simd::map,
+    simd::{map, unpack_3, update},
 };
 use crate::model::pixel_format::PixelFormat;
 
 /// Pixels from the bytes of a row. `opaque` says that alpha has no meaning.
 pub fn load<S: Sample>(format: PixelFormat, opaque: bool, row: &[u8], to: &mut [Rgba<S>]) {
-    let alpha = move |alpha: S| if opaque { S::MAX } else { alpha };
+    // Alpha of four bytes in the order red, green, blue, alpha.
+    let alpha = if opaque { 0xff00_0000 } else { 0 };
+    let bytes = move |pixel: u32| S::from_bytes((pixel | alpha).to_le_bytes());
     let gray = |v: S, alpha: S| [v, v, v, alpha];
     match format {
-        PixelFormat::Rgba8888 => each::<4, S>(row, to, |[r, g, b, a]| {
-            [S::from_8(r), S::from_8(g), S::from_8(b), alpha(S::from_8(a))]
-        }),
-        PixelFormat::Bgra8888 => each::<4, S>(row, to, |[b, g, r, a]| {
-            [S::from_8(r), S::from_8(g), S::from_8(b), alpha(S::from_8(a))]
-        }),
-        PixelFormat::Argb8888 => each::<4, S>(row, to, |[a, r, g, b]| {
-            [S::from_8(r), S::from_8(g), S::from_8(b), alpha(S::from_8(a))]
-        }),
-        PixelFormat::Rgbx8888 => {
-            each::<4, S>(row, to, |[r, g, b, _]| [S::from_8(r), S::from_8(g), S::from_8(b), S::MAX]);
+        PixelFormat::Rgba8888 | PixelFormat::Rgbx8888 => {
+            each::<4, S>(row, to, |p| bytes(u32::from_le_bytes(p)))
         }
-        PixelFormat::Bgrx8888 => {
-            each::<4, S>(row, to, |[b, g, r, _]| [S::from_8(r), S::from_8(g), S::from_8(b), S::MAX]);
+        PixelFormat::Bgra8888 | PixelFormat::Bgrx8888 => {
+            each::<4, S>(row, to, |p| bytes(u32::from_le_bytes(swapped(p))));
         }
-        PixelFormat::Rgb888 => {
-            each::<3, S>(row, to, |[r, g, b]| [S::from_8(r), S::from_8(g), S::from_8(b), S::MAX]);
+        PixelFormat::Argb8888 => each::<4, S>(row, to, |p| bytes(u32::from_le_bytes(p).rotate_right(8))),
+        PixelFormat::Rgb888 | PixelFormat::Bgr888 => {
+            let reverse = format == PixelFormat::Bgr888;
+            let from = row.as_chunks::<3>().0;
+            match S::as_bytes_mut(to) {
+                Some(to) => unpack_3(from, to, reverse),
+                None if reverse => map(from, to, |[b, g, r]| S::from_bytes([r, g, b, 255])),
+                None => map(from, to, |[r, g, b]| S::from_bytes([r, g, b, 255])),
+            }
         }
-        PixelFormat::Bgr888 => {
-            each::<3, S>(row, to, |[b, g, r]| [S::from_8(r), S::from_8(g), S::from_8(b), S::MAX]);
-        }
-        PixelFormat::Rgb565 => each::<2, S>(row, to, |bytes| {
+        PixelFormat::Rgb565 => each::<2, S>(row, to, |p| {
             // Rounded to 8 bits: v * 255 / 31 and v * 255 / 63.
-            let v = u32::from(u16::from_ne_bytes(bytes));
+            let v = u32::from(u16::from_ne_bytes(p));
             let (r, g, b) = (v >> 11, (v >> 5) & 63, v & 31);
-            let five = |v: u32| S::from_8(((v * 527 + 23) >> 6) as u8);
-            [five(r), S::from_8(((g * 259 + 33) >> 6) as u8), five(b), S::MAX]
+            let five = |v: u32| (v * 527 + 23) >> 6;
+            bytes(five(r) | ((g * 259 + 33) >> 6) << 8 | five(b) << 16)
         }),
-        PixelFormat::Rgba1010102 => each::<4, S>(row, to, |bytes| {
-            let v = u32::from_ne_bytes(bytes);
+        PixelFormat::Rgba1010102 => each::<4, S>(row, to, |p| {
+            let v = u32::from_ne_bytes(p);
             let ten = |shift: u32| S::from_10(((v >> shift) & 1023) as u16);
-            [ten(0), ten(10), ten(20), alpha(S::from_8((v >> 30) as u8 * 85))]
+            let alpha = if opaque { 255 } else { (v >> 30) as u8 * 85 };
+            [ten(0), ten(10), ten(20), S::from_8(alpha)]
         }),
-        PixelFormat::Gray8 => each::<1, S>(row, to, |[v]| gray(S::from_8(v), S::MAX)),
-        PixelFormat::GrayAlpha88 => {
-            each::<2, S>(row, to, |[v, a]| gray(S::from_8(v), alpha(S::from_8(a))));
+        PixelFormat::Gray8 => {
+            each::<1, S>(row, to, |[v]| {
+                S::from_bytes((u32::from(v) * 0x01_0101 | 0xff00_0000).to_le_bytes())
+            });
         }
-        PixelFormat::Alpha8 => each::<1, S>(row, to, |[a]| gray(S::default(), alpha(S::from_8(a)))),
+        PixelFormat::GrayAlpha88 => {
+            each::<2, S>(row, to, |[v, a]| bytes(u32::from(v) * 0x01_0101 | u32::from(a) << 24));
+        }
+        PixelFormat::Alpha8 => each::<1, S>(row, to, |[a]| bytes(u32::from(a) << 24)),
         PixelFormat::Gray16 => {
             each::<2, S>(row, to, |v| gray(S::from_16(u16::from_ne_bytes(v)), S::MAX));
         }
         PixelFormat::Rgb161616 => each::<6, S>(row, to, |p| {
-            let [r, g, b] = [0, 2, 4].map(|i| S::from_16(u16::from_ne_bytes([p[i], p[i + 1]])));
+            let [r, g, b] =
+                [[p[0], p[1]], [p[2], p[3]], [p[4], p[5]]].map(|v| S::from_16(u16::from_ne_bytes(v)));
             [r, g, b, S::MAX]
         }),
-        PixelFormat::Rgba16161616 => each::<8, S>(row, to, |p| {
-            let [r, g, b, a] = [0, 2, 4, 6].map(|i| S::from_16(u16::from_ne_bytes([p[i], p[i + 1]])));
-            [r, g, b, alpha(a)]
-        }),
-        PixelFormat::RgbaF16 => each::<8, S>(row, to, |p| {
-            let [r, g, b, a] =
-                [0, 2, 4, 6].map(|i| S::from_float(half(u16::from_ne_bytes([p[i], p[i + 1]]))));
-            [r, g, b, alpha(a)]
-        }),
-        PixelFormat::RgbaF32 => each::<16, S>(row, to, |p| {
-            let [r, g, b, a] = [0, 4, 8, 12]
-                .map(|i| S::from_float(f32::from_ne_bytes([p[i], p[i + 1], p[i + 2], p[i + 3]])));
-            [r, g, b, alpha(a)]
-        }),
+        PixelFormat::Rgba16161616 => {
+            components::<2, S>(row, opaque, to, |v| S::from_16(u16::from_ne_bytes(v)));
+        }
+        PixelFormat::RgbaF16 => {
+            components::<2, S>(row, opaque, to, |v| S::from_float(half(u16::from_ne_bytes(v))));
+        }
+        PixelFormat::RgbaF32 => {
+            components::<4, S>(row, opaque, to, |v| S::from_float(f32::from_ne_bytes(v)));
+        }
         // Luma and chroma are not packed: see `planes`.
         PixelFormat::Nv21
         | PixelFormat::Nv12
@@ -81,16 +79,40 @@ pub fn load<S: Sample>(format: PixelFormat, opaque: bool, row: &[u8], to: &mut [
     }
 }
 
+/// Red and blue exchanged.
+#[inline(always)]
+pub fn swapped(pixel: [u8; 4]) -> [u8; 4] {
+    let v = u32::from_le_bytes(pixel);
+    ((v & 0xff00_ff00) | ((v >> 16) & 0xff) | (v & 0xff) << 16).to_le_bytes()
+}
+
 fn each<const N: usize, S: Sample>(row: &[u8], to: &mut [Rgba<S>], f: impl Fn([u8; N]) -> Rgba<S>) {
     map(row.as_chunks::<N>().0, to, f);
+}
+
+/// All four components alike.
+fn components<const N: usize, S: Sample>(
+    row: &[u8],
+    opaque: bool,
+    to: &mut [Rgba<S>],
+    f: impl Fn([u8; N]) -> S,
+) {
+    map(row.as_chunks::<N>().0, to.as_flattened_mut(), f);
+    if opaque {
+        update(to, |[r, g, b, _]| [r, g, b, S::MAX]);
+    }
 }
 
 /// A half float. Infinities become 65536, not a number 0.
 #[inline(always)]
 fn half(bits: u16) -> f32 {
-    // The exponent moves from bias 15 to 127 by a multiplication, which also makes subnormals right.
     let magnitude = u32::from(bits & 0x7fff);
-    let value = f32::from_bits(magnitude << 13) * f32::from_bits((254 - 15) << 23);
     let sign = u32::from(bits & 0x8000) << 16;
-    if magnitude > 0x7c00 { 0.0 } else { f32::from_bits(value.to_bits() | sign) }
+    // The exponent moves from bias 15 to 127; without one, the number counts steps of 2^-24.
+    let value = if magnitude >= 0x400 {
+        (magnitude << 13) + ((127 - 15) << 23)
+    } else {
+        (magnitude as f32 * (1.0 / (1 << 24) as f32)).to_bits()
+    };
+    if magnitude > 0x7c00 { 0.0 } else { f32::from_bits(value | sign) }
 }

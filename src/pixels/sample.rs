@@ -39,6 +39,19 @@ pub trait Sample: Copy + Default + Send + Sync + std::fmt::Debug + 'static {
     /// Opaque colour of luma and chroma codes.
     fn from_yuv(y: u16, cb: u16, cr: u16, to: &ToRgb) -> Rgba<Self>;
 
+    /// From 8 bits a component.
+    fn from_bytes(pixel: Rgba<u8>) -> Rgba<Self>;
+    /// To 8 bits a component.
+    fn to_bytes(pixel: Rgba<Self>) -> Rgba<u8>;
+
+    /// The same pixels if components are bytes.
+    fn as_bytes(_pixels: &[Rgba<Self>]) -> Option<&[Rgba<u8>]> {
+        None
+    }
+    /// The same pixels if components are bytes.
+    fn as_bytes_mut(_pixels: &mut [Rgba<Self>]) -> Option<&mut [Rgba<u8>]> {
+        None
+    }
     /// The same pixels if components are floats.
     fn as_floats(_pixels: &mut [Rgba<Self>]) -> Option<&mut [Rgba<f32>]> {
         None
@@ -147,6 +160,21 @@ impl Sample for u8 {
         let [r, g, b] = to.whole(y, cb, cr).map(|c| c.clamp(0, 255) as u32);
         (r | g << 8 | b << 16 | 0xff00_0000).to_le_bytes()
     }
+
+    #[inline(always)]
+    fn from_bytes(pixel: Rgba<u8>) -> Rgba<u8> {
+        pixel
+    }
+    #[inline(always)]
+    fn to_bytes(pixel: Rgba<u8>) -> Rgba<u8> {
+        pixel
+    }
+    fn as_bytes(pixels: &[Rgba<u8>]) -> Option<&[Rgba<u8>]> {
+        Some(pixels)
+    }
+    fn as_bytes_mut(pixels: &mut [Rgba<u8>]) -> Option<&mut [Rgba<u8>]> {
+        Some(pixels)
+    }
 }
 
 impl Sample for u16 {
@@ -214,6 +242,15 @@ impl Sample for u16 {
         let [r, g, b] = to.whole(y, cb, cr).map(|c| c.clamp(0, 65535) as u16);
         [r, g, b, 65535]
     }
+
+    #[inline(always)]
+    fn from_bytes(pixel: Rgba<u8>) -> Rgba<Self> {
+        pixel.map(Self::from_8)
+    }
+    #[inline(always)]
+    fn to_bytes(pixel: Rgba<Self>) -> Rgba<u8> {
+        pixel.map(Self::to_8)
+    }
 }
 
 impl Sample for f32 {
@@ -272,6 +309,15 @@ impl Sample for f32 {
     fn from_yuv(y: u16, cb: u16, cr: u16, to: &ToRgb) -> Rgba<f32> {
         let [r, g, b] = to.float(y, cb, cr);
         [r, g, b, 1.0]
+    }
+
+    #[inline(always)]
+    fn from_bytes(pixel: Rgba<u8>) -> Rgba<Self> {
+        pixel.map(Self::from_8)
+    }
+    #[inline(always)]
+    fn to_bytes(pixel: Rgba<Self>) -> Rgba<u8> {
+        pixel.map(Self::to_8)
     }
 
     fn as_floats(pixels: &mut [Rgba<f32>]) -> Option<&mut [Rgba<f32>]> {

@@ -67,3 +67,84 @@ dispatched! {
         }
     }
 }
+
+/// Four bytes a pixel to three: the fourth is dropped, or with `reverse` blue comes first.
+pub fn pack_3(from: &[[u8; 4]], to: &mut [[u8; 3]], reverse: bool) {
+    let mut done = 0;
+    #[cfg(target_arch = "x86_64")]
+    if is_x86_feature_detected!("ssse3") {
+        // SAFETY: the processor has what the function was compiled for.
+        done = unsafe { x86::pack_3(from, to, reverse) };
+    }
+    for (to, &[r, g, b, _]) in to[done..].iter_mut().zip(&from[done..]) {
+        *to = if reverse { [b, g, r] } else { [r, g, b] };
+    }
+}
+
+/// Three bytes a pixel to four: the fourth is 255, and with `reverse` the first is that of red.
+pub fn unpack_3(from: &[[u8; 3]], to: &mut [[u8; 4]], reverse: bool) {
+    let mut done = 0;
+    #[cfg(target_arch = "x86_64")]
+    if is_x86_feature_detected!("ssse3") {
+        // SAFETY: the processor has what the function was compiled for.
+        done = unsafe { x86::unpack_3(from, to, reverse) };
+    }
+    for (to, &[r, g, b]) in to[done..].iter_mut().zip(&from[done..]) {
+        *to = if reverse { [b, g, r, 255] } else { [r, g, b, 255] };
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    use std::arch::x86_64::*;
+
+    /// Four pixels at a time; answers how many pixels are done. Never writes behind `to`.
+    #[target_feature(enable = "ssse3")]
+    pub fn pack_3(from: &[[u8; 4]], to: &mut [[u8; 3]], reverse: bool) -> usize {
+        let order = if reverse {
+            _mm_setr_epi8(2, 1, 0, 6, 5, 4, 10, 9, 8, 14, 13, 12, -1, -1, -1, -1)
+        } else {
+            _mm_setr_epi8(0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, -1, -1, -1, -1)
+        };
+        let count = from.len().min(to.len());
+        let (from, to) = (from[..count].as_flattened(), to[..count].as_flattened_mut());
+        let mut done = 0;
+        // The four bytes too many are of pixels still to come.
+        while let (Some(from), Some(to)) =
+            (from.get(4 * done..4 * done + 16), to.get_mut(3 * done..3 * done + 16))
+        {
+            // SAFETY: both slices are 16 bytes long.
+            unsafe {
+                let pixels = _mm_loadu_si128(from.as_ptr().cast());
+                _mm_storeu_si128(to.as_mut_ptr().cast(), _mm_shuffle_epi8(pixels, order));
+            }
+            done += 4;
+        }
+        done
+    }
+
+    /// The same the other way. Never reads behind `from`.
+    #[target_feature(enable = "ssse3")]
+    pub fn unpack_3(from: &[[u8; 3]], to: &mut [[u8; 4]], reverse: bool) -> usize {
+        let order = if reverse {
+            _mm_setr_epi8(2, 1, 0, -1, 5, 4, 3, -1, 8, 7, 6, -1, 11, 10, 9, -1)
+        } else {
+            _mm_setr_epi8(0, 1, 2, -1, 3, 4, 5, -1, 6, 7, 8, -1, 9, 10, 11, -1)
+        };
+        let opaque = _mm_set1_epi32(0xff00_0000_u32 as i32);
+        let count = from.len().min(to.len());
+        let (from, to) = (from[..count].as_flattened(), to[..count].as_flattened_mut());
+        let mut done = 0;
+        while let (Some(from), Some(to)) =
+            (from.get(3 * done..3 * done + 16), to.get_mut(4 * done..4 * done + 16))
+        {
+            // SAFETY: both slices are 16 bytes long.
+            unsafe {
+                let pixels = _mm_shuffle_epi8(_mm_loadu_si128(from.as_ptr().cast()), order);
+                _mm_storeu_si128(to.as_mut_ptr().cast(), _mm_or_si128(pixels, opaque));
+            }
+            done += 4;
+        }
+        done
+    }
+}

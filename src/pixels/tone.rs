@@ -3,7 +3,7 @@
 //! Light is counted in units of diffuse white, 203 nits (ITU-R BT.2408). The curve is the EETF of ITU-R BT.2390 on
 //! the largest of red, green, blue, from the measured peak to white; all three are scaled alike, so hue stays.
 
-use super::{color, sample::unit};
+use super::{color, sample::unit, simd::update};
 use crate::{
     error::{Result, try_vec},
     model::{
@@ -20,17 +20,15 @@ const WHITE: f64 = 203.0;
 #[derive(Debug)]
 pub struct Tone {
     /// Signal to light, for equal steps of the signal; none for linear input.
-    eotf: Option<Vec<f32>>,
+    eotf: Option<Table>,
     /// HLG: weights of luminance, and the system gamma's factor by luminance.
     ootf: Option<([f32; 3], LogTable)>,
     gamut: [[f32; 3]; 3],
     /// Factor by the largest component; none while the peak is being measured.
     curve: Option<LogTable>,
-    oetf: LogTable,
+    /// Signal by the square root of light, which makes the steps fine where it is dark.
+    oetf: Table,
 }
-
-/// Steps of the signal in [`Tone::eotf`].
-const STEPS: usize = 4096;
 
 impl Tone {
     /// A tone mapper for pixels of high dynamic range, without its curve yet, and the colour of what it makes.
@@ -46,8 +44,8 @@ impl Tone {
         let target = color::Primaries::new(primaries)?;
         let gamut = color::single(color::between(&source, &target));
         let eotf = match cicp.transfer {
-            16 => Some(sampled(|signal| pq_to_nits(signal) / WHITE)?),
-            18 => Some(sampled(hlg_to_scene)?),
+            16 => Some(Table::new(|signal| pq_to_nits(signal) / WHITE)?),
+            18 => Some(Table::new(hlg_to_scene)?),
             _ => None,
         };
         let ootf = if cicp.transfer == 18 {
@@ -56,7 +54,7 @@ impl Tone {
         } else {
             None
         };
-        let oetf = LogTable::new(-12, 0, |light| color::Curve::SRGB.encode(light))?;
+        let oetf = Table::new(|root| color::Curve::SRGB.encode(root * root))?;
         let color = Color { cicp: Cicp { primaries, ..Cicp::SRGB }, icc: None };
         Ok(Some((Self { eotf, ootf, gamut, curve: None, oetf }, color)))
     }
@@ -65,35 +63,27 @@ impl Tone {
     pub fn set_peak(&mut self, peak: f32) -> Result<()> {
         let peak = nits_to_pq(f64::from(peak).max(1.0) * WHITE);
         self.curve =
-            Some(LogTable::new(-8, 17, |light| nits_to_pq_mapped(light * WHITE, peak) / (light * WHITE))?);
+            Some(LogTable::new(-4, 17, |light| nits_to_pq_mapped(light * WHITE, peak) / (light * WHITE))?);
         Ok(())
     }
 
-    /// Signal to signal; to linear light while there is no curve.
+    /// Signal to signal.
     pub fn apply(&self, pixels: &mut [[f32; 4]]) {
-        for pixel in pixels {
-            let light = self.light([pixel[0], pixel[1], pixel[2]]);
-            let light = match &self.curve {
-                None => light,
-                Some(curve) => {
-                    let factor = curve.at(light[0].max(light[1]).max(light[2]));
-                    light.map(|c| self.encode((c * factor).min(1.0)))
-                }
-            };
-            [pixel[0], pixel[1], pixel[2]] = light;
-        }
+        let Some(curve) = &self.curve else { return };
+        update(pixels, |pixel| {
+            let light = self.light(pixel);
+            let factor = curve.at(light[0].max(light[1]).max(light[2]));
+            let [r, g, b] = light.map(|c| self.oetf.at((c * factor).min(1.0).sqrt()));
+            [r, g, b, pixel[3]]
+        });
     }
 
     /// Linear light in the target's gamut, nothing negative.
-    #[inline]
-    fn light(&self, signal: [f32; 3]) -> [f32; 3] {
+    #[inline(always)]
+    pub fn light(&self, signal: [f32; 4]) -> [f32; 3] {
+        let signal = [signal[0], signal[1], signal[2]];
         let mut light = match &self.eotf {
-            Some(table) => signal.map(|c| {
-                let place = unit(c) * STEPS as f32;
-                let index = (place as usize).min(STEPS - 1);
-                let (low, high) = (table[index], table[index + 1]);
-                low + (high - low) * (place - index as f32)
-            }),
+            Some(table) => signal.map(|c| table.at(unit(c))),
             None => signal,
         };
         if let Some((weights, gamma)) = &self.ootf {
@@ -102,58 +92,73 @@ impl Tone {
         }
         self.gamut.map(|row| dot(row, light).max(0.0))
     }
-
-    #[inline]
-    fn encode(&self, light: f32) -> f32 {
-        // Below the table, and well beyond, sRGB is a straight line.
-        if light < 0.001 { light * 12.92 } else { self.oetf.at(light) }
-    }
 }
 
-#[inline]
+#[inline(always)]
 fn dot(a: [f32; 3], b: [f32; 3]) -> f32 {
     a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
 }
 
-/// A function of values from 2^low to 2^high, 256 points an octave, straight lines between.
+/// A value and how much the next one is larger.
+type Step = [f32; 2];
+
+/// The points of `f` at `index`, `index + 1` ... as steps.
+fn steps(count: usize, f: impl Fn(usize) -> f64) -> Result<Vec<Step>> {
+    let mut steps = try_vec(count, "a curve")?;
+    for (index, step) in steps.iter_mut().enumerate() {
+        *step = [f(index) as f32, (f(index + 1) - f(index)) as f32];
+    }
+    Ok(steps)
+}
+
+/// A function of 0 to 1, straight lines between equal steps.
+#[derive(Debug)]
+struct Table(Vec<Step>);
+
+impl Table {
+    /// Steps from 0 to 1.
+    const STEPS: usize = 1024;
+
+    fn new(f: impl Fn(f64) -> f64) -> Result<Self> {
+        Ok(Self(steps(Self::STEPS + 1, |index| f(index as f64 / Self::STEPS as f64))?))
+    }
+
+    /// The value at `x`, which is from 0 to 1.
+    #[inline(always)]
+    fn at(&self, x: f32) -> f32 {
+        let place = x * Self::STEPS as f32;
+        let index = place as i32;
+        let [value, step] = self.0[index as usize];
+        value + step * (place - index as f32)
+    }
+}
+
+/// A function of values from 2^low to 2^high, 128 steps an octave, straight lines between.
 #[derive(Debug)]
 struct LogTable {
     first: f32,
     last: f32,
-    points: Vec<f32>,
+    steps: Vec<Step>,
 }
 
-/// Bits of a float's mantissa below those that select the point.
-const BELOW: u32 = 15;
+/// Bits of a float's mantissa below those that select the step.
+const BELOW: u32 = 16;
 
 impl LogTable {
     fn new(low: i32, high: i32, f: impl Fn(f64) -> f64) -> Result<Self> {
         let (first, last) = (2f32.powi(low), 2f32.powi(high));
-        let count = ((last.to_bits() - first.to_bits()) >> BELOW) as usize + 2;
-        let mut points = try_vec(count, "a tone curve")?;
-        for (index, point) in points.iter_mut().enumerate() {
-            let bits = first.to_bits() + ((index as u32) << BELOW);
-            *point = f(f64::from(f32::from_bits(bits))) as f32;
-        }
-        Ok(Self { first, last, points })
+        let count = ((last.to_bits() - first.to_bits()) >> BELOW) as usize + 1;
+        let at = |index: usize| f64::from(f32::from_bits(first.to_bits() + ((index as u32) << BELOW)));
+        Ok(Self { first, last, steps: steps(count, |index| f(at(index)))? })
     }
 
     /// The value at `x`, which is moved into the range.
-    #[inline]
+    #[inline(always)]
     fn at(&self, x: f32) -> f32 {
         let place = x.max(self.first).min(self.last).to_bits() - self.first.to_bits();
-        let index = (place >> BELOW) as usize;
-        let (low, high) = (self.points[index], self.points[index + 1]);
-        low + (high - low) * ((place & ((1 << BELOW) - 1)) as f32 / (1u32 << BELOW) as f32)
+        let [value, step] = self.steps[(place >> BELOW) as usize];
+        value + step * ((place & ((1 << BELOW) - 1)) as f32 * (1.0 / (1u32 << BELOW) as f32))
     }
-}
-
-fn sampled(f: impl Fn(f64) -> f64) -> Result<Vec<f32>> {
-    let mut table = try_vec(STEPS + 1, "a transfer function")?;
-    for (index, point) in table.iter_mut().enumerate() {
-        *point = f(index as f64 / STEPS as f64) as f32;
-    }
-    Ok(table)
 }
 
 /// Brightest light that all but 1 of 10 000 values stay below: a histogram of quarter-percent steps.
@@ -173,7 +178,7 @@ impl Histogram {
     }
 
     /// Counts the largest component.
-    pub fn count(&mut self, [r, g, b, _]: [f32; 4]) {
+    pub fn count(&mut self, [r, g, b]: [f32; 3]) {
         let largest = r.max(g).max(b).max(0.0);
         self.bins[(largest.to_bits() >> Self::BELOW) as usize] += 1;
         self.count += 1;
@@ -258,10 +263,10 @@ mod tests {
         let mut histogram = Histogram::new().unwrap();
         for index in 0..20_000 {
             let light = if index < 2 { 40.0 } else { 5.0 };
-            histogram.count([light, 0.1, 0.0, 1.0]);
+            histogram.count([light, 0.1, 0.0]);
         }
         assert!((histogram.peak() / 5.0 - 1.0).abs() < 0.005);
-        histogram.count([40.0; 4]);
+        histogram.count([40.0; 3]);
         assert!((histogram.peak() / 40.0 - 1.0).abs() < 0.005);
     }
 

@@ -76,19 +76,25 @@ fn layout(pixels: &Pixels, _options: &Options) -> Result<Layout> {
     })
 }
 
-/// Planes that go into the file as they are: JFIF is BT.601 at full range.
+/// Planes that need no detour through RGB. JFIF is BT.601 at full range; other matrices and ranges are changed on
+/// the way.
 fn yuv(format: PixelFormat, pixels: &Pixels) -> Option<YuvLayout> {
     let (sampling, packing) = match format {
-        PixelFormat::Nv12 => (Sampling::Yuv420, YuvPacking::CbCr),
-        PixelFormat::Nv21 => (Sampling::Yuv420, YuvPacking::CrCb),
+        PixelFormat::Nv12 | PixelFormat::YcbcrP010 => (Sampling::Yuv420, YuvPacking::CbCr),
+        PixelFormat::Nv21 | PixelFormat::YcrcbP010 => (Sampling::Yuv420, YuvPacking::CrCb),
         PixelFormat::I420 => (Sampling::Yuv420, YuvPacking::Planar),
         PixelFormat::I422 => (Sampling::Yuv422, YuvPacking::Planar),
         PixelFormat::I444 => (Sampling::Yuv444, YuvPacking::Planar),
         _ => return None,
     };
-    let cicp = pixels.color.cicp;
-    let layout = YuvLayout { sampling, packing, bits: 8, matrix: cicp.matrix, full_range: cicp.full_range };
-    (matches!(cicp.matrix, 5 | 6) && cicp.full_range && !cicp.is_hdr()).then_some(layout)
+    // High dynamic range goes through RGB in any case.
+    (!pixels.color.cicp.is_hdr()).then_some(YuvLayout {
+        sampling,
+        packing,
+        bits: 8,
+        matrix: 6,
+        full_range: true,
+    })
 }
 
 fn memory(pixels: &Pixels, options: &Options) -> u64 {
