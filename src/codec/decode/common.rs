@@ -42,7 +42,7 @@ pub static ICO: Decoder = Decoder {
     decode: |job| pixels(job, IcoDecoder::new(Cursor::new(job.bytes)), "ICO"),
 };
 
-fn start<'a, R: BufRead + Seek>(reader: &'a mut R) -> Result<&'a mut R> {
+fn start<R: BufRead + Seek>(reader: &mut R) -> Result<&mut R> {
     reader.seek(SeekFrom::Start(0)).map_err(|e| err!(Read, "{e}"))?;
     Ok(reader)
 }

@@ -168,12 +168,20 @@ fn refuse_loss(pixels: &Pixels, mode: Mode) -> Result<()> {
     Ok(())
 }
 
-/// Measured per pixel at the worst method, rounded up: planes, tokens and coefficients of a noisy image at quality
-/// 100; hash chains and two candidates of a lossless one.
+/// Measured per pixel with noise, rounded up: planes, and from method 3 on the tokens of the whole image, which grow
+/// with quality; hash chains and two candidates of a lossless one.
 fn memory(pixels: &Pixels, options: &Options) -> u64 {
-    let per_pixel = match Mode::of(options) {
-        Mode::Lossy => 12,
-        Mode::Sharp => 32,
+    let mode = Mode::of(options);
+    let step = usize::from(options.effort.clamp(1, 10) - 1);
+    let method = options.explicit(&METHOD).unwrap_or(LOSSY[step].into());
+    let lossy = match (method, options.quality) {
+        (..3, _) => 8,
+        (_, ..90) => 16,
+        _ => 28,
+    };
+    let per_pixel = match mode {
+        Mode::Lossy => lossy,
+        Mode::Sharp => lossy + 20,
         Mode::Lossless { .. } => 60,
     };
     let count = u64::from(pixels.width()) * u64::from(pixels.height());

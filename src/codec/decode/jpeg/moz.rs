@@ -42,7 +42,7 @@ struct Decompressor(Box<jpeg_decompress_struct>);
 impl Drop for Decompressor {
     fn drop(&mut self) {
         // SAFETY: the struct is zeroed or was created by jpeg_CreateDecompress.
-        unsafe { jpeg_destroy_decompress(&mut *self.0) }
+        unsafe { jpeg_destroy_decompress(&mut self.0) }
     }
 }
 
