@@ -29,6 +29,7 @@ pub const IN_FLIGHT: usize = 32;
 
 /// Shares of repeated bytes that a quick look finds: below them content counts as bare and noisy, above as flat.
 const BARE: f32 = 0.03;
+const NOISY: f32 = 0.25;
 const FLAT: f32 = 0.75;
 /// With fewer matches than one in so many bytes, longer ones are what a quick search finds as well.
 const SPARSE: f32 = 1.0 / 64.0;
@@ -58,7 +59,7 @@ impl Effort {
     fn search(&self, content: &Estimate) -> Search {
         if content.repeats >= FLAT {
             self.flat
-        } else if content.matches >= SPARSE {
+        } else if content.repeats >= NOISY && content.matches >= SPARSE {
             self.mixed
         } else if content.repeats >= BARE {
             self.noisy
