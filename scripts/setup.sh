@@ -25,13 +25,13 @@ need() {
   }
 }
 
-# To build and to pack; libheif brings HEIC and AVIF and is loaded at run time.
+# To build and to pack; libheif brings HEIC and AVIF and is loaded at run time, nasm makes decoding JPEG fast.
 need_tools() {
-  need build-essential cmake pkg-config libheif1
+  need build-essential nasm cmake pkg-config libheif1
   # Since Debian 13 the HEVC encoder is a package of its own.
   if apt-cache show libheif-plugin-x265 >/dev/null 2>&1; then need libheif-plugin-x265; fi
   PATH=$PATH:$HOME/.cargo/bin
-  export PATH
+  export PATH IMAGE_PACKER_REQUIRE_SIMD=1
   command -v cargo >/dev/null || {
     echo "Rust is missing: see https://rustup.rs or install Debian's rustup" >&2
     exit 1
