@@ -123,6 +123,14 @@ impl PixelFormat {
     }
 }
 
+impl FormatInfo {
+    /// Whether there is no colour in it.
+    pub fn is_gray(&self) -> bool {
+        use PixelFormat::*;
+        matches!(self.format, Gray8 | GrayAlpha88 | Gray16 | Alpha8)
+    }
+}
+
 impl PlaneInfo {
     /// Columns of the plane for an image `width` pixels wide.
     pub fn columns(&self, width: u32) -> u64 {

@@ -51,6 +51,12 @@ pub fn icc_to_write(color: &Color, gray: bool) -> Result<Option<Arc<[u8]>>> {
     Ok(Some(profile.into()))
 }
 
+/// Whether the profile is for RGB where there is luminance only, or for gray where there is colour.
+pub fn is_other_kind(color: &Color, gray: bool) -> bool {
+    let kind = color.icc.as_deref().and_then(|profile| profile.get(16..20));
+    kind == Some(if gray { b"RGB " } else { b"GRAY" })
+}
+
 /// A background given in sRGB, 8 bits, in the colour space of pixels: 0 to 1. Spaces that only a profile describes
 /// take it as it is.
 pub fn background(rgb: [u8; 3], color: &Color) -> Result<[f32; 3]> {

@@ -6,6 +6,7 @@ use super::{color, convert::Recipe, layout::Layout, tone::Tone};
 use crate::{
     bail,
     error::Result,
+    log,
     model::{color::Color, options::Options, pixelmap::Pixels},
 };
 
@@ -70,6 +71,11 @@ impl Rows {
             [0.0; 3]
         };
         let recipe = Recipe::new(&pixels, layout, tone, background)?;
+        if pixels.info().is_gray() && color::is_other_kind(&color, layout.is_gray()) {
+            // Found in the wild: gray JPEGs with a profile for RGB. The tones are all that differs.
+            log::write(log::WARNING, || format!("dropped a profile that does not go with {layout:?}"));
+            color.icc = None;
+        }
         let icc = color::icc_to_write(&color, layout.is_gray())?;
         (color.cicp.matrix, color.cicp.full_range) = match layout {
             Layout::Yuv(yuv) => (yuv.matrix, yuv.full_range),
