@@ -91,3 +91,43 @@ pub fn last_codes() -> (ImageStatus, ImageErrorCause) {
 pub fn last_message() -> *const c_char {
     LAST.with(|last| last.message.as_ptr().cast_const().cast())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::CStr;
+
+    use super::*;
+    use crate::{
+        error::ErrorKind,
+        ffi::status::{
+            IMAGE_CAUSE_BUG, IMAGE_CAUSE_WRITE, IMAGE_ERROR_FAILED, IMAGE_ERROR_INVALID_FILE_ARGUMENT,
+        },
+    };
+
+    fn message() -> String {
+        let bytes = LAST.with(|last| last.message.get());
+        CStr::from_bytes_until_nul(&bytes).unwrap().to_str().unwrap().to_owned()
+    }
+
+    #[test]
+    fn a_panic_becomes_a_status_and_the_next_call_works() {
+        assert_eq!(run(Family::Data, || panic!("number {}", 7)), IMAGE_ERROR_FAILED);
+        assert_eq!(last_codes(), (IMAGE_ERROR_FAILED, IMAGE_CAUSE_BUG));
+        assert!(message().ends_with("number 7"), "{}", message());
+        assert_eq!(value(5, || panic!("again")), 5);
+        assert_eq!(run(Family::Data, || Ok(())), IMAGE_OK);
+        assert!(message().ends_with("again"), "a success leaves the last error alone");
+    }
+
+    #[test]
+    fn long_messages_and_those_with_a_nul_are_cut_between_characters() {
+        for (text, len) in
+            [("ä".repeat(600), 510), ("a".repeat(511), 511), ("cut\0here".into(), 3), (String::new(), 0)]
+        {
+            let status = run(Family::Data, || Err(Error::new(ErrorKind::Write, text.clone())));
+            assert_eq!((status, last_codes().1), (IMAGE_ERROR_FAILED, IMAGE_CAUSE_WRITE));
+            assert_eq!(message(), text[..len]);
+        }
+        assert_eq!(run(Family::File, || Err(err!(OutOfRange, "x"))), IMAGE_ERROR_INVALID_FILE_ARGUMENT);
+    }
+}

@@ -55,6 +55,13 @@ pub fn encode(plan: &Plan<'_>, sink: &mut dyn Sink) -> Result<()> {
     picture.0.custom_ptr = shared.cast();
     picture.0.progress_hook = Some(progress);
     picture.0.user_data = shared.cast();
+    // libwebp (1.6.0) answers success and an empty bitstream when VP8LResidualImage finds no memory: it goes to its
+    // error path without an error code. Then, and only then, it also leaves the size of the bitstream at zero.
+    // SAFETY: WebPAuxStats is plain numbers.
+    let mut statistics: WebPAuxStats = unsafe { std::mem::zeroed() };
+    if config.lossless != 0 {
+        picture.0.stats = &mut statistics;
+    }
     // SAFETY: configuration and picture are initialised, the picture's planes are as large as it says, and what the
     // callbacks need lives until the end of this function.
     let done = unsafe { WebPEncode(&config, &mut *picture.0) } != 0;
@@ -62,6 +69,9 @@ pub fn encode(plan: &Plan<'_>, sink: &mut dyn Sink) -> Result<()> {
     match context.failure.take() {
         Some(Failure::Error(error)) => Err(error),
         Some(Failure::Panic(payload)) => resume_unwind(payload),
+        None if done && config.lossless != 0 && statistics.lossless_size == 0 => {
+            Err(explain(WebPEncodingError::VP8_ENC_ERROR_OUT_OF_MEMORY, size))
+        }
         None if done => context.container.finish(),
         None => Err(explain(code, size)),
     }
