@@ -103,7 +103,9 @@ fn explain(status: VP8StatusCode) -> Error {
     use VP8StatusCode::*;
     match status {
         // Nobody can abort here: what libwebp calls so is a frame that it found no memory to set up.
-        VP8_STATUS_OUT_OF_MEMORY | VP8_STATUS_USER_ABORT => err!(OutOfMemory, "libwebp could not allocate memory for decoding"),
+        VP8_STATUS_OUT_OF_MEMORY | VP8_STATUS_USER_ABORT => {
+            err!(OutOfMemory, "libwebp could not allocate memory for decoding")
+        }
         VP8_STATUS_NOT_ENOUGH_DATA | VP8_STATUS_SUSPENDED => damaged("WebP", "it ends too early"),
         other => damaged("WebP", format!("libwebp answers {other:?}")),
     }

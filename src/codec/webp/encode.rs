@@ -56,7 +56,7 @@ pub fn encode(plan: &Plan<'_>, sink: &mut dyn Sink) -> Result<()> {
     picture.0.progress_hook = Some(progress);
     picture.0.user_data = shared.cast();
     // libwebp (1.6.0) answers success and an empty bitstream when VP8LResidualImage finds no memory: it goes to its
-    // error path without an error code. Then, and only then, it also leaves the size of the bitstream at zero.
+    // error path without an error code. What it then writes is shorter than the best bitstream it had found by then.
     // SAFETY: WebPAuxStats is plain numbers.
     let mut statistics: WebPAuxStats = unsafe { std::mem::zeroed() };
     if config.lossless != 0 {
@@ -69,12 +69,18 @@ pub fn encode(plan: &Plan<'_>, sink: &mut dyn Sink) -> Result<()> {
     match context.failure.take() {
         Some(Failure::Error(error)) => Err(error),
         Some(Failure::Panic(payload)) => resume_unwind(payload),
-        None if done && config.lossless != 0 && statistics.lossless_size == 0 => {
+        None if done && config.lossless != 0 && is_cut(&statistics) => {
             Err(explain(WebPEncodingError::VP8_ENC_ERROR_OUT_OF_MEMORY, size))
         }
         None if done => context.container.finish(),
         None => Err(explain(code, size)),
     }
+}
+
+/// Whether a lossless image is shorter than its own bitstream, or has none.
+fn is_cut(statistics: &WebPAuxStats) -> bool {
+    let bitstream = statistics.lossless_hdr_size + statistics.lossless_data_size;
+    bitstream <= 0 || statistics.coded_size < bitstream
 }
 
 fn config(options: &Options, mode: Mode) -> Result<WebPConfig> {
