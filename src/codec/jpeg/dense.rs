@@ -68,7 +68,7 @@ pub static EFFORTS: [Effort; 7] = [
     Effort { levels: Weighing::None, scans: Scans::Baseline },
     Effort { levels: Weighing::Ones, scans: Scans::Baseline },
     Effort { levels: Weighing::Ones, scans: Scans::Progressive(&SHORT) },
-    Effort { levels: Weighing::Ones, scans: Scans::Best(scripts::NARROW) },
+    Effort { levels: Weighing::All, scans: Scans::Progressive(&SHORT) },
     Effort { levels: Weighing::All, scans: Scans::Best(scripts::NARROW) },
     Effort { levels: Weighing::All, scans: Scans::Best(scripts::MIDDLE) },
     Effort { levels: Weighing::All, scans: Scans::Best(scripts::WIDE) },

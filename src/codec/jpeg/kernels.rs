@@ -34,7 +34,7 @@ pub struct Kernels {
     quantize: unsafe fn(&Zone, &[Block], &[u8], &mut [Block]),
     decide: unsafe fn(&Decider, usize, &[Block], &[u8], bool, Levels),
     code: unsafe fn(Job, Scan) -> Result<Coded>,
-    measure: unsafe fn(Job, Scan, u8) -> Result<u64>,
+    measure: unsafe fn(Job, Scan, usize) -> Result<u64>,
 }
 
 type RgbRow = unsafe fn(&[u8], &PixelOrder, &mut Row, &mut Row, &mut Row);
@@ -260,7 +260,7 @@ impl Kernels {
     }
 
     /// Bits that a scan would take, judged by one block row in `every`.
-    pub fn measure(&self, job: Job, scan: Scan, every: u8) -> Result<u64> {
+    pub fn measure(&self, job: Job, scan: Scan, every: usize) -> Result<u64> {
         // SAFETY: as above.
         unsafe { (self.measure)(job, scan, every) }
     }

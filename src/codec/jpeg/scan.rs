@@ -140,8 +140,7 @@ pub fn code(job: Job, scan: Scan) -> Result<Coded> {
 
 /// Bits that a scan would take, its tables' definitions included; judged by one block row in `every`.
 #[inline(always)]
-pub fn measure(job: Job, scan: Scan, every: u8) -> Result<u64> {
-    let every = usize::from(every);
+pub fn measure(job: Job, scan: Scan, every: usize) -> Result<u64> {
     let mut sizer = Sizer { counter: Counter { counts: [[0; 256]; 4] }, plain: 0 };
     walk(job, scan, every, &mut sizer)?;
     let used = |counts: &&[u32; 256]| counts.iter().any(|&n| n > 0);

@@ -52,16 +52,16 @@ pub struct Search {
     pub splits: &'static [u8],
     /// The most bits that are coded apart.
     pub bits: u8,
-    /// One block row in this many is measured.
-    pub every: u8,
+    /// About as many blocks of a component are measured; all of a smaller image's.
+    pub sample: usize,
 }
 
 /// About the scripts above, whichever is best, from a sample.
-pub const NARROW: Search = Search { splits: &[2, 5], bits: 2, every: 4 };
-/// The same, exactly.
-pub const MIDDLE: Search = Search { splits: &[2, 5], bits: 2, every: 1 };
-/// Everything that has been seen to help.
-pub const WIDE: Search = Search { splits: &[2, 3, 5, 8, 12], bits: 3, every: 1 };
+pub const NARROW: Search = Search { splits: &[2], bits: 2, sample: 4096 };
+/// More of them, from a larger sample.
+pub const MIDDLE: Search = Search { splits: &[2, 5], bits: 2, sample: 8192 };
+/// Everything that has been seen to help, if seldom.
+pub const WIDE: Search = Search { splits: &[2, 5, 12], bits: 3, sample: 8192 };
 
 /// The script with the fewest bytes among those that `search` spans, each component by itself.
 pub fn best(kernels: &'static Kernels, job: Job, pool: &Pool, search: Search) -> Result<Vec<Scan>> {
@@ -84,9 +84,10 @@ pub fn best(kernels: &'static Kernels, job: Job, pool: &Pool, search: Search) ->
             }
         }
     }
+    let every = (job.planes[0].real_across * job.planes[0].real_down / search.sample).max(1);
     let sizes: Vec<_> = wanted.iter().map(|_| AtomicU64::new(0)).collect();
     pool.for_each(wanted.len(), &|i| {
-        sizes[i].store(kernels.measure(job, wanted[i], search.every)?, Relaxed);
+        sizes[i].store(kernels.measure(job, wanted[i], every)?, Relaxed);
         Ok(())
     })?;
     let size = |scan: Scan| {

@@ -122,6 +122,6 @@ pub fn code(job: Job, scan: Scan) -> Result<Coded> {
 }
 
 #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
-pub fn measure(job: Job, scan: Scan, every: u8) -> Result<u64> {
+pub fn measure(job: Job, scan: Scan, every: usize) -> Result<u64> {
     scan::measure(job, scan, every)
 }
