@@ -5,7 +5,7 @@
 //!
 //! | effort | filters, chosen per chunk | flat | mixed | noisy, bare |
 //! |---|---|---|---|---|
-//! | 1 | none or Paeth | one probe per pixel | one probe per pixel | one probe per pixel; bare: codes only |
+//! | 1 | none or Paeth | one probe per pixel | one probe per pixel | one probe per pixel; where that saves little: codes only |
 //! | 2 | none or by magnitude, per row | one probe per pixel | one probe per pixel | one probe per pixel |
 //! | 3 | the same; palettes from here on | chains of 2 pixels | chains of 4 bytes | one probe per pixel |
 //! | 4 | the same | chains of 3 pixels | lazy chains of 8 bytes | one probe per pixel |
@@ -87,6 +87,9 @@ const fn optimal(depth: u32, nice: usize, passes: u32) -> Search {
 const NONE: Strategy = Strategy::Fixed(Filter::None);
 const PAETH: Strategy = Strategy::Fixed(Filter::Paeth);
 
+/// At effort 1 a search that saves less of the bits than this is left out: it would take longer than all the rest.
+const WORTH: f32 = 0.01;
+
 /// The first effort that looks for palettes.
 const PALETTE_EFFORT: u8 = 3;
 
@@ -113,13 +116,13 @@ static EFFORTS: [Effort; 10] = {
         judge: Search,
         [flat, mixed, noisy, bare]: [Search; 4],
     ) -> Effort {
-        Effort { strategies, sample, judge, flat, mixed, noisy, bare }
+        Effort { strategies, sample, judge, flat, mixed, noisy, bare, worth: f32::NEG_INFINITY }
     }
     const fn all(search: Search) -> [Search; 4] {
         [search; 4]
     }
     [
-        effort(&[NONE, PAETH], 16, Fast, [Fast, Fast, Fast, Literals]),
+        Effort { worth: WORTH, ..effort(&[NONE, PAETH], 16, Fast, [Fast, Fast, Fast, Literals]) },
         effort(LIGHT, 8, Fast, all(Fast)),
         effort(LIGHT, 8, Fast, [grid(2, 32), chain(4, 32, false, 6), Fast, Fast]),
         effort(LIGHT, 8, Fast, [grid(3, 32), chain(8, 32, true, 6), Fast, Fast]),

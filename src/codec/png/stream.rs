@@ -53,12 +53,16 @@ pub struct Effort {
     pub noisy: Search,
     /// and where next to nothing does.
     pub bare: Search,
+    /// The share of the bits that a search has to save, or it is not made.
+    pub worth: f32,
 }
 
 impl Effort {
     fn search(&self, content: &Estimate) -> Search {
         if content.repeats >= FLAT {
             self.flat
+        } else if content.bits > content.plain_bits * (1.0 - self.worth) {
+            Search::Literals
         } else if content.repeats >= NOISY && content.matches >= SPARSE {
             self.mixed
         } else if content.repeats >= BARE {

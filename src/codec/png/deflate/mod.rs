@@ -54,6 +54,8 @@ pub enum Search {
 pub struct Estimate {
     /// About how many bits it would take.
     pub bits: f32,
+    /// And how many with codes only.
+    pub plain_bits: f32,
     /// The share of it that repeats.
     pub repeats: f32,
     /// Matches per byte.
@@ -81,7 +83,14 @@ impl Compressor {
         histogram.count(data, &self.sequences);
         let matched: usize = self.sequences.iter().map(|s| usize::from(s.length)).sum();
         let (size, count) = (data.len() as f32, self.sequences.len() as f32);
-        Ok(Estimate { bits: histogram.entropy(), repeats: matched as f32 / size, matches: count / size })
+        let all = n_log_n(data.len() as u32);
+        let plain_bits = all - byte_counts(data).iter().map(|&n| n_log_n(n)).sum::<f32>();
+        Ok(Estimate {
+            bits: histogram.entropy(),
+            plain_bits,
+            repeats: matched as f32 / size,
+            matches: count / size,
+        })
     }
 
     /// Appends the compressed form of `data[start..]`. The bytes before
