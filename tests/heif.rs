@@ -543,7 +543,9 @@ fn threads_of_the_codecs_take_no_signals() {
                 let Ok(status) = fs::read_to_string(format!("/proc/self/task/{task}/status")) else {
                     continue;
                 };
-                let Some(mask) = status.lines().find_map(|line| line.strip_prefix("SigBlk:\t")) else {
+                let field = |name| status.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
+                // Of a thread that has just ended the kernel reports no mask and a count of 0 threads.
+                let Some(mask) = field("SigBlk:").filter(|_| field("Threads:") != Some("0")) else {
                     continue;
                 };
                 let mask = u64::from_str_radix(mask, 16).unwrap();
