@@ -1,6 +1,7 @@
 //! Room 5, the press: one file or folder per format, and the table of all formats.
 
 pub mod decode;
+pub mod gain_map;
 #[cfg(feature = "heif")]
 mod heif;
 mod jpeg;

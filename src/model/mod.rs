@@ -2,6 +2,7 @@
 
 pub mod color;
 pub mod foreign;
+pub mod gain_map;
 pub mod options;
 pub mod pixel_format;
 pub mod pixelmap;
