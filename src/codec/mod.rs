@@ -1,5 +1,6 @@
 //! Room 5, the press: one file or folder per format, and the table of all formats.
 
+pub mod animation;
 pub mod decode;
 pub mod gain_map;
 #[cfg(feature = "heif")]
@@ -55,6 +56,9 @@ pub struct Format {
     pub layout: fn(&Pixels, &Options) -> Result<Layout>,
     /// Encodes: pulls rows from the plan, pushes bytes into the sink.
     pub encode: fn(&Plan<'_>, &mut dyn Sink) -> Result<()>,
+    /// Starts an animated image, if the format has them; `animation.rs` says what is agreed. Then `features` has
+    /// [`features::ANIMATION`].
+    pub animate: Option<animation::Animate>,
     /// Bytes of working memory for these pixels, beside input and output: an estimate that errs upwards.
     pub memory: fn(&Pixels, &Options) -> u64,
 }

@@ -51,6 +51,15 @@ impl Control {
         self.report(permille)
     }
 
+    /// Whether to go on, without progress: an error means stop.
+    pub fn check(&self) -> Result<()> {
+        if self.cancelled.load(Relaxed) {
+            let permille = self.reported.load(Relaxed);
+            bail!(Cancelled, "stopped by the caller at {permille} of 1000");
+        }
+        Ok(())
+    }
+
     /// The end of a pack that succeeded.
     pub fn finish(&self) -> Result<()> {
         self.report(1000)

@@ -51,6 +51,7 @@ pub static HEIC: Format = Format {
     available: || engine(Compression::Hevc, None).map(drop),
     layout: |pixels, options| Ok(HEIC_CODEC.choose(pixels, options)?.layout),
     encode: |plan, sink| encode(&HEIC_CODEC, plan, sink),
+    animate: None,
     memory: |pixels, options| HEIC_CODEC.memory(pixels, options),
 };
 
@@ -64,6 +65,7 @@ pub static AVIF: Format = Format {
     available: || engine(Compression::Av1, None).map(drop),
     layout: |pixels, options| Ok(AVIF_CODEC.choose(pixels, options)?.layout),
     encode: |plan, sink| encode(&AVIF_CODEC, plan, sink),
+    animate: None,
     memory: |pixels, options| AVIF_CODEC.memory(pixels, options),
 };
 

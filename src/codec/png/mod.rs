@@ -72,6 +72,7 @@ pub static FORMAT: Format = Format {
     available: || Ok(()),
     layout,
     encode,
+    animate: None,
     memory,
 };
 

@@ -90,6 +90,7 @@ pub static FORMAT: Format = Format {
     available: || Ok(()),
     layout,
     encode: encode::encode,
+    animate: None,
     memory,
 };
 
