@@ -235,3 +235,6 @@ fn zeroed<T: Clone + Default>(len: usize) -> Result<Vec<T>, OutOfMemory> {
 fn table<const N: usize>() -> Result<Box<[u16; N]>, OutOfMemory> {
     zeroed(N)?.into_boxed_slice().try_into().map_err(|_| OutOfMemory)
 }
+
+#[cfg(test)]
+mod tests;

@@ -96,7 +96,7 @@ impl Optimal {
         let end = data.len();
         let limit = end.saturating_sub(4);
         for at in start.saturating_sub(WINDOW)..start.min(limit) {
-            self.tree.advance::<false>(data, at, MAX_MATCH, limits.nice, limits.depth, &mut self.matches);
+            self.tree.advance::<false>(data, at, limits.nice, limits.depth, &mut self.matches);
         }
         let mut at = start;
         let mut literals = 0;
@@ -140,25 +140,19 @@ impl Optimal {
         let mut skip = 0;
         for at in start..stop {
             if at < limit {
-                let most = MAX_MATCH.min(stop - at);
+                let most = stop - at;
+                let Limits { nice, depth, .. } = limits;
                 if skip > 0 || most < 3 {
-                    self.tree.advance::<false>(
-                        data,
-                        at,
-                        MAX_MATCH,
-                        limits.nice,
-                        limits.depth,
-                        &mut self.matches,
-                    );
+                    self.tree.advance::<false>(data, at, nice, depth, &mut self.matches);
                 } else {
-                    let best = self.tree.advance::<true>(
-                        data,
-                        at,
-                        most,
-                        limits.nice,
-                        limits.depth,
-                        &mut self.matches,
-                    );
+                    let known = self.matches.len();
+                    let best = self.tree.advance::<true>(data, at, nice, depth, &mut self.matches);
+                    if most < MAX_MATCH {
+                        // Matches may not pass the end of the stretch.
+                        for m in &mut self.matches[known..] {
+                            m.length = m.length.min(most as u16);
+                        }
+                    }
                     if best >= limits.nice {
                         // Inside of a long match nothing better is looked for.
                         skip = best;
@@ -168,7 +162,7 @@ impl Optimal {
             skip = skip.saturating_sub(1);
             self.ends[at - start] = self.matches.len() as u32;
             if self.matches.len() >= MATCHES && skip == 0 {
-                // Matches may not pass the end of the stretch.
+                // Nor here.
                 let count = at + 1 - start;
                 for (i, &from) in [0].iter().chain(&self.ends[..count - 1]).enumerate() {
                     for m in &mut self.matches[from as usize..self.ends[i] as usize] {

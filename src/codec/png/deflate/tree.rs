@@ -43,20 +43,22 @@ impl Tree {
         self.head4.fill(0);
     }
 
-    /// Enters position `at`, which has at least four bytes, and appends its matches of at most `most` bytes by
-    /// growing length and distance. A match of `nice` bytes ends the search. Returns the longest length.
+    /// Enters position `at`, which has at least four bytes, and appends its matches by growing length and distance.
+    /// A match of `nice` bytes ends the search. Returns the longest length.
+    ///
+    /// Strings count as equal after `nice` bytes, so all of a tree's positions must be entered with the same number:
+    /// the order of the tree, by which the search knows what it need not compare, hangs on it.
     #[inline(always)]
     pub fn advance<const RECORD: bool>(
         &mut self,
         data: &[u8],
         at: usize,
-        most: usize,
         nice: usize,
         depth: u32,
         out: &mut Vec<Match>,
     ) -> usize {
         let data = &data[..data.len().min(at + MAX_MATCH)];
-        let most = most.min(data.len() - at);
+        let most = data.len() - at;
         let nice = nice.min(most);
         let word = word32(data, at);
         let oldest = at.saturating_sub(WINDOW - 1);
