@@ -104,8 +104,10 @@ typedef int32_t ImageStatus;
 #define IMAGE_ERROR_SURFACE 62980252
 /** A picture or a sequence could not be encoded. */
 #define IMAGE_ERROR_ENCODE_PICTURE 7800301
-/** Stopped by a cancel or by a callback. */
+/** Stopped by image_job_cancel(), by a callback, or because its time was over. */
 #define IMAGE_ERROR_CANCELLED 1001
+/** The job has not ended yet; it goes on. */
+#define IMAGE_ERROR_NOT_READY 1002
 
 /** Why, in one word; finer than the status and free to grow. */
 typedef int32_t ImageErrorCause;
@@ -152,6 +154,10 @@ typedef int32_t ImageErrorCause;
 #define IMAGE_CAUSE_FRAME_COUNT 19
 /** A working surface could not be made. */
 #define IMAGE_CAUSE_SURFACE 20
+/** The time of image_packing_options_set_timeout() was over. */
+#define IMAGE_CAUSE_TIMED_OUT 21
+/** The job has not ended yet. */
+#define IMAGE_CAUSE_NOT_READY 22
 
 /* ==== Callbacks =========================================================================================== */
 
@@ -674,6 +680,14 @@ ImageStatus image_packing_options_set_progress(ImagePackingOptions *options,
                                                ImageProgressFn progress,
                                                void *user);
 
+/**
+ * Most time that a pack with these options may take, in milliseconds, from the call on; for a job the time in the queue
+ * counts too. A pack whose time is over answers 1001 with cause TIMED_OUT. Default, and 0: no limit.
+ */
+IMAGE_PACKER_API
+ImageStatus image_packing_options_set_timeout(ImagePackingOptions *options,
+                                              uint32_t timeout_ms);
+
 /** Releases the options. Packs that started with them go on. */
 IMAGE_PACKER_API ImageStatus image_packing_options_release(ImagePackingOptions *options);
 
@@ -706,21 +720,28 @@ typedef struct ImagePacker ImagePacker;
  */
 IMAGE_PACKER_API IMAGE_PACKER_NODISCARD ImageStatus image_packer_create(ImagePacker **packer);
 
-/** Releases the packer. Packs in progress go on. */
-IMAGE_PACKER_API ImageStatus image_packer_release(ImagePacker *packer);
+/**
+ * Releases the packer. Packs in progress and jobs go on. Once its jobs have ended, no thread of the packer is left when
+ * this returns.
+ */
+IMAGE_PACKER_API
+ImageStatus image_packer_release(ImagePacker *packer);
 
 /**
- * Most threads of one pack, the caller's own included. 0, the default: one per core. The encoded bytes do not
- * depend on it.
+ * Most threads of one pack, the caller's own included, and most of all jobs of this packer together. 0, the default: one
+ * per core. The encoded bytes do not depend on it.
  */
-IMAGE_PACKER_API ImageStatus image_packer_set_threads(ImagePacker *packer, uint32_t threads);
+IMAGE_PACKER_API
+ImageStatus image_packer_set_threads(ImagePacker *packer,
+                                     uint32_t threads);
 
 /** Most pixels of one image; a larger one answers 62980106. Default, and 0: 2^28. */
 IMAGE_PACKER_API ImageStatus image_packer_set_max_pixels(ImagePacker *packer, uint64_t pixels);
 
 /**
  * Most working memory in bytes of all packs of this packer together, decoding included; a pack that would pass it
- * answers 62980096 with cause LIMIT before it starts. Default, and 0: no limit.
+ * answers 62980096 with cause LIMIT before it starts. A job waits instead, until there is room for it, and fails only
+ * if it is too large by itself. Default, and 0: no limit.
  *
  * Set it where memory is short and HEIC or AVIF is used: these run in the platform's libheif, which may end the process
  * when an allocation fails.
@@ -835,6 +856,147 @@ ImageStatus image_packer_pack_to_writer_from_source(ImagePacker *packer,
                                                     ImageWriteFn write,
                                                     void *user,
                                                     const ImagePackingOptions *options);
+
+/* ==== ImageJob ============================================================================================ */
+
+/**
+ * A pack that runs on the library's threads.
+ *
+ * Arguments are checked before the submitting call returns: a call that fails starts nothing and calls nothing back.
+ * Handles passed to a job may be released at once, and what they stand for may be changed: the job goes on with what
+ * it was given. `done` may be NULL; so may `job`, when nobody waits or cancels. A job that packs into memory needs one of
+ * them. `done` may be called before the submitting call has returned.
+ *
+ * The jobs of a packer start in the order of their submission, on at most as many threads as the packer has. Threads end
+ * when they have had nothing to do for a tenth of a second. Before the library is unloaded, wait for the jobs, then
+ * release their packers. In a child made by fork(), packers work as before, and the parent's jobs answer 401 with cause
+ * UNSUPPORTED; they end in the parent alone.
+ */
+typedef struct ImageJob ImageJob;
+
+/**
+ * The end of a job: called exactly once, on a worker thread, whose last error is the job's. On IMAGE_OK `data` is yours
+ * to release; otherwise, and for jobs that write elsewhere, it is NULL.
+ */
+typedef void (*ImageDoneFn)(void *user, ImageStatus status, ImageData *data);
+
+/**
+ * As image_packer_pack_to_data() on the library's threads.
+ *
+ * @param done  called at the end, with the image; may be NULL
+ * @param[out] job  new handle; may be NULL
+ */
+IMAGE_PACKER_API IMAGE_PACKER_NODISCARD
+ImageStatus image_packer_pack_to_data_async(ImagePacker *packer,
+                                            const ImagePixelMap *pixelmap,
+                                            const ImagePackingOptions *options,
+                                            ImageDoneFn done,
+                                            void *user,
+                                            ImageJob **job);
+
+/** As image_packer_pack_to_data_async() from an image source. */
+IMAGE_PACKER_API IMAGE_PACKER_NODISCARD
+ImageStatus image_packer_pack_to_data_from_source_async(ImagePacker *packer,
+                                                        const ImageSource *source,
+                                                        const ImagePackingOptions *options,
+                                                        ImageDoneFn done,
+                                                        void *user,
+                                                        ImageJob **job);
+
+/**
+ * As image_packer_pack_to_file() on the library's threads. The descriptor is duplicated: `fd` may be closed on return. The image
+ * is written at the position that it has then.
+ */
+IMAGE_PACKER_API IMAGE_PACKER_NODISCARD
+ImageStatus image_packer_pack_to_file_async(ImagePacker *packer,
+                                            const ImagePixelMap *pixelmap,
+                                            int fd,
+                                            const ImagePackingOptions *options,
+                                            ImageDoneFn done,
+                                            void *user,
+                                            ImageJob **job);
+
+/** As image_packer_pack_to_file_async() from an image source. */
+IMAGE_PACKER_API IMAGE_PACKER_NODISCARD
+ImageStatus image_packer_pack_to_file_from_source_async(ImagePacker *packer,
+                                                        const ImageSource *source,
+                                                        int fd,
+                                                        const ImagePackingOptions *options,
+                                                        ImageDoneFn done,
+                                                        void *user,
+                                                        ImageJob **job);
+
+/** As image_packer_pack_to_path() on the library's threads. */
+IMAGE_PACKER_API IMAGE_PACKER_NODISCARD
+ImageStatus image_packer_pack_to_path_async(ImagePacker *packer,
+                                            const ImagePixelMap *pixelmap,
+                                            const char *path,
+                                            const ImagePackingOptions *options,
+                                            ImageDoneFn done,
+                                            void *user,
+                                            ImageJob **job);
+
+/** As image_packer_pack_to_path_async() from an image source. */
+IMAGE_PACKER_API IMAGE_PACKER_NODISCARD
+ImageStatus image_packer_pack_to_path_from_source_async(ImagePacker *packer,
+                                                        const ImageSource *source,
+                                                        const char *path,
+                                                        const ImagePackingOptions *options,
+                                                        ImageDoneFn done,
+                                                        void *user,
+                                                        ImageJob **job);
+
+/** As image_packer_pack_to_writer() on the library's threads. `write` and `done` are called on a worker. */
+IMAGE_PACKER_API IMAGE_PACKER_NODISCARD
+ImageStatus image_packer_pack_to_writer_async(ImagePacker *packer,
+                                              const ImagePixelMap *pixelmap,
+                                              ImageWriteFn write,
+                                              void *write_user,
+                                              const ImagePackingOptions *options,
+                                              ImageDoneFn done,
+                                              void *user,
+                                              ImageJob **job);
+
+/** As image_packer_pack_to_writer_async() from an image source. */
+IMAGE_PACKER_API IMAGE_PACKER_NODISCARD
+ImageStatus image_packer_pack_to_writer_from_source_async(ImagePacker *packer,
+                                                          const ImageSource *source,
+                                                          ImageWriteFn write,
+                                                          void *write_user,
+                                                          const ImagePackingOptions *options,
+                                                          ImageDoneFn done,
+                                                          void *user,
+                                                          ImageJob **job);
+
+/**
+ * Waits until the job has ended and its `done` has returned; answers the job's status, and makes its message this
+ * thread's last error.
+ *
+ * @param timeout_ms  0 asks without waiting; negative waits for ever
+ * @return 1002 when the time is over and the job goes on; 401 inside a callback of a job that would have to wait.
+ */
+IMAGE_PACKER_API
+ImageStatus image_job_wait(const ImageJob *job,
+                           int64_t timeout_ms);
+
+/**
+ * Takes the image of a job that had no `done`.
+ *
+ * @param[out] data  the encoded image; release with image_data_release()
+ * @return 1002 before the end of the job; the job's status if it failed; 401 when there is nothing, or nothing any more.
+ */
+IMAGE_PACKER_API
+ImageStatus image_job_take_data(ImageJob *job,
+                                ImageData **data);
+
+/** How much of the job is done, of 1000. Never decreases; 1000 means that the image is whole. */
+IMAGE_PACKER_API ImageStatus image_job_get_progress(const ImageJob *job, uint32_t *done);
+
+/** Asks the job to stop soon. It still ends once, with 1001 unless it was done. */
+IMAGE_PACKER_API ImageStatus image_job_cancel(ImageJob *job);
+
+/** Forgets the job; does not stop it. */
+IMAGE_PACKER_API ImageStatus image_job_release(ImageJob *job);
 
 #ifdef __cplusplus
 } /* extern "C" */

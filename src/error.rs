@@ -29,8 +29,14 @@ pub enum ErrorKind {
     OutOfMemory,
     /// The packer's memory limit would be passed.
     MemoryLimit,
+    /// The packer's memory limit would be passed, and would not be if other packs were not using some of it.
+    MemoryBusy,
     /// Stopped by a callback or a cancel.
     Cancelled,
+    /// Stopped because its time was over.
+    TimedOut,
+    /// What was asked for has not ended yet.
+    NotReady,
     /// A fault of this library.
     Bug,
     /// The encoded input is damaged.

@@ -2,10 +2,13 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicU32, AtomicU64, Ordering::Relaxed},
+    atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed},
 };
 
-use crate::{bail, error::Result};
+use crate::{
+    bail,
+    error::{Error, ErrorKind, Result},
+};
 
 /// Most pixels of one image unless the packer is told otherwise: 2^28, a 16384 x 16384 square.
 pub const DEFAULT_MAX_PIXELS: u64 = 1 << 28;
@@ -23,7 +26,7 @@ impl Default for Limits {
         Self {
             threads: AtomicU32::new(0),
             max_pixels: AtomicU64::new(DEFAULT_MAX_PIXELS),
-            memory: Arc::new(Budget { limit: AtomicU64::new(0), used: AtomicU64::new(0) }),
+            memory: Arc::new(Budget::default()),
         }
     }
 }
@@ -37,7 +40,7 @@ impl Limits {
     /// The number of threads a pack may use, at least 1.
     pub fn threads(&self) -> usize {
         match self.threads.load(Relaxed) {
-            0 => std::thread::available_parallelism().map_or(1, Into::into),
+            0 => cores(),
             n => n as usize,
         }
     }
@@ -67,11 +70,26 @@ impl Limits {
     }
 }
 
+/// The cores this process may use. Asked once: the answer costs system calls and files.
+fn cores() -> usize {
+    static CORES: AtomicUsize = AtomicUsize::new(0);
+    match CORES.load(Relaxed) {
+        0 => {
+            let cores = std::thread::available_parallelism().map_or(1, Into::into);
+            CORES.store(cores, Relaxed);
+            cores
+        }
+        cores => cores,
+    }
+}
+
 /// A number of bytes that packs share.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Budget {
     limit: AtomicU64,
     used: AtomicU64,
+    /// The process that counts in `used`: what another one was using when it forked this one is not in use here.
+    process: AtomicU32,
 }
 
 /// A part of a [`Budget`], given back when dropped.
@@ -79,28 +97,77 @@ pub struct Budget {
 pub struct Share {
     budget: Arc<Budget>,
     bytes: u64,
+    process: u32,
+}
+
+impl Share {
+    /// How much it is.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
 }
 
 impl Budget {
     /// Takes `bytes` for `what`, or says how many are left.
     pub fn take(self: &Arc<Self>, bytes: u64, what: &str) -> Result<Share> {
-        let limit = self.limit.load(Relaxed);
-        let fits = |used: u64| {
-            let sum = used.checked_add(bytes)?;
-            (limit == 0 || sum <= limit).then_some(sum)
-        };
-        match self.used.fetch_update(Relaxed, Relaxed, fits) {
-            Ok(_) => Ok(Share { budget: self.clone(), bytes }),
-            Err(used) => bail!(
-                MemoryLimit,
-                "{what} needs {bytes} bytes; {used} of the memory limit of {limit} bytes are in use"
-            ),
+        self.take_beside(0, bytes, what)
+    }
+
+    /// As [`take`](Self::take) for a pack that has `held` bytes already. The error is "busy" if the limit has room for
+    /// both, once others have given back theirs.
+    pub fn take_beside(self: &Arc<Self>, held: u64, bytes: u64, what: &str) -> Result<Share> {
+        let process = std::process::id();
+        if self.process.load(Relaxed) != process && self.process.swap(process, Relaxed) != process {
+            self.used.store(0, Relaxed);
         }
+        let limit = self.limit.load(Relaxed);
+        let within = |used: u64| used.checked_add(bytes).filter(|sum| limit == 0 || *sum <= limit);
+        let Err(used) = self.used.fetch_update(Relaxed, Relaxed, within) else {
+            return Ok(Share { budget: self.clone(), bytes, process });
+        };
+        let message =
+            format!("{what} needs {bytes} bytes; {used} of the memory limit of {limit} bytes are in use");
+        let kind = if within(held).is_some() { ErrorKind::MemoryBusy } else { ErrorKind::MemoryLimit };
+        Err(Error::new(kind, message))
     }
 }
 
 impl Drop for Share {
     fn drop(&mut self) {
-        self.budget.used.fetch_sub(self.bytes, Relaxed);
+        if self.process == self.budget.process.load(Relaxed) {
+            let less = |used: u64| Some(used.saturating_sub(self.bytes));
+            let _ = self.budget.used.fetch_update(Relaxed, Relaxed, less); // never refuses
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn busy_is_not_too_large() {
+        let budget = Arc::new(Budget::default());
+        budget.limit.store(100, Relaxed);
+        let first = budget.take(60, "one").unwrap();
+        assert_eq!(budget.take(50, "two").unwrap_err().kind, ErrorKind::MemoryBusy);
+        assert_eq!(budget.take(101, "three").unwrap_err().kind, ErrorKind::MemoryLimit);
+        assert_eq!(budget.take_beside(first.bytes(), 50, "four").unwrap_err().kind, ErrorKind::MemoryLimit);
+        assert!(budget.take_beside(first.bytes(), 40, "five").is_ok());
+        drop(first);
+        assert_eq!(budget.take(100, "all").unwrap().bytes(), 100);
+        assert_eq!(budget.used.load(Relaxed), 0);
+    }
+
+    #[test]
+    fn a_forked_process_starts_with_nothing_in_use() {
+        let budget = Arc::new(Budget::default());
+        budget.limit.store(100, Relaxed);
+        let before = budget.take(60, "the parent's").unwrap();
+        budget.process.store(1, Relaxed); // as a child finds it
+        let here = budget.take(100, "the child's").unwrap();
+        drop(Share { budget: budget.clone(), bytes: 60, process: 1 });
+        assert_eq!(budget.used.load(Relaxed), 100);
+        drop((before, here));
     }
 }

@@ -64,6 +64,27 @@ impl<T: Object> Shared<T> {
         }
     }
 
+    /// The value if it is there and `good`, or what `make` puts in its place.
+    pub fn get_or(&self, good: impl Fn(&T) -> bool, make: impl Fn() -> Result<T>) -> Result<Arc<T>> {
+        loop {
+            let (old, value) = self.look().map_or((0, None), |(token, value)| (token, Some(value)));
+            if let Some(value) = value
+                && good(&value)
+            {
+                return Ok(value);
+            }
+            let value = Arc::new(make()?);
+            let new = handle::insert(value.clone())?;
+            if self.token.compare_exchange(old, new, AcqRel, Acquire).is_ok() {
+                if old != 0 {
+                    handle::remove::<T>(old)?;
+                }
+                return Ok(value);
+            }
+            handle::remove::<T>(new)?;
+        }
+    }
+
     fn look(&self) -> Result<(usize, Arc<T>)> {
         let mut token = self.token.load(Acquire);
         loop {

@@ -13,6 +13,7 @@ const DOOR: &[(&str, &str)] = &[
     ("source.rs", "ImageSource"),
     ("packing_options.rs", "ImagePackingOptions"),
     ("packer.rs", "ImagePacker"),
+    ("job.rs", "ImageJob"),
 ];
 
 const END: &str = "#ifdef __cplusplus\n} /* extern \"C\" */\n#endif\n\n#endif /* IMAGE_PACKER_H */\n";

@@ -35,7 +35,7 @@ thread_local! {
 /// Runs the body of an exported function: panics become errors, errors become the thread's last error and a
 /// status from the family's column.
 pub fn run(family: Family, body: impl FnOnce() -> Result<()>) -> ImageStatus {
-    match guarded(body) {
+    match attempt(body) {
         Ok(()) => IMAGE_OK,
         Err(error) => fail(family, error),
     }
@@ -43,13 +43,14 @@ pub fn run(family: Family, body: impl FnOnce() -> Result<()>) -> ImageStatus {
 
 /// As [`run`] for functions that answer a value: `fallback` stands for failure, and the last error says why.
 pub fn value<T>(fallback: T, body: impl FnOnce() -> Result<T>) -> T {
-    guarded(body).unwrap_or_else(|error| {
+    attempt(body).unwrap_or_else(|error| {
         fail(Family::Data, error);
         fallback
     })
 }
 
-fn guarded<T>(body: impl FnOnce() -> Result<T>) -> Result<T> {
+/// Runs `body` as a call of its own: panics become errors. The thread's last error stays as it is.
+pub fn attempt<T>(body: impl FnOnce() -> Result<T>) -> Result<T> {
     // A callback of this call may call us again.
     let outer = SHORTAGES.replace(Some(reserve::uses()));
     let result = panics::catch(body).unwrap_or_else(|payload| Err(panicked(payload.as_ref())));
@@ -80,6 +81,15 @@ fn fail(family: Family, error: Error) -> ImageStatus {
         last.cause.set(cause);
     });
     status
+}
+
+/// Forgets the thread's last error.
+pub fn forget() {
+    LAST.with(|last| {
+        last.message.set([0; MESSAGE]);
+        last.status.set(IMAGE_OK);
+        last.cause.set(IMAGE_CAUSE_NONE);
+    });
 }
 
 /// Status and cause of the thread's last failed call.

@@ -6,6 +6,7 @@ use std::{
     sync::Arc,
 };
 
+use super::{data::ImageData, job::ImageDoneFn, status::ImageStatus};
 use crate::{
     bail,
     error::Result,
@@ -39,6 +40,7 @@ pub type ImageProgressFn = Option<unsafe extern "C" fn(user: *mut c_void, done: 
 pub type ImageLogFn = Option<unsafe extern "C" fn(user: *mut c_void, level: i32, line: *const c_char)>;
 
 /// `user` as it travels between threads.
+#[derive(Clone)]
 struct Sent<F> {
     call: F,
     user: User,
@@ -49,10 +51,27 @@ unsafe impl<F> Send for Sent<F> {}
 unsafe impl<F> Sync for Sent<F> {}
 
 /// A write callback as a function over slices.
-pub fn writer(write: ImageWriteFn, user: *mut c_void) -> Result<impl FnMut(&[u8]) -> bool> {
+pub fn writer(
+    write: ImageWriteFn,
+    user: *mut c_void,
+) -> Result<impl Fn(&[u8]) -> bool + Clone + Send + Sync> {
     let Some(write) = write else { bail!(NullPointer, "the write callback is NULL") };
-    // SAFETY: the caller's function with the caller's pointer and a slice that is readable during the call.
-    Ok(move |bytes: &[u8]| unsafe { write(user, bytes.as_ptr(), bytes.len()) } == 0)
+    let sent = Sent { call: write, user: User(user) };
+    Ok(move |bytes: &[u8]| {
+        let sent = &sent;
+        // SAFETY: the caller's function with the caller's pointer and a slice that is readable during the call.
+        unsafe { (sent.call)(sent.user.0, bytes.as_ptr(), bytes.len()) == 0 }
+    })
+}
+
+/// The end of a job as a function.
+pub fn done(done: ImageDoneFn, user: *mut c_void) -> Option<impl FnOnce(ImageStatus, *mut ImageData) + Send> {
+    let sent = Sent { call: done?, user: User(user) };
+    Some(move |status, data| {
+        let sent = &sent;
+        // SAFETY: the caller's function with the caller's pointer and a handle that is the caller's from now on.
+        unsafe { (sent.call)(sent.user.0, status, data) }
+    })
 }
 
 /// A progress callback as a shared function.

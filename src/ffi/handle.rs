@@ -32,6 +32,7 @@ pub enum Kind {
     Data = 5,
     /// What stands behind another object, in `shared.rs`.
     Snapshot = 6,
+    Job = 10,
 }
 
 impl Kind {
@@ -43,6 +44,7 @@ impl Kind {
             4 => "ImagePackingOptions",
             5 => "ImageData",
             6 => "internal",
+            10 => "ImageJob",
             _ => return None,
         })
     }

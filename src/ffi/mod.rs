@@ -16,6 +16,7 @@ pub mod status;
 pub mod version;
 
 pub mod data;
+pub mod job;
 pub mod packer;
 pub mod packing_options;
 pub mod pixelmap;

@@ -59,7 +59,7 @@ impl Object for Packer {
     const KIND: Kind = Kind::Packer;
 }
 
-fn get(packer: *const ImagePacker) -> Result<Arc<Packer>> {
+pub(super) fn get(packer: *const ImagePacker) -> Result<Arc<Packer>> {
     handle::get(packer.addr())
 }
 
@@ -75,14 +75,15 @@ pub extern "C" fn image_packer_create(packer: *mut *mut ImagePacker) -> ImageSta
     })
 }
 
-/// Releases the packer. Packs in progress go on.
+/// Releases the packer. Packs in progress and jobs go on. Once its jobs have ended, no thread of the packer is left when
+/// this returns.
 #[unsafe(no_mangle)]
 pub extern "C" fn image_packer_release(packer: *mut ImagePacker) -> ImageStatus {
     run(Family::Data, || handle::remove::<Packer>(packer.addr()))
 }
 
-/// Most threads of one pack, the caller's own included. 0, the default: one per core. The encoded bytes do not
-/// depend on it.
+/// Most threads of one pack, the caller's own included, and most of all jobs of this packer together. 0, the default: one
+/// per core. The encoded bytes do not depend on it.
 #[unsafe(no_mangle)]
 pub extern "C" fn image_packer_set_threads(packer: *mut ImagePacker, threads: u32) -> ImageStatus {
     run(Family::Data, || {
@@ -101,7 +102,8 @@ pub extern "C" fn image_packer_set_max_pixels(packer: *mut ImagePacker, pixels: 
 }
 
 /// Most working memory in bytes of all packs of this packer together, decoding included; a pack that would pass it
-/// answers 62980096 with cause LIMIT before it starts. Default, and 0: no limit.
+/// answers 62980096 with cause LIMIT before it starts. A job waits instead, until there is room for it, and fails only
+/// if it is too large by itself. Default, and 0: no limit.
 ///
 /// Set it where memory is short and HEIC or AVIF is used: these run in the platform's libheif, which may end the process
 /// when an allocation fails.
@@ -140,8 +142,7 @@ pub extern "C" fn image_packer_get_setting(format: *const c_char, index: usize) 
 /// Encodes into memory.
 fn encode(packer: &Packer, input: Input, options: &Options) -> Result<Buffer> {
     let mut bytes = Buffer::with_hint(usize::try_from(options.buffer_size).unwrap_or(usize::MAX));
-    let control = Control::with_progress(options.progress.as_ref().map(|reporter| reporter.0.clone()));
-    packer.pack(input, options, &mut bytes, &control)?;
+    packer.pack(input, options, &mut bytes, &Control::new(options))?;
     Ok(bytes)
 }
 
@@ -200,16 +201,15 @@ fn to_writer(
     run(Family::Data, || {
         let write = writer(write, user)?;
         let (packer, input, options) = (get(packer)?, input()?, packing_options::snapshot(options)?);
-        let control = Control::with_progress(options.progress.as_ref().map(|reporter| reporter.0.clone()));
-        packer.pack(input, &options, &mut Writer::new(write), &control)
+        packer.pack(input, &options, &mut Writer::new(write), &Control::new(&options))
     })
 }
 
-fn from_pixelmap(pixelmap: *const ImagePixelMap) -> impl FnOnce() -> Result<Input> {
+pub(super) fn from_pixelmap(pixelmap: *const ImagePixelMap) -> impl FnOnce() -> Result<Input> {
     move || Ok(Input::Pixels(pixelmap::get(pixelmap)?.snapshot()?))
 }
 
-fn from_source(source: *const ImageSource) -> impl FnOnce() -> Result<Input> {
+pub(super) fn from_source(source: *const ImageSource) -> impl FnOnce() -> Result<Input> {
     move || Ok(Input::Source(source::get(source)?))
 }
 

@@ -4,6 +4,7 @@ use std::{
     ffi::{c_char, c_void},
     ptr,
     sync::Arc,
+    time::Duration,
 };
 
 use super::{
@@ -293,6 +294,19 @@ pub extern "C" fn image_packing_options_set_progress(
 ) -> ImageStatus {
     change(options, |options| {
         options.progress = callback::progress(progress, User(user)).map(Reporter);
+        Ok(())
+    })
+}
+
+/// Most time that a pack with these options may take, in milliseconds, from the call on; for a job the time in the queue
+/// counts too. A pack whose time is over answers 1001 with cause TIMED_OUT. Default, and 0: no limit.
+#[unsafe(no_mangle)]
+pub extern "C" fn image_packing_options_set_timeout(
+    options: *mut ImagePackingOptions,
+    timeout_ms: u32,
+) -> ImageStatus {
+    change(options, |options| {
+        options.timeout = (timeout_ms != 0).then(|| Duration::from_millis(timeout_ms.into()));
         Ok(())
     })
 }

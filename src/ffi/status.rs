@@ -30,8 +30,10 @@ pub const IMAGE_ERROR_ICC: i32 = 62_980_172;
 pub const IMAGE_ERROR_SURFACE: i32 = 62_980_252;
 /// A picture or a sequence could not be encoded.
 pub const IMAGE_ERROR_ENCODE_PICTURE: i32 = 7_800_301;
-/// Stopped by a cancel or by a callback.
+/// Stopped by image_job_cancel(), by a callback, or because its time was over.
 pub const IMAGE_ERROR_CANCELLED: i32 = 1001;
+/// The job has not ended yet; it goes on.
+pub const IMAGE_ERROR_NOT_READY: i32 = 1002;
 
 /// Why, in one word; finer than the status and free to grow.
 pub type ImageErrorCause = i32;
@@ -78,6 +80,10 @@ pub const IMAGE_CAUSE_ICC: i32 = 18;
 pub const IMAGE_CAUSE_FRAME_COUNT: i32 = 19;
 /// A working surface could not be made.
 pub const IMAGE_CAUSE_SURFACE: i32 = 20;
+/// The time of image_packing_options_set_timeout() was over.
+pub const IMAGE_CAUSE_TIMED_OUT: i32 = 21;
+/// The job has not ended yet.
+pub const IMAGE_CAUSE_NOT_READY: i32 = 22;
 
 /// Which column of the table of codes a function answers from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,8 +112,10 @@ pub fn codes(kind: ErrorKind, family: Family) -> (ImageStatus, ImageErrorCause) 
         ErrorKind::Read => (IMAGE_ERROR_FAILED, IMAGE_CAUSE_READ),
         ErrorKind::Write => (IMAGE_ERROR_FAILED, IMAGE_CAUSE_WRITE),
         ErrorKind::OutOfMemory => (IMAGE_ERROR_FAILED, IMAGE_CAUSE_OUT_OF_MEMORY),
-        ErrorKind::MemoryLimit => (IMAGE_ERROR_FAILED, IMAGE_CAUSE_LIMIT),
+        ErrorKind::MemoryLimit | ErrorKind::MemoryBusy => (IMAGE_ERROR_FAILED, IMAGE_CAUSE_LIMIT),
         ErrorKind::Cancelled => (IMAGE_ERROR_CANCELLED, IMAGE_CAUSE_CANCELLED),
+        ErrorKind::TimedOut => (IMAGE_ERROR_CANCELLED, IMAGE_CAUSE_TIMED_OUT),
+        ErrorKind::NotReady => (IMAGE_ERROR_NOT_READY, IMAGE_CAUSE_NOT_READY),
         ErrorKind::Bug => (IMAGE_ERROR_FAILED, IMAGE_CAUSE_BUG),
         ErrorKind::BadData => (IMAGE_ERROR_BAD_DATA, IMAGE_CAUSE_BAD_DATA),
         ErrorKind::UnknownFormat => (IMAGE_ERROR_UNKNOWN_FORMAT, IMAGE_CAUSE_UNKNOWN_FORMAT),
@@ -134,6 +142,7 @@ pub fn text(status: ImageStatus) -> &'static std::ffi::CStr {
         IMAGE_ERROR_SURFACE => c"A working surface could not be created",
         IMAGE_ERROR_ENCODE_PICTURE => c"The picture could not be encoded",
         IMAGE_ERROR_CANCELLED => c"Cancelled",
+        IMAGE_ERROR_NOT_READY => c"Not ready yet",
         _ => c"Unknown status",
     }
 }

@@ -27,7 +27,7 @@ pub fn with_room<R: Send>(work: impl FnOnce() -> R + Send) -> Result<R> {
 /// Runs `work` on a thread of ours: the threads that it starts, which are not ours to make, take none of the host's
 /// signals either.
 pub fn apart<R: Send>(work: impl FnOnce() -> R + Send) -> Result<R> {
-    elsewhere(work, || ())
+    if thread::is_ours() { Ok(work()) } else { elsewhere(work, || ()) }
 }
 
 /// Runs `work` on a thread of ours and `meanwhile` here.

@@ -1,10 +1,11 @@
-//! Threads of ours: enough stack, none of the host's signals, joined before the call returns.
+//! Threads of ours: enough stack, none of the host's signals. Those of [`beside`] are joined before the call returns,
+//! those of [`spawn`] by whoever started them.
 //!
 //! Made by the C library directly: a thread of the standard library registers a destructor, and the C library ends the
 //! process when it has no memory to note it.
 #![allow(unsafe_code, reason = "island: starts and joins POSIX threads on borrowed closures")]
 
-use std::{panic::resume_unwind, thread};
+use std::{cell::Cell, panic::resume_unwind, thread};
 
 use super::panics;
 
@@ -21,6 +22,95 @@ pub fn beside<A: Send, B>(
     let (here, help) = run(count, help, here);
     let here = here.unwrap_or_else(|panic| resume_unwind(panic));
     (here, help.map(|result| result.unwrap_or_else(|panic| resume_unwind(panic))).collect())
+}
+
+thread_local! {
+    /// Whether this thread was made by [`spawn`].
+    static OURS: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether the calling thread was made by [`spawn`]: its stack and its signals are as ours have to be.
+pub fn is_ours() -> bool {
+    OURS.get()
+}
+
+/// A thread made by [`spawn`]. One that is dropped without a join goes on by itself.
+#[derive(Debug)]
+pub struct Thread(#[cfg(unix)] libc::pthread_t, #[cfg(not(unix))] thread::JoinHandle<()>);
+
+/// Runs `work` on a thread of its own; `None` if the system has no thread left. A panic ends in silence.
+pub fn spawn(work: Box<dyn FnOnce() + Send>) -> Option<Thread> {
+    let work = move || {
+        OURS.set(true);
+        let _ = panics::catch(work); // nobody is left to tell
+    };
+    #[cfg(unix)]
+    return detached::start(Box::new(work)).map(Thread);
+    #[cfg(not(unix))]
+    thread::Builder::new().stack_size(STACK).spawn(work).ok().map(Thread)
+}
+
+#[cfg(unix)]
+impl Thread {
+    /// Waits for the end of the thread. Must not be called on itself.
+    pub fn join(self) {
+        let id = std::mem::ManuallyDrop::new(self).0;
+        // SAFETY: started by `spawn`, and neither joined nor detached before: `self` is used up.
+        unsafe { libc::pthread_join(id, std::ptr::null_mut()) };
+    }
+}
+
+#[cfg(unix)]
+impl Drop for Thread {
+    fn drop(&mut self) {
+        // SAFETY: started by `spawn` and not joined.
+        unsafe { libc::pthread_detach(self.0) };
+    }
+}
+
+#[cfg(not(unix))]
+impl Thread {
+    /// Waits for the end of the thread. Must not be called on itself.
+    pub fn join(self) {
+        let _ = self.0.join(); // `work` does not panic
+    }
+}
+
+#[cfg(unix)]
+mod detached {
+    use std::{mem::MaybeUninit, ptr};
+
+    use super::STACK;
+
+    type Work = Box<dyn FnOnce() + Send>;
+
+    /// Starts a thread that takes none of the host's signals.
+    pub fn start(work: Work) -> Option<libc::pthread_t> {
+        extern "C" fn run(work: *mut libc::c_void) -> *mut libc::c_void {
+            // SAFETY: the box made below, handed to this thread alone.
+            let work = unsafe { Box::from_raw(work.cast::<Work>()) };
+            work();
+            ptr::null_mut()
+        }
+        let _blocked = crate::host::signals::Blocked::new();
+        let work = Box::into_raw(Box::new(work));
+        let (mut attributes, mut id) = (MaybeUninit::uninit(), MaybeUninit::uninit());
+        // SAFETY: pthread_attr_init initialises the attributes, which are destroyed after their use. A thread that
+        // started owns the box; the id is read only then.
+        unsafe {
+            let mut started = false;
+            if libc::pthread_attr_init(attributes.as_mut_ptr()) == 0 {
+                libc::pthread_attr_setstacksize(attributes.as_mut_ptr(), STACK);
+                started = libc::pthread_create(id.as_mut_ptr(), attributes.as_ptr(), run, work.cast()) == 0;
+                libc::pthread_attr_destroy(attributes.as_mut_ptr());
+            }
+            if !started {
+                drop(Box::from_raw(work));
+                return None;
+            }
+            Some(id.assume_init())
+        }
+    }
 }
 
 #[cfg(unix)]
@@ -115,6 +205,31 @@ mod tests {
                 started
             });
             assert_eq!((here, there.len(), count.load(SeqCst)), (threads, threads, threads + 1));
+        }
+    }
+
+    #[test]
+    fn a_thread_of_its_own_is_joined_or_goes_on() {
+        let ended = std::sync::Arc::new(AtomicUsize::new(0));
+        for panics in [false, true] {
+            let here = ended.clone();
+            let thread = spawn(Box::new(move || {
+                assert!(is_ours());
+                here.fetch_add(1, SeqCst);
+                if panics {
+                    resume_unwind(Box::new(()));
+                }
+            }));
+            thread.unwrap().join();
+        }
+        assert_eq!(ended.load(SeqCst), 2);
+        assert!(!is_ours());
+        let here = ended.clone();
+        drop(spawn(Box::new(move || {
+            here.fetch_add(1, SeqCst);
+        })));
+        while ended.load(SeqCst) < 3 {
+            thread::yield_now();
         }
     }
 

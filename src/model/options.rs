@@ -1,6 +1,6 @@
 //! What to make of an image.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use crate::{
     bail,
@@ -74,6 +74,8 @@ pub struct Options {
     pub sync: bool,
     /// Told how far a pack is, on its threads, one call at a time.
     pub progress: Option<Reporter>,
+    /// Most time that a pack may take; it is stopped then.
+    pub timeout: Option<Duration>,
     settings: Vec<(&'static str, i64)>,
 }
 
@@ -104,6 +106,7 @@ impl Options {
             tail: Tail::Auto,
             sync: false,
             progress: None,
+            timeout: None,
             settings: Vec::new(),
         };
         options.set_quality(quality)?;

@@ -9,9 +9,10 @@ use std::{
             Ordering::{Acquire, Relaxed, Release},
         },
     },
+    time::Instant,
 };
 
-use crate::{bail, error::Result};
+use crate::{bail, error::Result, model::options::Options};
 
 /// Tells the host how far a pack is; answers whether to go on.
 pub type Progress = dyn Fn(u32) -> bool + Send + Sync;
@@ -25,6 +26,7 @@ pub struct Control {
     /// Held by the thread that is calling the host.
     reporting: AtomicBool,
     progress: Option<Arc<Progress>>,
+    deadline: Option<Instant>,
 }
 
 impl std::fmt::Debug for Control {
@@ -34,9 +36,21 @@ impl std::fmt::Debug for Control {
 }
 
 impl Control {
-    /// Control that reports to the host.
+    /// Control as these options want it: the time begins now.
+    pub fn new(options: &Options) -> Self {
+        let progress = options.progress.as_ref().map(|reporter| reporter.0.clone());
+        let deadline = options.timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        Self { deadline, ..Self::with_progress(progress) }
+    }
+
+    /// Control that reports to the host and knows no time.
     pub fn with_progress(progress: Option<Arc<Progress>>) -> Self {
         Self { progress, ..Self::default() }
+    }
+
+    /// Per mille that are done.
+    pub fn progress(&self) -> u32 {
+        self.reported.load(Relaxed)
     }
 
     /// Asks the work to stop soon.
@@ -51,37 +65,33 @@ impl Control {
         self.report(permille)
     }
 
-    /// Whether to go on, without progress: an error means stop.
-    pub fn check(&self) -> Result<()> {
-        if self.cancelled.load(Relaxed) {
-            let permille = self.reported.load(Relaxed);
-            bail!(Cancelled, "stopped by the caller at {permille} of 1000");
-        }
-        Ok(())
-    }
-
     /// The end of a pack that succeeded.
     pub fn finish(&self) -> Result<()> {
         self.report(1000)
     }
 
     fn report(&self, permille: u32) -> Result<()> {
-        if let Some(progress) = &self.progress
-            && permille > self.reported.load(Relaxed)
-            && !self.reporting.swap(true, Acquire)
-        {
+        if permille > self.reported.load(Relaxed) && !self.reporting.swap(true, Acquire) {
             // Another thread may have reported more meanwhile.
             let go_on = permille <= self.reported.load(Relaxed) || {
                 self.reported.store(permille, Relaxed);
-                progress(permille)
+                self.progress.as_ref().is_none_or(|progress| progress(permille))
             };
             self.reporting.store(false, Release);
             if !go_on {
                 self.cancel();
             }
         }
+        self.check()
+    }
+
+    /// Whether to go on, without progress: an error means stop.
+    pub fn check(&self) -> Result<()> {
         if self.cancelled.load(Relaxed) {
-            bail!(Cancelled, "stopped by the caller at {permille} of 1000");
+            bail!(Cancelled, "stopped by the caller at {} of 1000", self.progress());
+        }
+        if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            bail!(TimedOut, "stopped at {} of 1000: the time was over", self.progress());
         }
         Ok(())
     }

@@ -1,6 +1,8 @@
 //! Room 3, the plan: what to encode, how, on which threads. Every refusal happens here.
 
 pub mod control;
+pub mod crew;
+pub mod job;
 pub mod packer;
 pub mod plan;
 pub mod pool;

@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
-use super::{control::Control, plan::Plan, pool::Pool};
+use super::{control::Control, crew::Crew, plan::Plan, pool::Pool};
 use crate::{
     bail,
     codec::decode,
     error::Result,
     host,
-    limits::Limits,
+    limits::{Limits, Share},
     model::{options::Options, pixelmap::Pixels, source::ImageSource},
     pixels::Rows,
+    shared::Shared,
     sink::Sink,
 };
 
@@ -24,14 +25,26 @@ pub enum Input {
 }
 
 /// Packs images. Holds limits; one serves many threads.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Packer {
     /// Threads, pixels, memory.
     pub limits: Limits,
+    crew: Shared<Crew>,
+}
+
+impl Default for Packer {
+    fn default() -> Self {
+        Self { limits: Limits::default(), crew: Shared::empty() }
+    }
 }
 
 impl Packer {
-    /// Encodes `input` into `sink`. On failure the sink may have taken some bytes.
+    /// The workers of this packer's jobs.
+    pub fn crew(&self) -> Result<Arc<Crew>> {
+        self.crew.get_or(Crew::is_here, || Ok(Crew::new()))
+    }
+
+    /// Encodes `input` into `sink`, on this thread and others of its own. On failure the sink may have taken some bytes.
     pub fn pack(
         &self,
         input: Input,
@@ -39,11 +52,31 @@ impl Packer {
         sink: &mut dyn Sink,
         control: &Control,
     ) -> Result<()> {
-        host::shield_with(sink, |sink| self.encode(input, options, sink, control))
+        self.pack_with(&Pool::new(self.limits.threads()), input, options, sink, control)
     }
 
-    fn encode(&self, input: Input, options: &Options, sink: &mut dyn Sink, control: &Control) -> Result<()> {
-        let (pixels, _decoded) = match input {
+    /// As [`pack`](Self::pack) with the threads of `pool`.
+    pub fn pack_with(
+        &self,
+        pool: &Pool,
+        input: Input,
+        options: &Options,
+        sink: &mut dyn Sink,
+        control: &Control,
+    ) -> Result<()> {
+        host::shield_with(sink, |sink| self.encode(pool, input, options, sink, control))
+    }
+
+    fn encode(
+        &self,
+        pool: &Pool,
+        input: Input,
+        options: &Options,
+        sink: &mut dyn Sink,
+        control: &Control,
+    ) -> Result<()> {
+        control.check()?;
+        let (pixels, decoded) = match input {
             Input::Pixels(pixels) => {
                 self.check(pixels.width(), pixels.height(), options)?;
                 (pixels, None)
@@ -55,11 +88,12 @@ impl Packer {
                 (Arc::new(pixels), Some(share))
             }
         };
-        let _share = self.limits.memory().take((options.format.memory)(&pixels, options), "this pack")?;
+        let held = decoded.as_ref().map_or(0, Share::bytes);
+        let need = (options.format.memory)(&pixels, options);
+        let _share = self.limits.memory().take_beside(held, need, "this pack")?;
         let layout = (options.format.layout)(&pixels, options)?;
         let rows = Rows::new(pixels, layout, options)?;
-        let pool = Pool::new(self.limits.threads());
-        (options.format.encode)(&Plan { rows: &rows, options, pool: &pool, control }, sink)?;
+        (options.format.encode)(&Plan { rows: &rows, options, pool, control }, sink)?;
         control.finish()
     }
 

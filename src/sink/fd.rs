@@ -6,7 +6,7 @@ use std::{
     io::{self, ErrorKind as Io, Write},
     mem::ManuallyDrop,
     os::{
-        fd::{AsRawFd, FromRawFd, IntoRawFd, RawFd},
+        fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd, RawFd},
         unix::fs::FileTypeExt,
     },
 };
@@ -76,6 +76,21 @@ impl Destination {
         }
         let access = Access { reads: mode == libc::O_RDWR, appends: flags & libc::O_APPEND != 0 };
         Ok(Self { file, regular: kind.is_file(), access, options })
+    }
+
+    /// As [`check`](Self::check) on a duplicate, which is closed with the answer: `fd` may be closed meanwhile. The
+    /// position in the file is shared, as duplicates have it.
+    pub fn check_duplicate(fd: RawFd, options: FileOptions) -> Result<(OwnedFd, Self)> {
+        Self::check(fd, options)?;
+        // SAFETY: F_DUPFD_CLOEXEC takes the lowest number that is wanted.
+        let duplicate = unsafe { libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, 3) };
+        if duplicate < 0 {
+            bail!(BadDescriptor, "descriptor {fd} cannot be duplicated: {}", io::Error::last_os_error());
+        }
+        // SAFETY: new, open, and nobody else's.
+        let duplicate = unsafe { OwnedFd::from_raw_fd(duplicate) };
+        let checked = Self::check(duplicate.as_raw_fd(), options)?;
+        Ok((duplicate, checked))
     }
 
     /// Writes `image`. On failure a regular file has its old bytes, length and offset again; where

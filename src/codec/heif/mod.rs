@@ -325,13 +325,14 @@ fn encode(codec: &Codec, plan: &Plan<'_>, sink: &mut dyn Sink) -> Result<()> {
         // The darkroom makes a profile for formats that have no code points.
         color.icc = None;
     }
+    let reserved = plan.pool.reserve();
     let recipe = Recipe {
         quality: options.quality,
         lossless: options.lossless,
         effort: options.effort,
         preset: Codec::word(options, &HEIC_PRESET, PRESETS),
         tune: Codec::word(options, codec.tune.0, codec.tune.1),
-        threads: plan.pool.threads(),
+        threads: reserved.threads(),
     };
     let height = shape.height;
     let bytes = apart(|| -> Result<Buffer> {
