@@ -553,6 +553,97 @@ ImageStatus image_source_create_pixelmap(const ImageSource *source,
 /** Releases the source. Packs that are using it go on. */
 IMAGE_PACKER_API ImageStatus image_source_release(ImageSource *source);
 
+/* ==== ImageReport ========================================================================================= */
+
+/**
+ * What became of an image: bytes, format, and everything that was dropped, repaired or converted on the way.
+ *
+ * Filled by packs with options that name it: image_packing_options_set_report(). Until then its getters answer 401.
+ */
+typedef struct ImageReport ImageReport;
+
+/** What is not in the output as it was in the input; free to grow. */
+typedef int32_t ImageWarning;
+
+/** EXIF was dropped: it is damaged, too large, or the format cannot carry it. */
+#define IMAGE_WARNING_EXIF_DROPPED 1
+/** XMP was dropped, for the same reasons. */
+#define IMAGE_WARNING_XMP_DROPPED 2
+/** IPTC was dropped, for the same reasons. */
+#define IMAGE_WARNING_IPTC_DROPPED 3
+/** A part of EXIF was left out or put right. */
+#define IMAGE_WARNING_EXIF_CHANGED 4
+/** Properties that describe the old file were left out of XMP. */
+#define IMAGE_WARNING_XMP_CHANGED 5
+/** The place where the image was taken was removed, as asked for. */
+#define IMAGE_WARNING_GPS_REMOVED 6
+/** Provenance data (C2PA, JUMBF) was dropped: a new encoding breaks its signatures. */
+#define IMAGE_WARNING_PROVENANCE_DROPPED 7
+/** A vendor's own segments were dropped: they describe the old file. */
+#define IMAGE_WARNING_VENDOR_DATA_DROPPED 8
+/** The format cannot carry the density. */
+#define IMAGE_WARNING_DENSITY_DROPPED 9
+/** An ICC profile that does not go with the pixels was dropped. */
+#define IMAGE_WARNING_PROFILE_DROPPED 10
+/** Colours were converted to another space. */
+#define IMAGE_WARNING_COLOR_CONVERTED 11
+/** High dynamic range became standard range. */
+#define IMAGE_WARNING_TONE_MAPPED 12
+/** The gain map was dropped. */
+#define IMAGE_WARNING_GAIN_MAP_DROPPED 13
+/** An auxiliary image was dropped. */
+#define IMAGE_WARNING_AUXILIARY_DROPPED 14
+/** Frames after the first were dropped. */
+#define IMAGE_WARNING_FRAMES_DROPPED 15
+/** The format has fewer bits per component. */
+#define IMAGE_WARNING_DEPTH_REDUCED 16
+/** Alpha was blended on the background. */
+#define IMAGE_WARNING_ALPHA_BLENDED 17
+
+/**
+ * An empty report.
+ *
+ * @param[out] report  new handle
+ */
+IMAGE_PACKER_API IMAGE_PACKER_NODISCARD ImageStatus image_report_create(ImageReport **report);
+
+/** The number of encoded bytes. */
+IMAGE_PACKER_API ImageStatus image_report_get_bytes(const ImageReport *report, uint64_t *bytes);
+
+/** Width and height of the encoded image in pixels. Either place may be NULL. */
+IMAGE_PACKER_API
+ImageStatus image_report_get_size(const ImageReport *report,
+                                  uint32_t *width,
+                                  uint32_t *height);
+
+/** MIME type of the encoded image; static, never NULL on IMAGE_OK. */
+IMAGE_PACKER_API ImageStatus image_report_get_format(const ImageReport *report, const char **mime);
+
+/**
+ * What encoded the image, with its version, copied into `text` with a NUL and cut to fit `capacity` bytes:
+ * "libwebp 1.5.0".
+ */
+IMAGE_PACKER_API ImageStatus image_report_get_codec(const ImageReport *report, char *text, size_t capacity);
+
+/** The number of warnings; 0 when nothing but lossy compression stands between input and output. */
+IMAGE_PACKER_API ImageStatus image_report_get_warning_count(const ImageReport *report, size_t *count);
+
+/**
+ * Warning number `index`: its code, and a sentence that is copied into `text` with a NUL, cut to fit `capacity`
+ * bytes. `text` may be NULL when `capacity` is 0.
+ *
+ * @return 401 for an index past the last.
+ */
+IMAGE_PACKER_API
+ImageStatus image_report_get_warning(const ImageReport *report,
+                                     size_t index,
+                                     ImageWarning *warning,
+                                     char *text,
+                                     size_t capacity);
+
+/** Releases the report. Options that name it keep it alive. */
+IMAGE_PACKER_API ImageStatus image_report_release(ImageReport *report);
+
 /* ==== ImagePackingOptions ================================================================================= */
 
 /** What to make of an image. A pack reads the options once, at its start. */
@@ -623,6 +714,42 @@ ImageStatus image_packing_options_set_buffer_size(ImagePackingOptions *options,
 IMAGE_PACKER_API
 ImageStatus image_packing_options_set_dynamic_range(ImagePackingOptions *options,
                                                     ImageDynamicRange range);
+
+/**
+ * Whether EXIF, XMP and IPTC of the input are written, where the format carries them. Default: false.
+ *
+ * Colour, density and which way is up are kept in any case. What the new pixels make wrong is put right on the way:
+ * sizes, orientation, the thumbnail; the report says what was changed or left out.
+ */
+IMAGE_PACKER_API
+ImageStatus image_packing_options_set_needs_pack_properties(ImagePackingOptions *options,
+                                                            bool needed);
+
+/**
+ * Whether the place where the image was taken is written with its properties. If not, it is removed from EXIF and
+ * XMP: tags, values, and the bytes that held them. Default: true.
+ */
+IMAGE_PACKER_API
+ImageStatus image_packing_options_set_keep_gps(ImagePackingOptions *options,
+                                               bool keep);
+
+/**
+ * Longest side in pixels of a thumbnail in EXIF, where the format carries EXIF and properties are written. The old
+ * thumbnail is never kept: it shows the old pixels. Default: 0, none.
+ *
+ * @return 401 above 1024: EXIF has room for 64 KB in all.
+ */
+IMAGE_PACKER_API
+ImageStatus image_packing_options_set_max_embed_thumbnail(ImagePackingOptions *options,
+                                                          uint32_t pixels);
+
+/**
+ * Every pack with these options that succeeds leaves its report in `report`, until the next. NULL, the default, is
+ * nowhere.
+ */
+IMAGE_PACKER_API
+ImageStatus image_packing_options_set_report(ImagePackingOptions *options,
+                                             ImageReport *report);
 
 /** 1 (fastest) to 10 (smallest). Default: 5. */
 IMAGE_PACKER_API ImageStatus image_packing_options_set_effort(ImagePackingOptions *options, int32_t effort);
@@ -997,6 +1124,174 @@ IMAGE_PACKER_API ImageStatus image_job_cancel(ImageJob *job);
 
 /** Forgets the job; does not stop it. */
 IMAGE_PACKER_API ImageStatus image_job_release(ImageJob *job);
+
+/* ==== ImagePicture ======================================================================================== */
+
+/**
+ * A main image with what belongs to it: gain map, depth, metadata.
+ *
+ * It shares its pixel maps with their handles: what is written to them later is what is packed.
+ */
+typedef struct ImagePicture ImagePicture;
+
+/** What an auxiliary image is for. */
+typedef int32_t ImageAuxiliaryType;
+
+/** How the main image of one dynamic range becomes one of another (ISO 21496-1). */
+#define IMAGE_AUXILIARY_GAIN_MAP 1
+/** Distance from the camera. */
+#define IMAGE_AUXILIARY_DEPTH_MAP 2
+/** The image before its background was blurred. */
+#define IMAGE_AUXILIARY_UNREFOCUS_MAP 3
+/** Linear light. */
+#define IMAGE_AUXILIARY_LINEAR_MAP 4
+/** A part of the image, as stickers and watermarks keep it. */
+#define IMAGE_AUXILIARY_FRAGMENT_MAP 5
+
+/** Kinds of metadata. */
+typedef int32_t ImageMetadataType;
+
+/** EXIF from its TIFF header on ("II*" or "MM"), without "Exif\0\0". */
+#define IMAGE_METADATA_EXIF 1
+/** An XMP packet in UTF-8. */
+#define IMAGE_METADATA_XMP 1000
+/** IPTC as Photoshop's image resources hold it, from the first "8BIM" on. */
+#define IMAGE_METADATA_IPTC 1001
+
+/**
+ * A picture of nothing but its main image.
+ *
+ * @param[out] picture  new handle
+ */
+IMAGE_PACKER_API IMAGE_PACKER_NODISCARD ImageStatus image_picture_create(const ImagePixelMap *main, ImagePicture **picture);
+
+/** A new handle for the main image. */
+IMAGE_PACKER_API ImageStatus image_picture_get_main(const ImagePicture *picture, ImagePixelMap **pixelmap);
+
+/**
+ * Sets, replaces or, with NULL, removes an auxiliary image. A gain map also needs
+ * image_picture_set_gain_map_params().
+ */
+IMAGE_PACKER_API
+ImageStatus image_picture_set_auxiliary(ImagePicture *picture,
+                                        ImageAuxiliaryType auxiliary,
+                                        const ImagePixelMap *pixelmap);
+
+/** A new handle for an auxiliary image; NULL if the picture has none of this type. */
+IMAGE_PACKER_API
+ImageStatus image_picture_get_auxiliary(const ImagePicture *picture,
+                                        ImageAuxiliaryType auxiliary,
+                                        ImagePixelMap **pixelmap);
+
+/**
+ * How the gain map brightens the main image (ISO 21496-1). Each array holds one value per channel: R, G, B; all
+ * alike for a gray map. Headrooms and gains are log2, 0 to 64 and -64 to 64; offsets are parts of SDR white.
+ *
+ * @param base_headroom       of the main image; 0 for SDR
+ * @param alternate_headroom  of the image with the map applied in full
+ * @param use_base_color      whether the gain is applied in the main image's primaries: true but for maps that were
+ *                            made otherwise
+ * @return 401 for values that no reader could apply: minimum above maximum, gamma not above 0, equal headrooms.
+ */
+IMAGE_PACKER_API
+ImageStatus image_picture_set_gain_map_params(ImagePicture *picture,
+                                              float base_headroom,
+                                              float alternate_headroom,
+                                              const float *gain_min,
+                                              const float *gain_max,
+                                              const float *gamma,
+                                              const float *base_offset,
+                                              const float *alternate_offset,
+                                              bool use_base_color);
+
+/**
+ * The values of image_picture_set_gain_map_params(). Every place may be NULL; arrays have 3 values.
+ *
+ * @return 401 if there are none.
+ */
+IMAGE_PACKER_API
+ImageStatus image_picture_get_gain_map_params(const ImagePicture *picture,
+                                              float *base_headroom,
+                                              float *alternate_headroom,
+                                              float *gain_min,
+                                              float *gain_max,
+                                              float *gamma,
+                                              float *base_offset,
+                                              float *alternate_offset,
+                                              bool *use_base_color);
+
+/**
+ * Sets, replaces or, with NULL and 0, removes a block of metadata; copied. It is written when the options ask for
+ * properties.
+ *
+ * @return 401 for an unknown type, and for bytes that do not start as blocks of this type do.
+ */
+IMAGE_PACKER_API
+ImageStatus image_picture_set_metadata(ImagePicture *picture,
+                                       ImageMetadataType metadata,
+                                       const void *block_bytes,
+                                       size_t size);
+
+/**
+ * A copy of a block of metadata, to be released with image_data_release(); NULL if the picture has none of this
+ * type.
+ */
+IMAGE_PACKER_API
+ImageStatus image_picture_get_metadata(const ImagePicture *picture,
+                                       ImageMetadataType metadata,
+                                       ImageData **data);
+
+/**
+ * Resolution in pixels per inch, written with or without other properties; image_packing_options_set_density() goes
+ * before it. 0 and 0 remove it.
+ */
+IMAGE_PACKER_API
+ImageStatus image_picture_set_density(ImagePicture *picture,
+                                      double x_dpi,
+                                      double y_dpi);
+
+/** Resolution in pixels per inch; 0 and 0 if it is unknown. */
+IMAGE_PACKER_API
+ImageStatus image_picture_get_density(const ImagePicture *picture,
+                                      double *x_dpi,
+                                      double *y_dpi);
+
+/**
+ * Encodes a picture into memory: its main image, and what of the rest the format carries.
+ *
+ * @return IMAGE_OK; 401 for bad arguments; 7800301 for every other failure, whose cause says more; 1001 when the
+ *         progress callback stops it.
+ */
+IMAGE_PACKER_API IMAGE_PACKER_NODISCARD
+ImageStatus image_packer_pack_to_data_from_picture(ImagePacker *packer,
+                                                   const ImagePicture *picture,
+                                                   const ImagePackingOptions *options,
+                                                   ImageData **data);
+
+/** As image_packer_pack_to_file(), with the statuses of image_packer_pack_to_data_from_picture(). */
+IMAGE_PACKER_API IMAGE_PACKER_NODISCARD
+ImageStatus image_packer_pack_to_file_from_picture(ImagePacker *packer,
+                                                   const ImagePicture *picture,
+                                                   int fd,
+                                                   const ImagePackingOptions *options);
+
+/** As image_packer_pack_to_path(), with the statuses of image_packer_pack_to_data_from_picture(). */
+IMAGE_PACKER_API IMAGE_PACKER_NODISCARD
+ImageStatus image_packer_pack_to_path_from_picture(ImagePacker *packer,
+                                                   const ImagePicture *picture,
+                                                   const char *path,
+                                                   const ImagePackingOptions *options);
+
+/** As image_packer_pack_to_writer(), with the statuses of image_packer_pack_to_data_from_picture(). */
+IMAGE_PACKER_API IMAGE_PACKER_NODISCARD
+ImageStatus image_packer_pack_to_writer_from_picture(ImagePacker *packer,
+                                                     const ImagePicture *picture,
+                                                     ImageWriteFn write,
+                                                     void *user,
+                                                     const ImagePackingOptions *options);
+
+/** Releases the picture. Packs that are using it go on. */
+IMAGE_PACKER_API ImageStatus image_picture_release(ImagePicture *picture);
 
 #ifdef __cplusplus
 } /* extern "C" */

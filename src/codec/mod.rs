@@ -9,6 +9,8 @@ mod jpeg;
 mod png;
 mod webp;
 
+use std::borrow::Cow;
+
 use crate::{
     bail,
     error::Result,
@@ -59,6 +61,8 @@ pub struct Format {
     /// Starts an animated image, if the format has them; `animation.rs` says what is agreed. Then `features` has
     /// [`features::ANIMATION`].
     pub animate: Option<animation::Animate>,
+    /// What does the work, with its version, for reports.
+    pub codec: fn() -> Cow<'static, str>,
     /// Bytes of working memory for these pixels, beside input and output: an estimate that errs upwards.
     pub memory: fn(&Pixels, &Options) -> u64,
 }
@@ -74,6 +78,11 @@ impl Format {
     pub fn name(&self) -> &'static str {
         self.mime.to_str().unwrap_or_default()
     }
+}
+
+/// [`Format::codec`] of encoders of our own.
+fn own_codec() -> Cow<'static, str> {
+    Cow::Borrowed(concat!("image_packer ", env!("CARGO_PKG_VERSION")))
 }
 
 /// A setting of one codec.

@@ -33,6 +33,8 @@ pub enum Kind {
     /// What stands behind another object, in `shared.rs`.
     Snapshot = 6,
     Job = 10,
+    Picture = 7,
+    Report = 8,
 }
 
 impl Kind {
@@ -45,6 +47,8 @@ impl Kind {
             5 => "ImageData",
             6 => "internal",
             10 => "ImageJob",
+            7 => "ImagePicture",
+            8 => "ImageReport",
             _ => return None,
         })
     }

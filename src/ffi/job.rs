@@ -89,7 +89,7 @@ impl Order {
     }
 
     fn pack(&self, pool: &Pool, control: &Control, sink: &mut dyn Sink) -> Result<()> {
-        self.packer.pack_with(pool, self.input.clone(), &self.options, sink, control)
+        self.packer.pack_with(pool, self.input.clone(), &self.options, sink, control).map(drop)
     }
 
     fn encode(&self, pool: &Pool, control: &Control) -> Result<Buffer> {

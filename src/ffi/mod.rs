@@ -19,5 +19,7 @@ pub mod data;
 pub mod job;
 pub mod packer;
 pub mod packing_options;
+pub mod picture;
 pub mod pixelmap;
+pub mod report;
 pub mod source;

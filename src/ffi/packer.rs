@@ -147,13 +147,14 @@ fn encode(packer: &Packer, input: Input, options: &Options) -> Result<Buffer> {
 }
 
 /// The body of every pack into memory.
-fn to_data(
+pub(super) fn to_data(
+    family: Family,
     packer: *mut ImagePacker,
     input: impl FnOnce() -> Result<Input>,
     options: *const ImagePackingOptions,
     data: *mut *mut ImageData,
 ) -> ImageStatus {
-    run(Family::Data, || {
+    run(family, || {
         let data = out(data, "data")?;
         let (packer, input, options) = (get(packer)?, input()?, packing_options::snapshot(options)?);
         data.put(data::make(encode(&packer, input, &options)?)?);
@@ -162,13 +163,14 @@ fn to_data(
 }
 
 /// The body of every pack into a descriptor.
-fn to_file(
+pub(super) fn to_file(
+    family: Family,
     packer: *mut ImagePacker,
     input: impl FnOnce() -> Result<Input>,
     descriptor: c_int,
     options: *const ImagePackingOptions,
 ) -> ImageStatus {
-    run(Family::File, || {
+    run(family, || {
         let (packer, input, options) = (get(packer)?, input()?, packing_options::snapshot(options)?);
         let file_options = FileOptions { tail: options.tail, sync: options.sync };
         let destination = fd::Destination::check(descriptor, file_options)?;
@@ -177,13 +179,14 @@ fn to_file(
 }
 
 /// The body of every pack into a path.
-fn to_path(
+pub(super) fn to_path(
+    family: Family,
     packer: *mut ImagePacker,
     input: impl FnOnce() -> Result<Input>,
     file: *const c_char,
     options: *const ImagePackingOptions,
 ) -> ImageStatus {
-    run(Family::File, || {
+    run(family, || {
         let (packer, input, options) = (get(packer)?, input()?, packing_options::snapshot(options)?);
         let destination = sink::path::Destination::check(path(file, "path")?, options.sync)?;
         destination.commit(encode(&packer, input, &options)?.as_slice())
@@ -191,17 +194,18 @@ fn to_path(
 }
 
 /// The body of every pack to a writer.
-fn to_writer(
+pub(super) fn to_writer(
+    family: Family,
     packer: *mut ImagePacker,
     input: impl FnOnce() -> Result<Input>,
     write: ImageWriteFn,
     user: *mut c_void,
     options: *const ImagePackingOptions,
 ) -> ImageStatus {
-    run(Family::Data, || {
+    run(family, || {
         let write = writer(write, user)?;
         let (packer, input, options) = (get(packer)?, input()?, packing_options::snapshot(options)?);
-        packer.pack(input, &options, &mut Writer::new(write), &Control::new(&options))
+        packer.pack(input, &options, &mut Writer::new(write), &Control::new(&options)).map(drop)
     })
 }
 
@@ -226,7 +230,7 @@ pub extern "C" fn image_packer_pack_to_data(
     options: *const ImagePackingOptions,
     data: *mut *mut ImageData,
 ) -> ImageStatus {
-    to_data(packer, from_pixelmap(pixelmap), options, data)
+    to_data(Family::Data, packer, from_pixelmap(pixelmap), options, data)
 }
 
 /// Re-encodes the first frame of an image source into memory. Also 62980101 and 62980113 for its data.
@@ -237,7 +241,7 @@ pub extern "C" fn image_packer_pack_to_data_from_source(
     options: *const ImagePackingOptions,
     data: *mut *mut ImageData,
 ) -> ImageStatus {
-    to_data(packer, from_source(source), options, data)
+    to_data(Family::Data, packer, from_source(source), options, data)
 }
 
 /// Encodes a pixel map into a file descriptor, from its current offset. The descriptor stays open and is the
@@ -257,7 +261,7 @@ pub extern "C" fn image_packer_pack_to_file(
     fd: c_int,
     options: *const ImagePackingOptions,
 ) -> ImageStatus {
-    to_file(packer, from_pixelmap(pixelmap), fd, options)
+    to_file(Family::File, packer, from_pixelmap(pixelmap), fd, options)
 }
 
 /// As image_packer_pack_to_file() from an image source. The source may read the same descriptor.
@@ -268,7 +272,7 @@ pub extern "C" fn image_packer_pack_to_file_from_source(
     fd: c_int,
     options: *const ImagePackingOptions,
 ) -> ImageStatus {
-    to_file(packer, from_source(source), fd, options)
+    to_file(Family::File, packer, from_source(source), fd, options)
 }
 
 /// Encodes a pixel map into the file of this name: other processes, and this one after a crash, see the old file or
@@ -289,7 +293,7 @@ pub extern "C" fn image_packer_pack_to_path(
     path: *const c_char,
     options: *const ImagePackingOptions,
 ) -> ImageStatus {
-    to_path(packer, from_pixelmap(pixelmap), path, options)
+    to_path(Family::File, packer, from_pixelmap(pixelmap), path, options)
 }
 
 /// As image_packer_pack_to_path() from an image source. The source may be the same file.
@@ -300,7 +304,7 @@ pub extern "C" fn image_packer_pack_to_path_from_source(
     path: *const c_char,
     options: *const ImagePackingOptions,
 ) -> ImageStatus {
-    to_path(packer, from_source(source), path, options)
+    to_path(Family::File, packer, from_source(source), path, options)
 }
 
 /// Encodes a pixel map and passes bytes on as they are made.
@@ -315,7 +319,7 @@ pub extern "C" fn image_packer_pack_to_writer(
     user: *mut c_void,
     options: *const ImagePackingOptions,
 ) -> ImageStatus {
-    to_writer(packer, from_pixelmap(pixelmap), write, user, options)
+    to_writer(Family::Data, packer, from_pixelmap(pixelmap), write, user, options)
 }
 
 /// As image_packer_pack_to_writer() from an image source.
@@ -327,5 +331,5 @@ pub extern "C" fn image_packer_pack_to_writer_from_source(
     user: *mut c_void,
     options: *const ImagePackingOptions,
 ) -> ImageStatus {
-    to_writer(packer, from_source(source), write, user, options)
+    to_writer(Family::Data, packer, from_source(source), write, user, options)
 }

@@ -12,6 +12,7 @@ use super::{
     callback::{self, ImageProgressFn},
     handle::{self, Kind, Object},
     pointer::{out, text},
+    report::{self, ImageReport},
     status::{Family, ImageStatus},
 };
 use crate::{
@@ -163,6 +164,65 @@ pub extern "C" fn image_packing_options_set_dynamic_range(
             IMAGE_DYNAMIC_RANGE_SDR => DynamicRange::Sdr,
             _ => bail!(OutOfRange, "{range} is not a dynamic range"),
         };
+        Ok(())
+    })
+}
+
+/// Whether EXIF, XMP and IPTC of the input are written, where the format carries them. Default: false.
+///
+/// Colour, density and which way is up are kept in any case. What the new pixels make wrong is put right on the way:
+/// sizes, orientation, the thumbnail; the report says what was changed or left out.
+#[unsafe(no_mangle)]
+pub extern "C" fn image_packing_options_set_needs_pack_properties(
+    options: *mut ImagePackingOptions,
+    needed: bool,
+) -> ImageStatus {
+    change(options, |options| {
+        options.needs_pack_properties = needed;
+        Ok(())
+    })
+}
+
+/// Whether the place where the image was taken is written with its properties. If not, it is removed from EXIF and
+/// XMP: tags, values, and the bytes that held them. Default: true.
+#[unsafe(no_mangle)]
+pub extern "C" fn image_packing_options_set_keep_gps(
+    options: *mut ImagePackingOptions,
+    keep: bool,
+) -> ImageStatus {
+    change(options, |options| {
+        options.keep_gps = keep;
+        Ok(())
+    })
+}
+
+/// Longest side in pixels of a thumbnail in EXIF, where the format carries EXIF and properties are written. The old
+/// thumbnail is never kept: it shows the old pixels. Default: 0, none.
+///
+/// @return 401 above 1024: EXIF has room for 64 KB in all.
+#[unsafe(no_mangle)]
+pub extern "C" fn image_packing_options_set_max_embed_thumbnail(
+    options: *mut ImagePackingOptions,
+    pixels: u32,
+) -> ImageStatus {
+    change(options, |options| {
+        if pixels > 1024 {
+            bail!(OutOfRange, "a thumbnail of {pixels} pixels is more than 1024");
+        }
+        options.max_embed_thumbnail = pixels;
+        Ok(())
+    })
+}
+
+/// Every pack with these options that succeeds leaves its report in `report`, until the next. NULL, the default, is
+/// nowhere.
+#[unsafe(no_mangle)]
+pub extern "C" fn image_packing_options_set_report(
+    options: *mut ImagePackingOptions,
+    report: *mut ImageReport,
+) -> ImageStatus {
+    change(options, |options| {
+        options.report = if report.is_null() { None } else { Some(report::get(report)?) };
         Ok(())
     })
 }

@@ -92,15 +92,17 @@ pub enum Family {
     Data,
     /// Packing a pixel map or a source into a descriptor: bad arguments are 62980115.
     File,
+    /// Packing pictures and sequences, wherever to: bad arguments are 401, every other failure is 7800301.
+    Picture,
 }
 
 /// The one table (cause x family) -> (code, public cause).
 pub fn codes(kind: ErrorKind, family: Family) -> (ImageStatus, ImageErrorCause) {
     let argument = match family {
-        Family::Data => IMAGE_ERROR_INVALID_ARGUMENT,
+        Family::Data | Family::Picture => IMAGE_ERROR_INVALID_ARGUMENT,
         Family::File => IMAGE_ERROR_INVALID_FILE_ARGUMENT,
     };
-    match kind {
+    let (status, cause) = match kind {
         ErrorKind::NullPointer => (argument, IMAGE_CAUSE_NULL_POINTER),
         ErrorKind::NotAHandle => (argument, IMAGE_CAUSE_NOT_A_HANDLE),
         ErrorKind::WrongHandle => (argument, IMAGE_CAUSE_WRONG_HANDLE),
@@ -124,7 +126,9 @@ pub fn codes(kind: ErrorKind, family: Family) -> (ImageStatus, ImageErrorCause) 
         ErrorKind::Icc => (IMAGE_ERROR_ICC, IMAGE_CAUSE_ICC),
         ErrorKind::FrameCount => (IMAGE_ERROR_FRAME_COUNT, IMAGE_CAUSE_FRAME_COUNT),
         ErrorKind::Surface => (IMAGE_ERROR_SURFACE, IMAGE_CAUSE_SURFACE),
-    }
+    };
+    let own = status == argument || status == IMAGE_ERROR_CANCELLED;
+    (if family == Family::Picture && !own { IMAGE_ERROR_ENCODE_PICTURE } else { status }, cause)
 }
 
 /// One line of English for a status.

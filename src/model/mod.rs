@@ -3,7 +3,10 @@
 pub mod color;
 pub mod foreign;
 pub mod gain_map;
+pub mod metadata;
 pub mod options;
+pub mod picture;
 pub mod pixel_format;
 pub mod pixelmap;
+pub mod report;
 pub mod source;

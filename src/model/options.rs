@@ -6,6 +6,7 @@ use crate::{
     bail,
     codec::{self, Format, Setting, SettingKind},
     error::Result,
+    model::report::LastReport,
     pack::control::Progress,
 };
 
@@ -64,6 +65,10 @@ pub struct Options {
     pub dynamic_range: DynamicRange,
     /// Whether EXIF and the like are wanted.
     pub needs_pack_properties: bool,
+    /// Whether the place where the image was taken stays in EXIF and XMP.
+    pub keep_gps: bool,
+    /// Longest side in pixels of a thumbnail in EXIF; 0 is none.
+    pub max_embed_thumbnail: u32,
     /// Capacity to reserve for the result; a hint. 0 is none.
     pub buffer_size: u64,
     /// Dots per inch, horizontally and vertically; 0 is unknown.
@@ -76,6 +81,8 @@ pub struct Options {
     pub progress: Option<Reporter>,
     /// Most time that a pack may take; it is stopped then.
     pub timeout: Option<Duration>,
+    /// Where a pack leaves its report.
+    pub report: Option<Arc<LastReport>>,
     settings: Vec<(&'static str, i64)>,
 }
 
@@ -101,12 +108,15 @@ impl Options {
             subsampling: Subsampling::Auto,
             dynamic_range: DynamicRange::Auto,
             needs_pack_properties: false,
+            keep_gps: true,
+            max_embed_thumbnail: 0,
             buffer_size: 0,
             density: [0; 2],
             tail: Tail::Auto,
             sync: false,
             progress: None,
             timeout: None,
+            report: None,
             settings: Vec::new(),
         };
         options.set_quality(quality)?;

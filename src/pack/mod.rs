@@ -1,5 +1,6 @@
 //! Room 3, the plan: what to encode, how, on which threads. Every refusal happens here.
 
+mod carry;
 pub mod control;
 pub mod crew;
 pub mod job;

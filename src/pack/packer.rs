@@ -2,14 +2,20 @@
 
 use std::sync::Arc;
 
-use super::{control::Control, crew::Crew, plan::Plan, pool::Pool};
+use super::{carry, control::Control, crew::Crew, plan::Plan, pool::Pool};
 use crate::{
     bail,
-    codec::decode,
+    codec::{decode, features},
     error::Result,
     host,
     limits::{Limits, Share},
-    model::{options::Options, pixelmap::Pixels, source::ImageSource},
+    model::{
+        options::Options,
+        picture::Picture,
+        pixelmap::Pixels,
+        report::{Code, Notes, Report},
+        source::ImageSource,
+    },
     pixels::Rows,
     shared::Shared,
     sink::Sink,
@@ -22,6 +28,8 @@ pub enum Input {
     Pixels(Arc<Pixels>),
     /// An encoded image.
     Source(Arc<ImageSource>),
+    /// Pixels with what belongs to them.
+    Picture(Arc<Picture>),
 }
 
 /// Packs images. Holds limits; one serves many threads.
@@ -44,14 +52,15 @@ impl Packer {
         self.crew.get_or(Crew::is_here, || Ok(Crew::new()))
     }
 
-    /// Encodes `input` into `sink`, on this thread and others of its own. On failure the sink may have taken some bytes.
+    /// Encodes `input` into `sink`, on this thread and others of its own, and leaves the report where the options want
+    /// it. On failure the sink may have taken some bytes.
     pub fn pack(
         &self,
         input: Input,
         options: &Options,
         sink: &mut dyn Sink,
         control: &Control,
-    ) -> Result<()> {
+    ) -> Result<Report> {
         self.pack_with(&Pool::new(self.limits.threads()), input, options, sink, control)
     }
 
@@ -63,8 +72,12 @@ impl Packer {
         options: &Options,
         sink: &mut dyn Sink,
         control: &Control,
-    ) -> Result<()> {
-        host::shield_with(sink, |sink| self.encode(pool, input, options, sink, control))
+    ) -> Result<Report> {
+        let report = host::shield_with(sink, |sink| self.encode(pool, input, options, sink, control))?;
+        if let Some(place) = &options.report {
+            place.put(&report)?;
+        }
+        Ok(report)
     }
 
     fn encode(
@@ -74,27 +87,44 @@ impl Packer {
         options: &Options,
         sink: &mut dyn Sink,
         control: &Control,
-    ) -> Result<()> {
+    ) -> Result<Report> {
         control.check()?;
-        let (pixels, decoded) = match input {
+        let notes = Notes::default();
+        let (picture, decoded) = match input {
             Input::Pixels(pixels) => {
                 self.check(pixels.width(), pixels.height(), options)?;
-                (pixels, None)
+                (Arc::new(Picture::new(pixels)), None)
+            }
+            Input::Picture(picture) => {
+                self.check(picture.main.width(), picture.main.height(), options)?;
+                (picture, None)
             }
             Input::Source(source) => {
                 self.check(source.info().width, source.info().height, options)?;
                 let pixels = decode::decode(&source, 0, &self.limits)?;
                 let share = self.limits.memory().take(pixels.tight_bytes(), "the decoded image")?;
-                (Arc::new(pixels), Some(share))
+                (Arc::new(Picture::new(Arc::new(pixels))), Some(share))
             }
         };
+        let pixels = picture.main.clone();
         let held = decoded.as_ref().map_or(0, Share::bytes);
         let need = (options.format.memory)(&pixels, options);
         let _share = self.limits.memory().take_beside(held, need, "this pack")?;
         let layout = (options.format.layout)(&pixels, options)?;
         let rows = Rows::new(pixels, layout, options)?;
-        (options.format.encode)(&Plan { rows: &rows, options, pool, control }, sink)?;
-        control.finish()
+        tell_changes(&picture, &rows, options, &notes);
+        let metadata = carry::prepare(&picture.metadata, options, &rows, &notes)?;
+        let mut counted = Counted { sink, bytes: 0 };
+        let plan = Plan { rows: &rows, options, pool, control, metadata: &metadata, notes: &notes };
+        (options.format.encode)(&plan, &mut counted)?;
+        control.finish()?;
+        Ok(Report {
+            bytes: counted.bytes,
+            size: (rows.width(), rows.height()),
+            format: options.format,
+            codec: (options.format.codec)(),
+            warnings: notes.into_warnings(),
+        })
     }
 
     fn check(&self, width: u32, height: u32, options: &Options) -> Result<()> {
@@ -108,9 +138,46 @@ impl Packer {
                 format.max_side
             );
         }
-        if options.lossless && format.features & crate::codec::features::LOSSLESS == 0 {
+        if options.lossless && format.features & features::LOSSLESS == 0 {
             bail!(Unsupported, "{} cannot be lossless", format.name());
         }
         Ok(())
+    }
+}
+
+/// Notes what the darkroom changes, and what the format has no place for.
+fn tell_changes(picture: &Picture, rows: &Rows, options: &Options, notes: &Notes) {
+    let (pixels, color, name) = (&picture.main, rows.color(), options.format.name());
+    if pixels.color.cicp.is_hdr() && !color.cicp.is_hdr() {
+        notes.add(Code::ToneMapped, "high dynamic range was mapped to standard range");
+    } else if pixels.color.icc.is_some() && color.icc.is_none() {
+        notes.add(Code::ProfileDropped, "dropped an ICC profile that does not go with the pixels");
+    }
+    if pixels.has_alpha() && !rows.layout().has_alpha() && options.format.features & features::ALPHA == 0 {
+        notes.add(Code::AlphaBlended, format!("alpha was blended on the background: {name} has none"));
+    }
+    if picture.gain_map.is_some() {
+        notes.add(Code::GainMapDropped, format!("dropped the gain map: {name} was asked for without"));
+    }
+    for auxiliary in &picture.auxiliaries {
+        let kind = auxiliary.kind.name();
+        notes.add(Code::AuxiliaryDropped, format!("dropped the {kind}: {name} is written without"));
+    }
+}
+
+/// Counts bytes on their way.
+struct Counted<'a> {
+    sink: &'a mut dyn Sink,
+    bytes: u64,
+}
+
+impl Sink for Counted<'_> {
+    fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        self.bytes += bytes.len() as u64;
+        self.sink.write(bytes)
+    }
+
+    fn reserve(&mut self, bytes: usize) {
+        self.sink.reserve(bytes);
     }
 }

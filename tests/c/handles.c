@@ -6,7 +6,7 @@
 
 #include <pthread.h>
 
-enum { PACKER = 1, PIXELMAP = 2, SOURCE = 4, OPTIONS = 8, DATA = 16, KINDS = 5 };
+enum { PACKER = 1, PIXELMAP = 2, SOURCE = 4, OPTIONS = 8, DATA = 16, PICTURE = 32, REPORT = 64, KINDS = 7 };
 
 typedef struct {
   ImagePacker *packer;
@@ -14,6 +14,8 @@ typedef struct {
   ImageSource *source;
   ImagePackingOptions *options;
   ImageData *data;
+  ImagePicture *picture;
+  ImageReport *report;
 } Handles;
 
 /* Everything that a call could write. */
@@ -23,6 +25,12 @@ typedef struct {
   ImageSource *source;
   ImagePackingOptions *options;
   ImageData *data;
+  ImagePicture *picture;
+  ImageReport *report;
+  float numbers[17];
+  double x_dpi, y_dpi;
+  uint64_t size64;
+  char line[256];
   uint8_t *bytes;
   const char *text;
   size_t size, count;
@@ -109,6 +117,43 @@ static int32_t read_jpeg(void *user, uint64_t offset, uint8_t *buffer, size_t ca
   ROW(image_packing_options_set_buffer_size, OPTIONS, 401, image_packing_options_set_buffer_size(h.options, 10))     \
   ROW(image_packing_options_set_dynamic_range, OPTIONS, 401,                                                         \
       image_packing_options_set_dynamic_range(h.options, IMAGE_DYNAMIC_RANGE_SDR))                                   \
+  ROW(image_packing_options_set_needs_pack_properties, OPTIONS, 401,                                                 \
+      image_packing_options_set_needs_pack_properties(h.options, true))                                              \
+  ROW(image_packing_options_set_keep_gps, OPTIONS, 401, image_packing_options_set_keep_gps(h.options, false))        \
+  ROW(image_packing_options_set_max_embed_thumbnail, OPTIONS, 401,                                                   \
+      image_packing_options_set_max_embed_thumbnail(h.options, 160))                                                 \
+  ROW(image_packing_options_set_report, OPTIONS, 401, image_packing_options_set_report(h.options, NULL))             \
+  ROW(image_report_create, 0, 401, image_report_create(&out.report))                                                 \
+  ROW(image_report_get_bytes, REPORT, 401, image_report_get_bytes(h.report, &out.size64))                            \
+  ROW(image_report_get_size, REPORT, 401, image_report_get_size(h.report, &out.width, &out.height))                  \
+  ROW(image_report_get_format, REPORT, 401, image_report_get_format(h.report, &out.text))                            \
+  ROW(image_report_get_codec, REPORT, 401, image_report_get_codec(h.report, out.line, sizeof out.line))              \
+  ROW(image_report_get_warning_count, REPORT, 401, image_report_get_warning_count(h.report, &out.count))             \
+  ROW(image_report_get_warning, REPORT, 401,                                                                         \
+      image_report_get_warning(h.report, 0, &out.number, out.line, sizeof out.line))                                 \
+  ROW(image_report_release, REPORT, 401, image_report_release(h.report))                                             \
+  ROW(image_picture_create, PIXELMAP, 401, image_picture_create(h.pixelmap, &out.picture))                           \
+  ROW(image_picture_get_main, PICTURE, 401, image_picture_get_main(h.picture, &out.pixelmap))                        \
+  ROW(image_picture_set_auxiliary, PICTURE, 401,                                                                     \
+      image_picture_set_auxiliary(h.picture, IMAGE_AUXILIARY_DEPTH_MAP, NULL))                                       \
+  ROW(image_picture_get_auxiliary, PICTURE, 401,                                                                     \
+      image_picture_get_auxiliary(h.picture, IMAGE_AUXILIARY_DEPTH_MAP, &out.pixelmap))                              \
+  ROW(image_picture_set_gain_map_params, PICTURE, 401, set_params(h.picture))                                        \
+  ROW(image_picture_get_gain_map_params, PICTURE, 401, get_params(h.picture))                                        \
+  ROW(image_picture_set_metadata, PICTURE, 401, image_picture_set_metadata(h.picture, IMAGE_METADATA_XMP, "<x/>", 4)) \
+  ROW(image_picture_get_metadata, PICTURE, 401,                                                                      \
+      image_picture_get_metadata(h.picture, IMAGE_METADATA_EXIF, &out.data))                                         \
+  ROW(image_picture_set_density, PICTURE, 401, image_picture_set_density(h.picture, 300, 300))                       \
+  ROW(image_picture_get_density, PICTURE, 401, image_picture_get_density(h.picture, &out.x_dpi, &out.y_dpi))         \
+  ROW(image_picture_release, PICTURE, 401, image_picture_release(h.picture))                                         \
+  ROW(image_packer_pack_to_data_from_picture, PACKER | PICTURE | OPTIONS, 401,                                       \
+      image_packer_pack_to_data_from_picture(h.packer, h.picture, h.options, &out.data))                             \
+  ROW(image_packer_pack_to_file_from_picture, PACKER | PICTURE | OPTIONS, 401,                                       \
+      image_packer_pack_to_file_from_picture(h.packer, h.picture, fd, h.options))                                    \
+  ROW(image_packer_pack_to_path_from_picture, PACKER | PICTURE | OPTIONS, 401,                                       \
+      image_packer_pack_to_path_from_picture(h.packer, h.picture, path, h.options))                                  \
+  ROW(image_packer_pack_to_writer_from_picture, PACKER | PICTURE | OPTIONS, 401,                                     \
+      image_packer_pack_to_writer_from_picture(h.packer, h.picture, take, NULL, h.options))                          \
   ROW(image_packing_options_set_effort, OPTIONS, 401, image_packing_options_set_effort(h.options, 2))                \
   ROW(image_packing_options_set_lossless, OPTIONS, 401, image_packing_options_set_lossless(h.options, false))        \
   ROW(image_packing_options_set_background, OPTIONS, 401, image_packing_options_set_background(h.options, 0xFF8000)) \
@@ -141,6 +186,16 @@ static int32_t read_jpeg(void *user, uint64_t offset, uint8_t *buffer, size_t ca
       image_packer_pack_to_writer(h.packer, h.pixelmap, take, NULL, h.options))                                      \
   ROW(image_packer_pack_to_writer_from_source, PACKER | SOURCE | OPTIONS, 401,                                       \
       image_packer_pack_to_writer_from_source(h.packer, h.source, take, NULL, h.options))
+
+static ImageStatus set_params(ImagePicture *picture) {
+  const float low[] = {0, 0, 0}, high[] = {1, 1, 1};
+  return image_picture_set_gain_map_params(picture, 0, 2, low, high, high, low, low, true);
+}
+
+static ImageStatus get_params(const ImagePicture *picture) {
+  return image_picture_get_gain_map_params(picture, &out.numbers[0], &out.numbers[1], &out.numbers[2], &out.numbers[5],
+                                           &out.numbers[8], &out.numbers[11], &out.numbers[14], NULL);
+}
 
 static ImageStatus borrow_planes(void) {
   const void *planes[] = {rgb, rgb + 64};
@@ -181,12 +236,17 @@ static const Row rows[] = {FUNCTIONS(LINE)};
 enum { ROWS = sizeof rows / sizeof *rows };
 
 static Handles make(void) {
-  Handles h = {NULL, NULL, NULL, NULL, NULL};
+  Handles h = {NULL, NULL, NULL, NULL, NULL, NULL, NULL};
   NEED(image_packer_create(&h.packer) == IMAGE_OK);
   NEED(image_pixelmap_create_from_copy(8, 8, FORMAT, rgb, sizeof rgb, 0, &h.pixelmap) == IMAGE_OK);
   NEED(image_source_create_from_copy(jpeg.bytes, jpeg.size, &h.source) == IMAGE_OK);
   NEED(image_packing_options_create("image/jpeg", 80, &h.options) == IMAGE_OK);
-  NEED(image_packer_pack_to_data(h.packer, h.pixelmap, h.options, &h.data) == IMAGE_OK);
+  NEED(image_report_create(&h.report) == IMAGE_OK);
+  NEED(image_packing_options_set_report(h.options, h.report) == IMAGE_OK);
+  /* The auxiliary image has no place in the file, which the report tells. */
+  NEED(image_picture_create(h.pixelmap, &h.picture) == IMAGE_OK && set_params(h.picture) == IMAGE_OK);
+  NEED(image_picture_set_auxiliary(h.picture, IMAGE_AUXILIARY_UNREFOCUS_MAP, h.pixelmap) == IMAGE_OK);
+  NEED(image_packer_pack_to_data_from_picture(h.packer, h.picture, h.options, &h.data) == IMAGE_OK);
   return h;
 }
 
@@ -196,10 +256,12 @@ static void drop(Handles h) {
   image_source_release(h.source);
   image_packing_options_release(h.options);
   image_data_release(h.data);
+  image_picture_release(h.picture);
+  image_report_release(h.report);
 }
 
 static void *get(const Handles *h, int kind) {
-  void *all[KINDS] = {h->packer, h->pixelmap, h->source, h->options, h->data};
+  void *all[KINDS] = {h->packer, h->pixelmap, h->source, h->options, h->data, h->picture, h->report};
   return all[kind];
 }
 
@@ -209,6 +271,8 @@ static Handles with(Handles h, int kind, void *value) {
     case PIXELMAP: h.pixelmap = value; break;
     case SOURCE: h.source = value; break;
     case OPTIONS: h.options = value; break;
+    case PICTURE: h.picture = value; break;
+    case REPORT: h.report = value; break;
     default: h.data = value;
   }
   return h;
@@ -253,6 +317,8 @@ static void misuse(const Row *row) {
   image_source_release(out.source);
   image_packing_options_release(out.options);
   image_data_release(out.data);
+  image_picture_release(out.picture);
+  image_report_release(out.report);
   free(out.bytes);
   drop(h);
 }
@@ -278,6 +344,8 @@ static void released_twice(void) {
   CHECK(image_pixelmap_release(h.pixelmap) == IMAGE_OK && image_pixelmap_release(h.pixelmap) == 401, "pixel map");
   CHECK(image_source_release(h.source) == IMAGE_OK && image_source_release(h.source) == 401, "source");
   CHECK(image_packing_options_release(h.options) == IMAGE_OK && image_packing_options_release(h.options) == 401, "options");
+  CHECK(image_picture_release(h.picture) == IMAGE_OK && image_picture_release(h.picture) == 401, "picture");
+  CHECK(image_report_release(h.report) == IMAGE_OK && image_report_release(h.report) == 401, "report");
   CHECK(image_packer_release(h.packer) == IMAGE_OK && image_packer_release(h.packer) == 401, "packer");
   CHECK(image_packer_last_error_cause() == IMAGE_CAUSE_RELEASED_HANDLE, "cause");
   /* A place that is used again does not bring the old handle back. */

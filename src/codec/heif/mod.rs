@@ -14,6 +14,8 @@ mod reading;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
+
 use self::{
     engine::{Chroma, Compression, Engine, Recipe, Shape},
     planes::{Filler, chroma_of},
@@ -52,6 +54,7 @@ pub static HEIC: Format = Format {
     layout: |pixels, options| Ok(HEIC_CODEC.choose(pixels, options)?.layout),
     encode: |plan, sink| encode(&HEIC_CODEC, plan, sink),
     animate: None,
+    codec: || codec(Compression::Hevc),
     memory: |pixels, options| HEIC_CODEC.memory(pixels, options),
 };
 
@@ -66,6 +69,7 @@ pub static AVIF: Format = Format {
     layout: |pixels, options| Ok(AVIF_CODEC.choose(pixels, options)?.layout),
     encode: |plan, sink| encode(&AVIF_CODEC, plan, sink),
     animate: None,
+    codec: || codec(Compression::Av1),
     memory: |pixels, options| AVIF_CODEC.memory(pixels, options),
 };
 
@@ -176,6 +180,12 @@ fn engine(compression: Compression, name: Option<&str>) -> Result<Engine> {
         ),
         Some(name) => err!(Unsupported, "{} has no encoder named {name}", library.description),
     })
+}
+
+/// The encoder that is taken unless a setting names one.
+fn codec(compression: Compression) -> Cow<'static, str> {
+    engine(compression, None)
+        .map_or(Cow::Borrowed("libheif"), |engine| format!("{} of {}", engine.name, engine.library).into())
 }
 
 impl Codec {

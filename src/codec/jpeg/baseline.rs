@@ -24,7 +24,10 @@ use super::{
 use crate::{
     bail,
     error::Result,
-    model::options::{Options, Subsampling},
+    model::{
+        metadata::Metadata,
+        options::{Options, Subsampling},
+    },
     pack::plan::Plan,
     pixels::Scratch,
     sink::Sink,
@@ -39,10 +42,10 @@ const COUNT_EVERY: usize = 4;
 const FLAT: f32 = 0.6;
 
 /// The density that the file states.
-pub fn density(options: &Options) -> Density {
-    match options.density {
-        [x, y] if x != 0 && y != 0 => Density { unit: 1, x, y },
-        _ => Density { unit: 0, x: 1, y: 1 },
+pub fn density(metadata: &Metadata) -> Density {
+    match metadata.density.map(|density| density.to_inch()) {
+        Some([x, y]) => Density { unit: 1, x, y },
+        None => Density { unit: 0, x: 1, y: 1 },
     }
 }
 
@@ -143,7 +146,7 @@ pub fn encode_with(
     let quantization: [_; 3] = core::array::from_fn(|c| (c as u8, quantizers[c].steps));
     let header = Header {
         geometry,
-        density: density(plan.options),
+        density: density(plan.metadata),
         icc,
         quantization: &quantization[..count],
         table_of,

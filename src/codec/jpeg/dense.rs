@@ -135,7 +135,7 @@ pub fn encode_with(
     let quantization = [(0, steps[0]), (1, steps[1]), (2, steps[2])];
     let header = Header {
         geometry,
-        density: baseline::density(plan.options),
+        density: baseline::density(plan.metadata),
         icc,
         quantization: &quantization[..planes.len()],
         table_of: [0, 1, 2],

@@ -245,7 +245,14 @@ fn pack_with(
 ) -> Vec<u8> {
     let rows = Rows::new(map.clone(), layout, options).unwrap();
     let (pool, control) = (Pool::new(threads), Control::default());
-    let plan = Plan { rows: &rows, options, pool: &pool, control: &control };
+    let plan = Plan {
+        rows: &rows,
+        options,
+        pool: &pool,
+        control: &control,
+        metadata: &Default::default(),
+        notes: &Default::default(),
+    };
     let source = Source::new(&rows).unwrap();
     let sampling = baseline::sampling(options, &source);
     let geometry = Geometry { width: rows.width() as usize, height: rows.height() as usize, sampling };
@@ -343,7 +350,14 @@ fn scans_change_bytes_but_not_pixels() {
     let options = options(5, 80, Subsampling::Yuv420);
     let rows = Rows::new(map, pixels::Layout::Rgb8, &options).unwrap();
     let (pool, control) = (Pool::new(1), Control::default());
-    let plan = Plan { rows: &rows, options: &options, pool: &pool, control: &control };
+    let plan = Plan {
+        rows: &rows,
+        options: &options,
+        pool: &pool,
+        control: &control,
+        metadata: &Default::default(),
+        notes: &Default::default(),
+    };
     let source = Source::new(&rows).unwrap();
     let geometry = Geometry { width, height, sampling: Sampling::S420 };
     for levels in [Weighing::None, Weighing::Ones, Weighing::All] {
@@ -382,7 +396,14 @@ fn a_stopped_encode_is_an_error() {
     let rows = Rows::new(map, pixels::Layout::Rgb8, &options).unwrap();
     let (pool, control) = (Pool::new(1), Control::default());
     control.cancel();
-    let plan = Plan { rows: &rows, options: &options, pool: &pool, control: &control };
+    let plan = Plan {
+        rows: &rows,
+        options: &options,
+        pool: &pool,
+        control: &control,
+        metadata: &Default::default(),
+        notes: &Default::default(),
+    };
     let error = dense::encode(&plan, &mut Collect(&mut Vec::new())).unwrap_err();
     assert_eq!(error.kind, crate::error::ErrorKind::Cancelled);
 }

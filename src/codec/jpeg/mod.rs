@@ -59,6 +59,7 @@ pub static FORMAT: Format = Format {
     layout,
     encode,
     animate: None,
+    codec: super::own_codec,
     memory,
 };
 

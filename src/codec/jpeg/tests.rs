@@ -308,7 +308,14 @@ fn pack_map(map: Pixels, threads: usize, change: impl Fn(&mut Options)) -> Vec<u
     change(&mut options);
     let rows = Rows::new(Arc::new(map), pixels::Layout::Rgb8, &options).unwrap();
     let (pool, control) = (Pool::new(threads), Control::default());
-    let plan = Plan { rows: &rows, options: &options, pool: &pool, control: &control };
+    let plan = Plan {
+        rows: &rows,
+        options: &options,
+        pool: &pool,
+        control: &control,
+        metadata: &Default::default(),
+        notes: &Default::default(),
+    };
     let source = Source::new(&rows).unwrap();
     let sampling = baseline::sampling(&options, &source);
     let geometry = Geometry { width, height, sampling };
@@ -412,10 +419,20 @@ fn profiles_of_many_segments_and_density_are_read_back() {
     let mut map = Pixels::copy_from(40, 30, PixelFormat::Rgb888, &pixels, 0).unwrap();
     map.color.icc = Some(profile.clone().into());
     let mut options = Options::new("image/jpeg", 80).unwrap();
-    (options.effort, options.density) = (1, [300, 150]);
+    options.effort = 1;
+    use crate::model::metadata;
+    let density = metadata::Density::per_inch(300.0, 150.0);
+    let metadata = metadata::Metadata { density, ..Default::default() };
     let rows = Rows::new(Arc::new(map), pixels::Layout::Rgb8, &options).unwrap();
     let (pool, control) = (Pool::new(1), Control::default());
-    let plan = Plan { rows: &rows, options: &options, pool: &pool, control: &control };
+    let plan = Plan {
+        rows: &rows,
+        options: &options,
+        pool: &pool,
+        control: &control,
+        metadata: &metadata,
+        notes: &Default::default(),
+    };
     let mut out = Vec::new();
     baseline::encode(&plan, &mut Collect(&mut out)).unwrap();
     assert_eq!(out[11..18], [1, 1, 1, 300u16.to_be_bytes()[0], 300u16.to_be_bytes()[1], 0, 150]);

@@ -32,7 +32,9 @@ use super::{Format, Setting, SettingKind, features};
 use crate::{
     bail,
     error::Result,
-    model::{color::Color, options::Options, pixel_format::PixelFormat, pixelmap::Pixels},
+    model::{
+        color::Color, metadata::Metadata, options::Options, pixel_format::PixelFormat, pixelmap::Pixels,
+    },
     pack::plan::Plan,
     pixels::Layout,
     sink::Sink,
@@ -73,6 +75,7 @@ pub static FORMAT: Format = Format {
     layout,
     encode,
     animate: None,
+    codec: super::own_codec,
     memory,
 };
 
@@ -200,7 +203,7 @@ fn encode_with(plan: &Plan<'_>, simd: Simd, sink: &mut dyn Sink) -> Result<()> {
 
     let mut chunks = Chunks::new(sink)?;
     chunks.write(b"IHDR", &[&shape.header()])?;
-    for piece in ancillary(color, icc, options) {
+    for piece in ancillary(color, icc, plan.metadata) {
         chunks.ancillary(&piece)?;
     }
     if let Some(palette) = &shape.palette {
@@ -230,7 +233,7 @@ static FIXED: [Strategy; 5] = [
 ];
 
 /// What is said about the pixels, in the order in which PNG wants it.
-fn ancillary<'a>(color: &Color, icc: Option<&'a [u8]>, options: &Options) -> Vec<Ancillary<'a>> {
+fn ancillary<'a>(color: &Color, icc: Option<&'a [u8]>, metadata: &'a Metadata) -> Vec<Ancillary<'a>> {
     let mut pieces = Vec::new();
     if color.icc.is_none() && color.cicp.is_srgb() {
         pieces.push(Ancillary::Srgb);
@@ -241,10 +244,8 @@ fn ancillary<'a>(color: &Color, icc: Option<&'a [u8]>, options: &Options) -> Vec
         // More exact than the profile that was made from it, for readers that know it.
         pieces.push(Ancillary::Cicp(color.cicp));
     }
-    let [x, y] = options.density.map(u32::from);
-    if x != 0 && y != 0 {
-        // Per metre, rounded: 1 inch is 0.0254 m.
-        pieces.push(Ancillary::Density([x, y].map(|dpi| (dpi * 10_000 + 127) / 254)));
+    if let Some(density) = metadata.density {
+        pieces.push(Ancillary::Density(density.to_metre()));
     }
     pieces
 }

@@ -118,7 +118,19 @@ fn encode(case: &Case, options: &Options, threads: usize, simd: Simd) -> Vec<u8>
     let rows = Rows::new(case.pixels.clone(), layout, options).unwrap();
     let (pool, control) = (Pool::new(threads), Control::default());
     let mut out = Buffer::default();
-    encode_with(&Plan { rows: &rows, options, pool: &pool, control: &control }, simd, &mut out).unwrap();
+    encode_with(
+        &Plan {
+            rows: &rows,
+            options,
+            pool: &pool,
+            control: &control,
+            metadata: &Default::default(),
+            notes: &Default::default(),
+        },
+        simd,
+        &mut out,
+    )
+    .unwrap();
     out.as_slice().to_vec()
 }
 

@@ -29,6 +29,14 @@ use crate::{
     sink::Sink,
 };
 
+/// libwebp and its version.
+pub fn version() -> std::borrow::Cow<'static, str> {
+    // SAFETY: takes and changes nothing.
+    let number = unsafe { WebPGetEncoderVersion() } as u32;
+    let [_, major, minor, patch] = number.to_be_bytes();
+    format!("libwebp {major}.{minor}.{patch}").into()
+}
+
 /// Rows that are imported at a time; even, for chroma.
 const BAND: u32 = 64;
 /// Share of the import in the progress, of 1000.

@@ -91,6 +91,7 @@ pub static FORMAT: Format = Format {
     layout,
     encode: encode::encode,
     animate: None,
+    codec: encode::version,
     memory,
 };
 

@@ -1,0 +1,134 @@
+//! Pictures: a main image with what belongs to it.
+
+use std::sync::Arc;
+
+use super::{
+    gain_map::{GainMap, GainMapParams},
+    metadata::Metadata,
+    pixelmap::{PixelMap, Pixels},
+};
+use crate::{
+    bail,
+    error::Result,
+    ffi::handle::{Kind, Object},
+};
+
+/// What an auxiliary image is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(usize)]
+pub enum AuxiliaryKind {
+    /// How the main image of one dynamic range becomes one of another.
+    GainMap,
+    /// Distance from the camera.
+    Depth,
+    /// The image before its background was blurred.
+    Unrefocus,
+    /// Linear light.
+    Linear,
+    /// A part of the image, as stickers and watermarks keep it.
+    Fragment,
+}
+
+impl AuxiliaryKind {
+    /// All kinds, in order.
+    pub const ALL: [Self; 5] = [Self::GainMap, Self::Depth, Self::Unrefocus, Self::Linear, Self::Fragment];
+
+    /// For messages.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::GainMap => "gain map",
+            Self::Depth => "depth map",
+            Self::Unrefocus => "unrefocus map",
+            Self::Linear => "linear map",
+            Self::Fragment => "fragment map",
+        }
+    }
+}
+
+/// A main image with what belongs to it, as one pack sees it.
+#[derive(Clone, Debug)]
+pub struct Picture {
+    /// The main image.
+    pub main: Arc<Pixels>,
+    /// The gain map with its meaning.
+    pub gain_map: Option<GainMap>,
+    /// All other auxiliary images, at most one of a kind.
+    pub auxiliaries: Vec<Auxiliary>,
+    /// EXIF, XMP, IPTC, density.
+    pub metadata: Metadata,
+}
+
+/// An auxiliary image other than a gain map.
+#[derive(Clone, Debug)]
+pub struct Auxiliary {
+    /// What it is for; never [`AuxiliaryKind::GainMap`].
+    pub kind: AuxiliaryKind,
+    /// Its pixels, of a size of their own.
+    pub pixels: Arc<Pixels>,
+}
+
+impl Picture {
+    /// A picture of nothing but its main image.
+    pub fn new(main: Arc<Pixels>) -> Self {
+        Self { main, gain_map: None, auxiliaries: Vec::new(), metadata: Metadata::default() }
+    }
+}
+
+/// A picture as the caller holds it: its images are pixel maps that may be written meanwhile.
+#[derive(Clone, Debug)]
+pub struct Parts {
+    /// The main image.
+    pub main: Arc<PixelMap>,
+    /// Auxiliary images by kind.
+    pub auxiliaries: [Option<Arc<PixelMap>>; AuxiliaryKind::ALL.len()],
+    /// The gain map's meaning.
+    pub params: Option<GainMapParams>,
+    /// EXIF, XMP, IPTC, density.
+    pub metadata: Metadata,
+}
+
+impl Object for Parts {
+    const KIND: Kind = Kind::Snapshot;
+}
+
+impl Parts {
+    /// A picture of nothing but its main image.
+    pub fn new(main: Arc<PixelMap>) -> Self {
+        Self { main, auxiliaries: Default::default(), params: None, metadata: Metadata::default() }
+    }
+
+    /// The parts of a picture, whose images become pixel maps.
+    pub fn from_picture(picture: Picture) -> Result<Self> {
+        let map = |pixels: Arc<Pixels>| PixelMap::new(Arc::unwrap_or_clone(pixels)).map(Arc::new);
+        let mut parts = Self::new(map(picture.main)?);
+        parts.metadata = picture.metadata;
+        if let Some(gain_map) = picture.gain_map {
+            parts.params = Some(gain_map.params);
+            parts.auxiliaries[AuxiliaryKind::GainMap as usize] = Some(map(gain_map.pixels)?);
+        }
+        for auxiliary in picture.auxiliaries {
+            parts.auxiliaries[auxiliary.kind as usize] = Some(map(auxiliary.pixels)?);
+        }
+        Ok(parts)
+    }
+
+    /// The picture as it is now.
+    pub fn picture(&self) -> Result<Picture> {
+        let mut picture = Picture::new(self.main.snapshot()?);
+        picture.metadata = self.metadata.clone();
+        for (kind, map) in AuxiliaryKind::ALL.into_iter().zip(&self.auxiliaries) {
+            let Some(map) = map else { continue };
+            let pixels = map.snapshot()?;
+            match (kind, self.params) {
+                (AuxiliaryKind::GainMap, Some(params)) => {
+                    picture.gain_map = Some(GainMap { pixels, params });
+                }
+                (AuxiliaryKind::GainMap, None) => {
+                    bail!(OutOfRange, "the picture's gain map has no parameters");
+                }
+                _ => picture.auxiliaries.push(Auxiliary { kind, pixels }),
+            }
+        }
+        Ok(picture)
+    }
+}
