@@ -1,5 +1,7 @@
 //! The bit writer: branch-free appends into a small raw buffer, byte stuffing when the buffer is drained.
 
+use crate::error::{Error, Result};
+
 /// Room that one `drain` must find: the most that the blocks of one tile can make.
 const CAPACITY: usize = 32 * 1024;
 
@@ -52,24 +54,32 @@ impl BitWriter {
         (&mut self.buffer, &mut self.cursor)
     }
 
-    /// Upper bound of the bytes that the next `drain` or `finish` appends.
-    pub fn pending(&self) -> usize {
-        2 * self.cursor.at + 2
-    }
-
-    /// Moves the complete bytes to `out`, which has room for `pending` bytes, and stuffs a zero behind each 0xFF.
-    pub fn drain(&mut self, out: &mut Vec<u8>) {
+    /// Moves the complete bytes to `out` and stuffs a zero behind each 0xFF.
+    pub fn drain(&mut self, out: &mut Vec<u8>) -> Result<()> {
+        // Twice as many at most, and a marker after them.
+        let more = 2 * self.cursor.at + 4;
+        out.try_reserve(more)
+            .map_err(|_| Error::out_of_memory(out.len().saturating_add(more), "coded JPEG blocks"))?;
         stuff(&self.buffer[..self.cursor.at], out);
         self.cursor.at = 0;
+        Ok(())
     }
 
     /// Ends the segment: fills the last byte with ones and drains. The writer is then as new.
-    pub fn finish(&mut self, out: &mut Vec<u8>) {
+    pub fn finish(&mut self, out: &mut Vec<u8>) -> Result<()> {
         let (buffer, cursor) = self.parts();
         let missing = cursor.waiting.wrapping_neg() & 7;
         cursor.append(buffer, (1 << missing) - 1, missing);
-        self.drain(out);
+        self.drain(out)?;
         self.cursor = Cursor::default();
+        Ok(())
+    }
+
+    /// Ends the segment with the restart marker that is the `number`th of its scan.
+    pub fn restart(&mut self, number: usize, out: &mut Vec<u8>) -> Result<()> {
+        self.finish(out)?;
+        out.extend_from_slice(&[0xff, 0xd0 + (number % 8) as u8]);
+        Ok(())
     }
 }
 

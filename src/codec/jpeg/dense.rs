@@ -1,8 +1,8 @@
 //! The dense efforts: steps and dead zones tuned to what the eye sees, quantisation that adapts to the image, Huffman
 //! tables of its own; on the way up, levels weighed against their bits and progressive scans.
 //!
-//! The image is analysed in strips on as many threads as there are. What remains of it, its coefficients without the
-//! zeros, is coded scan by scan.
+//! The image is analysed in strips on as many threads as there are. What remains of it waits for its Huffman tables: as
+//! tokens where it is coded in one scan, else as coefficients without the zeros, which all scans read.
 
 use std::sync::{
     Mutex, PoisonError,
@@ -13,15 +13,17 @@ use super::{
     RESTART_INTERVAL,
     band::Source,
     baseline,
-    geometry::Geometry,
+    geometry::{Geometry, Sampling},
     kernels::Kernels,
     look,
     markers::{self, Header},
     raw::{RawStrip, STRIP_ROWS},
     scan::{Coded, Job, Scan},
     scripts::{self, SHORT, Search},
+    sequential::Sequential,
     sparse::Plane,
     tables::Block,
+    tokens::{self, Order},
     trellis::{Decider, Levels},
     tune,
     zone::{Field, Zone},
@@ -74,6 +76,16 @@ pub static EFFORTS: [Effort; 7] = [
     Effort { levels: Weighing::All, scans: Scans::Best(scripts::WIDE) },
 ];
 
+/// Whether an effort keeps all coefficients until the end.
+pub fn keeps(effort: u8) -> bool {
+    effort >= LOWEST && EFFORTS[usize::from(effort.min(10) - LOWEST)].scans != Scans::Baseline
+}
+
+/// Of a baseline file, one part in this many of the raw pixels may wait as tokens for its Huffman tables, and this many
+/// bytes in any case.
+const TOKENS: usize = 12;
+const TOKENS_LEAST: usize = 1 << 20;
+
 /// Strips in flight for each thread.
 const STRIPS_PER_THREAD: usize = 4;
 
@@ -114,56 +126,43 @@ pub fn encode_with(
         scale *= THOROUGH;
     }
     let press = Press::new(view, tune::tuning(scale, geometry.sampling), effort);
-    let planes = press.planes()?;
 
+    let components = if geometry.sampling == Sampling::Gray { 1 } else { 3 };
     let restart_interval = plan.options.get(&RESTART_INTERVAL) as u16;
-    let progressive = effort.scans != Scans::Baseline;
-    let job = Job { planes: &planes, progressive, restart_interval: restart_interval.into() };
-    let everything = (1 << planes.len()) - 1;
-    let scans = match effort.scans {
-        Scans::Baseline => vec![Scan::sequential(everything)],
-        Scans::Progressive(script) => scripts::fitted(script, everything),
-        Scans::Best(search) => scripts::best(kernels, job, plan.pool, search)?,
-    };
-    let coded: Vec<_> = scans.iter().map(|_| Mutex::new(None)).collect();
-    plan.pool.for_each(scans.len(), &|i| {
-        *coded[i].lock().unwrap_or_else(PoisonError::into_inner) = Some(kernels.code(job, scans[i])?);
-        press.done(1)
-    })?;
-
     let steps = press.steps();
     let quantization = [(0, steps[0]), (1, steps[1]), (2, steps[2])];
     let header = Header {
         geometry,
         density: baseline::density(plan.metadata),
         icc,
-        quantization: &quantization[..planes.len()],
+        quantization: &quantization[..components],
         table_of: [0, 1, 2],
         restart_interval,
-        progressive,
+        progressive: effort.scans != Scans::Baseline,
     };
     let mut head = Vec::new();
     head.try_reserve(1024 + icc.map_or(0, |icc| icc.len() + icc.len() / 1024))
         .map_err(|_| Error::out_of_memory(icc.map_or(0, <[u8]>::len), "the JPEG header"))?;
     header.write(&mut head);
     header.write_restart(&mut head);
-    for (scan, coded) in scans.iter().zip(coded) {
-        let coded = coded.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let Coded { tables, bytes } = coded.ok_or_else(|| crate::err!(Bug, "a scan was not coded"))?;
-        for (class, table) in (0u8..).zip(&tables) {
-            if let Some(table) = table {
-                markers::write_huffman(&mut head, class >> 1, class & 1, table);
-            }
+    match effort.scans {
+        Scans::Baseline => {
+            press.write_baseline(head, restart_interval.into(), &COMPONENTS[..components], sink)?
         }
-        let own: Vec<_> =
-            (0..3).filter(|c| scan.components >> c & 1 == 1).map(|c| (c, c.min(1), c.min(1))).collect();
-        markers::write_scan(&mut head, &own, (scan.first, scan.last), (scan.high, scan.low));
-        sink.write(&head)?;
-        sink.write(&bytes)?;
-        head.clear();
+        Scans::Progressive(script) => {
+            let script = |_: Job| Ok(scripts::fitted(script, (1 << components) - 1));
+            press.write_progressive(head, restart_interval.into(), &script, sink)?;
+        }
+        Scans::Best(search) => {
+            let script = |job: Job| scripts::best(kernels, job, plan.pool, search);
+            press.write_progressive(head, restart_interval.into(), &script, sink)?;
+        }
     }
     sink.write(&markers::END)
 }
+
+/// Each component with its Huffman tables.
+const COMPONENTS: [(u8, u8, u8); 3] = [(0, 0, 0), (1, 1, 1), (2, 1, 1)];
 
 /// An image to look at.
 #[derive(Clone, Copy)]
@@ -181,6 +180,8 @@ struct Press<'a> {
     weighing: Weighing,
     /// Their steps, dead zones and gains.
     zones: [Zone; 3],
+    /// The same without dead zones.
+    plain: [Zone; 3],
     decider: Decider,
     strips: usize,
     /// Parts of the work: strips and scans.
@@ -192,10 +193,30 @@ struct Press<'a> {
 #[derive(Default)]
 struct Worker {
     raw: RawStrip,
-    fields: [Field; 3],
+    quantised: [Quantised; 3],
+    scratch: Scratch,
+}
+
+/// One component of a strip on its way from coefficients to levels.
+#[derive(Default)]
+struct Quantised {
+    field: Field,
     blocks: Vec<Block>,
     masks: Vec<u64>,
-    scratch: Scratch,
+    across: usize,
+    /// Rows of blocks, those of which the activity is known, and those that are done.
+    down: usize,
+    measured: usize,
+    done: usize,
+}
+
+impl Quantised {
+    fn begin(&mut self, across: usize, down: usize) -> Result<()> {
+        (self.across, self.down, self.measured, self.done) = (across, down, 0, 0);
+        self.field.reserve(across, down)?;
+        try_resize(&mut self.blocks, across, "JPEG blocks")?;
+        try_resize(&mut self.masks, across, "JPEG blocks")
+    }
 }
 
 impl<'a> Press<'a> {
@@ -211,6 +232,7 @@ impl<'a> Press<'a> {
             sharpen: view.geometry.sampling.factors().0 == 2 && view.source.sampling().is_none(),
             weighing: effort.levels,
             zones: core::array::from_fn(|c| Zone::new(&tuning.steps[c], &tuning.dead[c], tuning.gain[c])),
+            plain: tuning.steps.each_ref().map(Zone::plain),
             decider: Decider::new(&tuning.steps),
             strips,
             parts_done: AtomicU64::new(0),
@@ -227,74 +249,205 @@ impl<'a> Press<'a> {
         self.view.plan.control.checkpoint(done.min(self.parts), self.parts)
     }
 
-    /// The quantised image.
-    fn planes(&self) -> Result<Vec<Plane>> {
+    /// Writes the one scan of a baseline file, its tables first.
+    fn write_baseline(
+        &self,
+        head: Vec<u8>,
+        restart_interval: usize,
+        components: &[(u8, u8, u8)],
+        sink: &mut dyn Sink,
+    ) -> Result<()> {
+        let View { kernels, geometry, .. } = self.view;
+        let order = Order::new(geometry, restart_interval);
+        let limit = (3 * geometry.width * geometry.height / TOKENS).max(TOKENS_LEAST);
+        let mut file = Sequential::new(kernels, order, head, components, limit);
+        self.strips::<Tokens>(&mut |strip, number| file.push(strip.strip, number + 1 == self.strips, sink))
+    }
+
+    /// Writes the scans of a progressive file, each with its tables.
+    fn write_progressive(
+        &self,
+        mut head: Vec<u8>,
+        restart_interval: usize,
+        script: &dyn Fn(Job) -> Result<Vec<Scan>>,
+        sink: &mut dyn Sink,
+    ) -> Result<()> {
+        let View { kernels, plan, geometry, .. } = self.view;
+        let mut planes = Plane::all(&geometry);
+        self.strips::<Vec<Plane>>(&mut |mut strip, _| {
+            planes.iter_mut().zip(&mut strip).try_for_each(|(plane, below)| plane.append(below))
+        })?;
+        let job = Job { planes: &planes, restart_interval, control: plan.control };
+        let scans = script(job)?;
+        let coded: Vec<_> = scans.iter().map(|_| Mutex::new(None)).collect();
+        plan.pool.for_each(scans.len(), &|i| {
+            *coded[i].lock().unwrap_or_else(PoisonError::into_inner) = Some(kernels.code(job, scans[i])?);
+            self.done(1)
+        })?;
+        for (scan, coded) in scans.iter().zip(coded) {
+            let coded = coded.into_inner().unwrap_or_else(PoisonError::into_inner);
+            let Coded { tables, bytes } = coded.ok_or_else(|| crate::err!(Bug, "a scan was not coded"))?;
+            for (class, table) in (0u8..).zip(&tables) {
+                if let Some(table) = table {
+                    markers::write_huffman(&mut head, class >> 1, class & 1, table);
+                }
+            }
+            let own: Vec<_> =
+                COMPONENTS.into_iter().filter(|(c, ..)| scan.components >> c & 1 == 1).collect();
+            markers::write_scan(&mut head, &own, (scan.first, scan.last), (scan.high, scan.low));
+            sink.write(&head)?;
+            sink.write(&bytes)?;
+            head.clear();
+        }
+        Ok(())
+    }
+
+    /// Quantises all strips and hands them out in their order.
+    fn strips<S: Store>(&self, take: &mut dyn FnMut(S, usize) -> Result<()>) -> Result<()> {
         let pool = self.view.plan.pool;
         let group = if pool.threads() == 1 { 1 } else { STRIPS_PER_THREAD * pool.threads() };
         let idle = Mutex::new(Vec::new());
-        let mut planes = Plane::all(&self.view.geometry);
         for first in (0..self.strips).step_by(group) {
             let count = group.min(self.strips - first);
-            let made: Vec<_> = (0..count).map(|_| Mutex::new(Vec::new())).collect();
+            let made: Vec<_> = (0..count).map(|_| Mutex::new(None)).collect();
             pool.for_each(count, &|i| {
                 let worker = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
                 let mut worker: Box<Worker> = worker.unwrap_or_default();
                 let strip = self.strip(first + i, &mut worker)?;
-                *made[i].lock().unwrap_or_else(PoisonError::into_inner) = strip;
+                *made[i].lock().unwrap_or_else(PoisonError::into_inner) = Some(strip);
                 idle.lock().unwrap_or_else(PoisonError::into_inner).push(worker);
                 self.done(1)
             })?;
-            for strip in made {
+            for (i, strip) in made.into_iter().enumerate() {
                 let strip = strip.into_inner().unwrap_or_else(PoisonError::into_inner);
-                planes.iter_mut().zip(&strip).try_for_each(|(plane, below)| plane.append(below))?;
+                take(strip.ok_or_else(|| crate::err!(Bug, "a strip was not made"))?, first + i)?;
             }
         }
-        Ok(planes)
+        Ok(())
     }
 
-    fn strip(&self, strip: usize, worker: &mut Worker) -> Result<Vec<Plane>> {
+    fn strip<S: Store>(&self, strip: usize, worker: &mut Worker) -> Result<S> {
         let View { kernels, source, geometry, .. } = self.view;
         let first = strip * STRIP_ROWS;
         let rows = STRIP_ROWS.min(geometry.mcu_rows() - first);
-        let Worker { raw, fields, blocks, masks, scratch } = worker;
-        raw.reserve(&geometry, STRIP_ROWS, self.sharpen)?;
+        let (_, v) = geometry.sampling.factors();
+        let Worker { raw, quantised, scratch } = worker;
+        let components = if geometry.sampling == Sampling::Gray { 1 } else { 3 };
+        raw.begin(&geometry, self.sharpen)?;
+        for (c, quantised) in quantised[..components].iter_mut().enumerate() {
+            quantised.begin(raw.planes[c].across, if c == 0 { rows * v } else { rows })?;
+        }
+        let mut store = S::new(&geometry);
         for row in 0..rows {
+            self.done(0)?;
             let band = source.band(&geometry, first + row, scratch)?;
             raw.load(kernels, &geometry, row, &band, self.sharpen);
+            self.quantise(0, raw, &mut quantised[0], first, &mut store)?;
+            for chroma_row in row.saturating_sub(1)..=row {
+                if self.sharpen && (chroma_row < row || row + 1 == rows) {
+                    raw.sharpen(kernels, &geometry, chroma_row, rows);
+                }
+                for c in 1..components {
+                    self.quantise(c, raw, &mut quantised[c], first, &mut store)?;
+                }
+            }
         }
-        if self.sharpen {
-            raw.sharpen(kernels, &geometry, rows);
+        store.finish(rows)?;
+        Ok(store)
+    }
+
+    /// Quantises the rows of component `c` whose neighbours are there.
+    fn quantise(
+        &self,
+        c: usize,
+        raw: &RawStrip,
+        state: &mut Quantised,
+        first: usize,
+        store: &mut impl Store,
+    ) -> Result<()> {
+        let View { kernels, geometry, .. } = self.view;
+        let (raw, zone) = (&raw.planes[c], &self.zones[c]);
+        let Quantised { field, blocks, masks, across, down, measured, done } = state;
+        for y in *measured..raw.down {
+            field.measure(kernels, zone, y, raw.row(y));
         }
-        let mut planes = Plane::all(&geometry);
-        for (c, plane) in planes.iter_mut().enumerate() {
-            let (raw, field, zone) = (&raw.planes[c], &mut fields[c], &self.zones[c]);
-            let down = rows * plane.v;
-            field.measure(kernels, zone, raw, down)?;
-            blocks.clear();
-            blocks
-                .try_reserve(raw.across)
-                .map_err(|_| Error::out_of_memory(128 * raw.across, "JPEG blocks"))?;
-            blocks.resize(raw.across, Block::ZERO);
-            try_resize(masks, raw.across, "JPEG blocks")?;
-            let plain = Zone::plain(zone.steps());
-            for y in 0..down {
-                let zone = if self.weighing == Weighing::None { zone } else { &plain };
-                kernels.quantize(zone, raw.row(y), field.row(y), blocks);
+        *measured = raw.down;
+        let ready = if raw.down == *down { *down } else { raw.down.saturating_sub(1) };
+        let (real_across, real_down) = geometry.real_blocks(c);
+        let v = if c == 0 { geometry.sampling.factors().1 } else { 1 };
+        for y in *done..ready {
+            if first * v + y < real_down {
+                match self.weighing {
+                    Weighing::None => kernels.quantize(zone, raw.row(y), field.row(y), blocks),
+                    _ => kernels.quantize(&self.plain[c], raw.row(y), field.row(y), blocks),
+                }
                 kernels.masks(blocks, masks);
                 if self.weighing != Weighing::None {
                     let thorough = self.weighing == Weighing::All;
-                    kernels.decide(
-                        &self.decider,
-                        c,
-                        raw.row(y),
-                        field.row(y),
-                        thorough,
-                        Levels { blocks, masks },
-                    );
+                    let levels = Levels { blocks, masks };
+                    kernels.decide(&self.decider, c, raw.row(y), field.row(y), thorough, levels);
                 }
-                plane.push_row(blocks, masks, first * plane.v + y < plane.real_down)?;
+                // Blocks without pixels repeat the DC coefficient before them, which costs the fewest bits.
+                for x in real_across..*across {
+                    (blocks[x], masks[x]) = (blocks[x - 1].dc_only(), 1);
+                }
+            } else {
+                // In the order of the file they follow the second block of their MCU's first row.
+                for x in 0..*across {
+                    (blocks[x], masks[x]) = (blocks[x | 1].dc_only(), 1);
+                }
             }
+            store.push_row(kernels, c, blocks, masks)?;
         }
-        Ok(planes)
+        *done = ready;
+        Ok(())
+    }
+}
+
+/// What becomes of a strip's blocks.
+trait Store: Sized + Send {
+    fn new(geometry: &Geometry) -> Self;
+    /// Takes the next row of blocks of component `c`.
+    fn push_row(&mut self, kernels: &Kernels, c: usize, blocks: &[Block], masks: &[u64]) -> Result<()>;
+    /// All `rows` MCU rows have been taken.
+    fn finish(&mut self, rows: usize) -> Result<()>;
+}
+
+/// For a baseline file.
+struct Tokens {
+    strip: tokens::Strip,
+    /// Of one row.
+    row: Vec<u8>,
+}
+
+impl Store for Tokens {
+    fn new(_geometry: &Geometry) -> Self {
+        Tokens { strip: tokens::Strip::default(), row: Vec::new() }
+    }
+    fn push_row(&mut self, kernels: &Kernels, c: usize, blocks: &[Block], masks: &[u64]) -> Result<()> {
+        let room = tokens::room(blocks.len());
+        if self.row.len() < room {
+            try_resize(&mut self.row, room, "JPEG coefficients")?;
+        }
+        let count = kernels.pack_tokens(blocks, masks, self.strip.usage(c), &mut self.row);
+        self.strip.push_row(c, blocks, &self.row[..count])
+    }
+    fn finish(&mut self, rows: usize) -> Result<()> {
+        self.row = Vec::new();
+        self.strip.finish(rows);
+        Ok(())
+    }
+}
+
+/// For a progressive file.
+impl Store for Vec<Plane> {
+    fn new(geometry: &Geometry) -> Self {
+        Plane::all(geometry)
+    }
+    fn push_row(&mut self, _kernels: &Kernels, c: usize, blocks: &[Block], masks: &[u64]) -> Result<()> {
+        self[c].push_row(blocks, masks)
+    }
+    fn finish(&mut self, _rows: usize) -> Result<()> {
+        Ok(())
     }
 }

@@ -15,9 +15,10 @@ use super::{
     markers::{self, Density, Header},
     scan::{Job, Scan},
     scripts::{self, LONG, SHORT, Search},
+    sequential::Sequential,
     sparse::Plane,
     tables::Block,
-    tune,
+    tokens, tune,
 };
 use crate::{
     error::Result,
@@ -60,8 +61,7 @@ fn random_planes(geometry: &Geometry, random: &mut Random) -> Vec<Plane> {
             }
             let mut masks = vec![0; blocks.len()];
             Kernels::best().masks(&blocks, &mut masks);
-            let real = plane.down < plane.real_down;
-            plane.push_row(&blocks, &masks, real).unwrap();
+            plane.push_row(&blocks, &masks).unwrap();
         }
     }
     planes
@@ -76,7 +76,7 @@ fn file(kernels: &'static Kernels, geometry: Geometry, job: Job, scans: &[Scan])
         quantization: &quantization[..job.planes.len()],
         table_of: [0, 1, 2],
         restart_interval: job.restart_interval as u16,
-        progressive: job.progressive,
+        progressive: true,
     };
     let mut out = Vec::new();
     header.write(&mut out);
@@ -137,10 +137,11 @@ fn coefficients(file: &[u8]) -> Vec<Vec<[i16; 64]>> {
     }
 }
 
-/// The real blocks of planes, natural order.
-fn real_blocks(planes: &[Plane]) -> Vec<Vec<[i16; 64]>> {
-    let block = |plane: &Plane, x: usize, y: usize| {
-        let view = plane.block(x, y);
+/// The blocks of a row, padding included, natural order.
+fn all_blocks(plane: &Plane, y: usize) -> Vec<[i16; 64]> {
+    let mut row = plane.row(y);
+    let mut block = || {
+        let view = row.next();
         let mut block = [0; 64];
         let positions = (0..64).filter(|k| view.mask >> k & 1 == 1);
         for (k, &value) in positions.zip(view.values) {
@@ -148,9 +149,14 @@ fn real_blocks(planes: &[Plane]) -> Vec<Vec<[i16; 64]>> {
         }
         block
     };
+    (0..plane.across).map(|_| block()).collect()
+}
+
+/// The real blocks of planes, natural order.
+fn real_blocks(planes: &[Plane]) -> Vec<Vec<[i16; 64]>> {
     let all = |plane: &Plane| {
-        let rows = (0..plane.real_down).flat_map(|y| (0..plane.real_across).map(move |x| (x, y)));
-        rows.map(|(x, y)| block(plane, x, y)).collect()
+        let rows = (0..plane.real_down).map(|y| all_blocks(plane, y));
+        rows.flat_map(|row| row.into_iter().take(plane.real_across)).collect()
     };
     planes.iter().map(all).collect()
 }
@@ -166,16 +172,11 @@ fn every_script_carries_the_coefficients() {
             let wanted = real_blocks(&planes);
             let all = (1u8 << planes.len()) - 1;
             for restart_interval in [0, 1, 50] {
-                let job = Job { planes: &planes, progressive: true, restart_interval };
+                let control = &Control::default();
+                let job = Job { planes: &planes, restart_interval, control };
                 let found = scripts::best(Kernels::best(), job, &Pool::new(2), wide).unwrap();
-                let scripts = [
-                    vec![Scan::sequential(all)],
-                    scripts::fitted(&SHORT, all),
-                    scripts::fitted(&LONG, all),
-                    found,
-                ];
+                let scripts = [scripts::fitted(&SHORT, all), scripts::fitted(&LONG, all), found];
                 for (i, script) in scripts.iter().enumerate() {
-                    let job = Job { progressive: i > 0, ..job };
                     let mut files =
                         Kernels::available().iter().map(|kernels| file(kernels, geometry, job, script));
                     let first = files.next().unwrap();
@@ -200,11 +201,81 @@ fn a_run_of_more_ended_bands_than_a_symbol_can_say() {
         blocks[299].0[63] = i16::from(y == 239);
         let mut masks = vec![0; 300];
         Kernels::best().masks(&blocks, &mut masks);
-        planes[0].push_row(&blocks, &masks, true).unwrap();
+        planes[0].push_row(&blocks, &masks).unwrap();
     }
-    let job = Job { planes: &planes, progressive: true, restart_interval: 0 };
+    let job = Job { planes: &planes, restart_interval: 0, control: &Control::default() };
     let bytes = file(Kernels::best(), geometry, job, &scripts::fitted(&LONG, 1));
     assert!(coefficients(&bytes) == real_blocks(&planes));
+}
+
+/// A baseline file of planes, cut into strips of `rows` MCU rows of which `limit` bytes may wait for their tables.
+fn baseline_file(
+    kernels: &'static Kernels,
+    geometry: Geometry,
+    planes: &[Plane],
+    restart_interval: usize,
+    (rows, limit): (usize, usize),
+) -> Vec<u8> {
+    let quantization = [(0, [3; 64]), (1, [4; 64]), (2, [5; 64])];
+    let header = Header {
+        geometry,
+        density: Density { unit: 0, x: 1, y: 1 },
+        icc: None,
+        quantization: &quantization[..planes.len()],
+        table_of: [0, 1, 2],
+        restart_interval: restart_interval as u16,
+        progressive: false,
+    };
+    let mut head = Vec::new();
+    header.write(&mut head);
+    header.write_restart(&mut head);
+    let components = &[(0, 0, 0), (1, 1, 1), (2, 1, 1)][..planes.len()];
+    let order = tokens::Order::new(geometry, restart_interval);
+    let mut file = Sequential::new(kernels, order, head, components, limit);
+    let mut out = Vec::new();
+    for first in (0..geometry.mcu_rows()).step_by(rows) {
+        let count = rows.min(geometry.mcu_rows() - first);
+        let mut strip = tokens::Strip::default();
+        for (c, plane) in planes.iter().enumerate() {
+            for y in first * plane.v..(first + count) * plane.v {
+                let blocks: Vec<_> = all_blocks(plane, y).into_iter().map(Block).collect();
+                let mut masks = vec![0; blocks.len()];
+                kernels.masks(&blocks, &mut masks);
+                let mut row = vec![0; tokens::room(blocks.len())];
+                let len = kernels.pack_tokens(&blocks, &masks, strip.usage(c), &mut row);
+                strip.push_row(c, &blocks, &row[..len]).unwrap();
+            }
+        }
+        strip.finish(count);
+        file.push(strip, first + count == geometry.mcu_rows(), &mut Collect(&mut out)).unwrap();
+    }
+    out.extend_from_slice(&markers::END);
+    out
+}
+
+#[test]
+fn tokens_carry_the_coefficients() {
+    let mut random = Random(11);
+    for sampling in SAMPLINGS {
+        for (width, height) in [(1, 1), (9, 40), (250, 130)] {
+            let geometry = Geometry { width, height, sampling };
+            let planes = random_planes(&geometry, &mut random);
+            let wanted = real_blocks(&planes);
+            for restart_interval in [0, 1, 50] {
+                // All wait; the first strip's symbols make the tables; tables in the middle of the image.
+                for cut in [(100, usize::MAX), (1, 0), (2, 9000)] {
+                    let mut files = Kernels::available()
+                        .iter()
+                        .map(|kernels| baseline_file(kernels, geometry, &planes, restart_interval, cut));
+                    let first = files.next().unwrap();
+                    assert!(files.all(|other| other == first), "kernels agree");
+                    let what =
+                        format!("{width} x {height} {sampling:?}, {cut:?}, restart {restart_interval}");
+                    assert!(coefficients(&first) == wanted, "{what}");
+                }
+            }
+        }
+    }
 }
 
 /// Smooth shading, edges and texture.

@@ -96,7 +96,7 @@ impl Bits {
     pub const NONE: Bits = Bits { bits: 0, len: 0 };
 
     #[inline(always)]
-    fn of(code: Code) -> Bits {
+    pub fn of(code: Code) -> Bits {
         Bits { bits: u64::from(code >> 5), len: code & LENGTH }
     }
 

@@ -58,6 +58,12 @@ impl Geometry {
         self.height.div_ceil(self.mcu().1)
     }
 
+    /// Blocks of component `c` that hold pixels, across and down.
+    pub fn real_blocks(&self, c: usize) -> (usize, usize) {
+        let (h, v) = if c == 0 { (1, 1) } else { self.sampling.factors() };
+        (self.width.div_ceil(8 * h), self.height.div_ceil(8 * v))
+    }
+
     /// Cuts the image. A restart interval that the caller asked for is kept, wherever in a row it falls.
     pub fn cut(&self, restart_interval: usize) -> Cut {
         let (across, rows) = (self.mcus_across(), self.mcu_rows());

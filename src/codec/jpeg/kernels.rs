@@ -10,6 +10,7 @@ use super::scan::{self, Coded, Job, Scan};
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 use super::simd;
 use super::tables::{Block, Quantizer};
+use super::tokens::{self, Usage};
 use super::trellis::{Decider, Levels};
 use super::zone::Zone;
 use crate::error::Result;
@@ -33,6 +34,8 @@ pub struct Kernels {
     activity: unsafe fn(&Zone, &[Block], &mut [u8]),
     quantize: unsafe fn(&Zone, &[Block], &[u8], &mut [Block]),
     decide: unsafe fn(&Decider, usize, &[Block], &[u8], bool, Levels),
+    pack_tokens: unsafe fn(&[Block], &[u64], &mut Usage, &mut [u8]) -> usize,
+    write_tokens: unsafe fn(&mut tokens::Writer, &tokens::Strip) -> Result<()>,
     code: unsafe fn(Job, Scan) -> Result<Coded>,
     measure: unsafe fn(Job, Scan, usize) -> Result<u64>,
 }
@@ -64,6 +67,8 @@ const PORTABLE: Kernels = Kernels {
     activity: Zone::activity,
     quantize: Zone::quantize,
     decide: Decider::row,
+    pack_tokens: tokens::pack,
+    write_tokens: tokens::Writer::add,
     code: scan::code,
     measure: scan::measure,
 };
@@ -83,6 +88,8 @@ static AVX2: Kernels = Kernels {
     activity: simd::avx2::activity,
     quantize: simd::avx2::quantize,
     decide: simd::avx2::decide,
+    pack_tokens: simd::avx2::pack_tokens,
+    write_tokens: simd::avx2::write_tokens,
     code: simd::avx2::code,
     measure: simd::avx2::measure,
 };
@@ -102,6 +109,8 @@ static AVX512: Kernels = Kernels {
     activity: simd::avx2::activity,
     quantize: simd::avx2::quantize,
     decide: simd::avx2::decide,
+    pack_tokens: simd::avx2::pack_tokens,
+    write_tokens: simd::avx2::write_tokens,
     code: simd::avx2::code,
     measure: simd::avx2::measure,
 };
@@ -251,6 +260,18 @@ impl Kernels {
     ) {
         // SAFETY: as above.
         unsafe { (self.decide)(decider, c, raw, activity, thorough, row) }
+    }
+
+    /// Packs a row of blocks into tokens, see [`tokens::pack`].
+    pub fn pack_tokens(&self, blocks: &[Block], masks: &[u64], usage: &mut Usage, out: &mut [u8]) -> usize {
+        // SAFETY: as above.
+        unsafe { (self.pack_tokens)(blocks, masks, usage, out) }
+    }
+
+    /// Codes a strip of tokens.
+    pub fn write_tokens(&self, writer: &mut tokens::Writer, strip: &tokens::Strip) -> Result<()> {
+        // SAFETY: as above.
+        unsafe { (self.write_tokens)(writer, strip) }
     }
 
     /// Codes a scan of stored coefficients.

@@ -16,7 +16,7 @@ pub fn flatness(kernels: &Kernels, source: &Source, geometry: &Geometry) -> Resu
     let rows = geometry.mcu_rows();
     let samples = SAMPLES.min(rows);
     let (mut raw, mut activity, mut scratch) = (RawStrip::default(), Vec::new(), Scratch::default());
-    raw.reserve(geometry, 1, false)?;
+    raw.begin(geometry, false)?;
     let (mut flat, mut all) = (0, 0);
     for sample in 0..samples {
         // The middles of equal parts.

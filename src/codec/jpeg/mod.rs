@@ -17,12 +17,14 @@ mod markers;
 mod raw;
 mod scan;
 mod scripts;
+mod sequential;
 mod simd;
 mod sparse;
 mod strip;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod tokens;
 mod trellis;
 mod tune;
 mod zone;
@@ -100,8 +102,11 @@ fn yuv(format: PixelFormat, pixels: &Pixels) -> Option<YuvLayout> {
 }
 
 fn memory(pixels: &Pixels, options: &Options) -> u64 {
-    // The dense efforts keep the coefficients that are not zero, and the coded scans.
-    let part = if options.effort < dense::LOWEST { 10 } else { 2 };
+    // Progressive files keep the coefficients that are not zero, and the coded scans.
+    let part = match dense::keeps(options.effort) {
+        true => 2,
+        false => 10,
+    };
     (2 << 20) + pixels.tight_bytes() / part
 }
 

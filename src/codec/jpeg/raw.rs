@@ -1,5 +1,6 @@
 //! Unquantised coefficients of a strip: a fixed number of MCU rows that are analysed as if they were an image of
-//! their own, so that strips can be made on any thread, in any order, with the same bytes.
+//! their own, so that strips can be made on any thread, in any order, with the same bytes. Only the rows that the
+//! analysis still needs are kept.
 
 use super::{
     band::Band,
@@ -13,19 +14,32 @@ use crate::error::{Error, Result};
 /// MCU rows of a strip.
 pub const STRIP_ROWS: usize = 8;
 
-/// The coefficients (8 times the true ones) of one component of a strip.
+/// Block rows kept: as many as arrive with an MCU row, and the one before them, which waits for its neighbour below.
+const KEPT: usize = 3;
+/// MCU rows of chroma samples kept: one, and its neighbours.
+const KEPT_CHROMA: usize = 3;
+
+/// The newest rows of coefficients (8 times the true ones) of one component of a strip.
 #[derive(Default)]
 pub struct RawPlane {
     /// Blocks from one block row to the next, at least `across`.
     stride: usize,
     pub across: usize,
+    /// Rows so far.
     pub down: usize,
     blocks: Vec<Block>,
 }
 
 impl RawPlane {
+    /// One of the newest rows.
     pub fn row(&self, y: usize) -> &[Block] {
-        &self.blocks[y * self.stride..][..self.across]
+        &self.blocks[y % KEPT * self.stride..][..self.across]
+    }
+
+    /// Transforms `blocks` blocks of row `y` from block `x` on.
+    fn transform(&mut self, kernels: &Kernels, samples: &[i16], blocks: usize, y: usize, x: usize) {
+        let place = Place { base: y % KEPT * self.stride + x, across: 1, per_mcu: 1 };
+        kernels.forward(samples, blocks, None, &mut self.blocks, place);
     }
 }
 
@@ -49,33 +63,39 @@ struct Chroma {
     samples: Vec<i16>,
 }
 
+impl Chroma {
+    fn line(&self, y: usize) -> &[i16] {
+        &self.samples[y % (8 * KEPT_CHROMA) * self.stride..][..self.stride]
+    }
+}
+
 impl RawStrip {
-    /// Makes room for the strips of an image of at most `mcu_rows` MCU rows. Chroma is kept only to be sharpened.
-    pub fn reserve(&mut self, geometry: &Geometry, mcu_rows: usize, sharpen: bool) -> Result<()> {
-        let (h, v) = geometry.sampling.factors();
+    /// Makes ready for a strip. Chroma is kept only to be sharpened.
+    pub fn begin(&mut self, geometry: &Geometry, sharpen: bool) -> Result<()> {
+        let (h, _) = geometry.sampling.factors();
         let tiles = tiles(geometry);
         for (c, plane) in self.planes.iter_mut().enumerate() {
-            let (h, v) = match (c, geometry.sampling) {
-                (0, _) => (h, v),
+            let (own_h, less_h) = match (c, geometry.sampling) {
+                (0, _) => (h, 1),
                 (_, Sampling::Gray) => continue,
-                _ => (1, 1),
+                _ => (1, h),
             };
-            plane.across = geometry.mcus_across() * h;
-            plane.down = mcu_rows * v;
-            plane.stride = tiles * (TILE / 8);
-            resize(&mut plane.blocks, plane.stride * plane.down, Block::ZERO)?;
+            plane.across = geometry.mcus_across() * own_h;
+            plane.down = 0;
+            plane.stride = tiles * (TILE / 8 / less_h);
+            resize(&mut plane.blocks, plane.stride * KEPT, Block::ZERO)?;
         }
         if sharpen {
             for chroma in &mut self.chroma {
                 chroma.stride = tiles * (TILE / h);
-                resize(&mut chroma.samples, chroma.stride * 8 * mcu_rows, 0)?;
+                resize(&mut chroma.samples, chroma.stride * 8 * KEPT_CHROMA, 0)?;
             }
         }
         Ok(())
     }
 
-    /// Transforms MCU row `mcu_row` of the strip; with `sharpen` its chroma only once all rows are there, by
-    /// [`RawStrip::sharpen`].
+    /// Transforms MCU row `mcu_row` of the strip; with `sharpen` not its chroma, which [`RawStrip::sharpen`] does
+    /// when the row below is there.
     pub fn load(
         &mut self,
         kernels: &Kernels,
@@ -85,69 +105,63 @@ impl RawStrip {
         sharpen: bool,
     ) {
         let (h, v) = geometry.sampling.factors();
+        let across = TILE / h;
+        let RawStrip { planes: [luma, planes @ ..], chroma, tile } = self;
         for index in 0..tiles(geometry) {
-            let tile = &mut self.tile;
             band.load(kernels, geometry, index * TILE, tile);
             for row in 0..v {
-                let plane = &mut self.planes[0];
-                let base = (mcu_row * v + row) * plane.stride + index * (TILE / 8);
-                kernels.forward(&tile.y[8 * row * TILE..], TILE / 8, None, &mut plane.blocks, in_line(base));
+                let samples = &tile.y[8 * row * TILE..];
+                luma.transform(kernels, samples, TILE / 8, mcu_row * v + row, index * (TILE / 8));
             }
             if geometry.sampling == Sampling::Gray {
                 continue;
             }
             for (c, samples) in [&tile.cb, &tile.cr].into_iter().enumerate() {
-                let across = TILE / h;
                 if sharpen {
-                    let chroma = &mut self.chroma[c];
+                    let chroma = &mut chroma[c];
                     for row in 0..8 {
-                        let at = (8 * mcu_row + row) * chroma.stride + index * across;
+                        let y = (8 * mcu_row + row) % (8 * KEPT_CHROMA);
+                        let at = y * chroma.stride + index * across;
                         chroma.samples[at..at + across].copy_from_slice(&samples[row * TILE..][..across]);
                     }
                 } else {
-                    let plane = &mut self.planes[1 + c];
-                    let base = mcu_row * plane.stride + index * (across / 8);
-                    kernels.forward(samples, across / 8, None, &mut plane.blocks, in_line(base));
+                    planes[c].transform(kernels, samples, across / 8, mcu_row, index * (across / 8));
                 }
             }
         }
+        luma.down = (mcu_row + 1) * v;
+        if !sharpen {
+            planes.iter_mut().for_each(|plane| plane.down = mcu_row + 1);
+        }
     }
 
-    /// Sharpens and transforms the chroma of a strip of `mcu_rows` rows: makes up for the blur of the decoder's
-    /// interpolation.
-    pub fn sharpen(&mut self, kernels: &Kernels, geometry: &Geometry, mcu_rows: usize) {
+    /// Sharpens and transforms the chroma of MCU row `mcu_row` of a strip of `mcu_rows`: makes up for the blur of
+    /// the decoder's interpolation.
+    pub fn sharpen(&mut self, kernels: &Kernels, geometry: &Geometry, mcu_row: usize, mcu_rows: usize) {
         let (_, v) = geometry.sampling.factors();
         let RawStrip { planes, chroma, tile } = self;
         for (chroma, plane) in chroma.iter().zip(&mut planes[1..]) {
-            let stride = chroma.stride;
-            let line = |y: usize| &chroma.samples[y * stride..][..stride];
-            for mcu_row in 0..mcu_rows {
-                for x in (0..stride).step_by(TILE) {
-                    let count = TILE.min(stride - x);
-                    for row in 0..8 {
-                        let y = 8 * mcu_row + row;
-                        // The rows above and below; the row itself where chroma has full height.
-                        let (above, below) = match v {
-                            2 => (y.saturating_sub(1), (y + 1).min(8 * mcu_rows - 1)),
-                            _ => (y, y),
-                        };
-                        let rows = [line(above), line(y), line(below)];
-                        kernels.sharpen(rows, x, &mut tile.cb[row * TILE..][..count]);
-                    }
-                    let base = mcu_row * plane.stride + x / 8;
-                    kernels.forward(&tile.cb, count / 8, None, &mut plane.blocks, in_line(base));
+            for x in (0..chroma.stride).step_by(TILE) {
+                let count = TILE.min(chroma.stride - x);
+                for row in 0..8 {
+                    let y = 8 * mcu_row + row;
+                    // The rows above and below; the row itself where chroma has full height.
+                    let (above, below) = match v {
+                        2 => (y.saturating_sub(1), (y + 1).min(8 * mcu_rows - 1)),
+                        _ => (y, y),
+                    };
+                    let rows = [above, y, below].map(|y| chroma.line(y));
+                    kernels.sharpen(rows, x, &mut tile.cb[row * TILE..][..count]);
                 }
+                plane.transform(kernels, &tile.cb, count / 8, mcu_row, x / 8);
             }
+            plane.down = mcu_row + 1;
         }
     }
 }
 
 fn tiles(geometry: &Geometry) -> usize {
     (geometry.mcus_across() * geometry.mcu().0).div_ceil(TILE)
-}
-
-fn in_line(base: usize) -> Place {
-    Place { base, across: 1, per_mcu: 1 }
 }
 
 fn resize<T: Clone>(buffer: &mut Vec<T>, len: usize, value: T) -> Result<()> {

@@ -1,13 +1,13 @@
-//! Entropy coding of stored coefficients with the best Huffman tables for each scan: sequential, spectral selection
-//! and successive approximation (ITU-T T.81, F.1.2 and G.1.2). Every scan is walked twice, to count and to write.
+//! Progressive scans of stored coefficients, spectral selection and successive approximation (ITU-T T.81 G.1.2), with
+//! the best Huffman tables for each scan. Every scan is walked twice, to count and to write.
 
 use super::{
     bits::BitWriter,
     huffman::{self, Code, LENGTH, value_bits},
-    sparse::{Plane, View},
+    sparse::{BlockRow, Plane, View},
     tables::HuffSpec,
 };
-use crate::error::{Error, Result};
+use crate::{error::Result, pack::control::Control};
 
 /// One scan of a progressive script: components as a bit mask, the band of zigzag positions, the bit position that
 /// the earlier scan stopped at (0: none) and that this one stops at.
@@ -18,13 +18,6 @@ pub struct Scan {
     pub last: u8,
     pub high: u8,
     pub low: u8,
-}
-
-impl Scan {
-    /// The one scan of a sequential file.
-    pub const fn sequential(components: u8) -> Scan {
-        Scan { components, first: 0, last: 63, high: 0, low: 0 }
-    }
 }
 
 /// A coded scan: the tables to define before it (by class: DC luma, DC chroma, AC luma, AC chroma) and its bytes.
@@ -91,24 +84,12 @@ impl Sink for Pen {
         self.blocks += 1;
         if self.blocks == BitWriter::BLOCKS {
             self.blocks = 0;
-            self.reserve()?;
-            self.writer.drain(&mut self.out);
+            self.writer.drain(&mut self.out)?;
         }
         Ok(())
     }
     fn restart(&mut self, number: usize) -> Result<()> {
-        self.reserve()?;
-        self.writer.finish(&mut self.out);
-        self.out.extend_from_slice(&[0xff, 0xd0 + (number % 8) as u8]);
-        Ok(())
-    }
-}
-
-impl Pen {
-    fn reserve(&mut self) -> Result<()> {
-        let more = self.writer.pending() + 2;
-        let len = self.out.len();
-        self.out.try_reserve(more).map_err(|_| Error::out_of_memory(len + more, "a JPEG scan"))
+        self.writer.restart(number, &mut self.out)
     }
 }
 
@@ -116,9 +97,10 @@ impl Pen {
 #[derive(Clone, Copy)]
 pub struct Job<'a> {
     pub planes: &'a [Plane],
-    pub progressive: bool,
     /// MCUs between restart markers; 0 for none.
     pub restart_interval: usize,
+    /// Asked between rows whether to go on.
+    pub control: &'a Control,
 }
 
 /// Codes one scan.
@@ -133,8 +115,7 @@ pub fn code(job: Job, scan: Scan) -> Result<Coded> {
         .map(|table| table.as_ref().map_or([0; 256], |spec| huffman::codes(&spec.counts, &spec.symbols)));
     let mut pen = Pen { codes, writer: BitWriter::default(), blocks: 0, out: Vec::new() };
     walk(job, scan, 1, &mut pen)?;
-    pen.reserve()?;
-    pen.writer.finish(&mut pen.out);
+    pen.writer.finish(&mut pen.out)?;
     Ok(Coded { tables, bytes: pen.out })
 }
 
@@ -178,18 +159,7 @@ impl Sink for Sizer {
 fn walk(job: Job, scan: Scan, every: usize, sink: &mut impl Sink) -> Result<()> {
     let low = u32::from(scan.low);
     let mut dc = [0; 4];
-    if !job.progressive {
-        each_block(job, scan.components, every, |c, view, restart| {
-            if let Some(number) = restart {
-                sink.restart(number)?;
-                dc = [0; 4];
-            }
-            let class = usize::from(c > 0);
-            dc_symbol(sink, class, i32::from(view.values[0]), &mut dc[c]);
-            ac_symbols(sink, 2 + class, view);
-            sink.breathe()
-        })
-    } else if scan.first == 0 {
+    if scan.first == 0 {
         each_block(job, scan.components, every, |c, view, restart| {
             if let Some(number) = restart {
                 sink.restart(number)?;
@@ -241,20 +211,29 @@ fn each_block<'a>(
         let c = components.trailing_zeros() as usize;
         let plane = &planes[c];
         for y in (0..plane.real_down).step_by(every) {
+            job.control.checkpoint(0, 1)?;
+            let mut blocks = plane.row(y);
             for x in 0..plane.real_across {
-                visit(c, plane.block(x, y), marker(y * plane.real_across + x))?;
+                visit(c, blocks.next(), marker(y * plane.real_across + x))?;
             }
         }
         return Ok(());
     }
     let (across, down) = (planes[0].across / planes[0].h, planes[0].down / planes[0].v);
     for row in (0..down).step_by(every) {
+        job.control.checkpoint(0, 1)?;
+        let mut blocks = [[BlockRow::default(); 2]; 3];
+        for (plane, rows) in planes.iter().zip(&mut blocks) {
+            for (v, blocks) in rows[..plane.v].iter_mut().enumerate() {
+                *blocks = plane.row(row * plane.v + v);
+            }
+        }
         for column in 0..across {
             let mut restart = marker(row * across + column);
             for (c, plane) in planes.iter().enumerate().filter(|(c, _)| components >> c & 1 == 1) {
-                for v in 0..plane.v {
-                    for h in 0..plane.h {
-                        visit(c, plane.block(column * plane.h + h, row * plane.v + v), restart.take())?;
+                for blocks in &mut blocks[c][..plane.v] {
+                    for _ in 0..plane.h {
+                        visit(c, blocks.next(), restart.take())?;
                     }
                 }
             }
@@ -274,27 +253,6 @@ fn dc_symbol(sink: &mut impl Sink, class: usize, value: i32, prediction: &mut i3
     *prediction = value;
     let size = size(difference);
     sink.symbol(class, size as u8, value_bits(difference, size), size);
-}
-
-#[inline(always)]
-fn ac_symbols(sink: &mut impl Sink, class: usize, view: View) {
-    let mut rest = view.mask & !1;
-    let mut before = 0;
-    for &value in &view.values[1..view.mask.count_ones() as usize] {
-        let position = rest.trailing_zeros();
-        rest &= rest - 1;
-        let mut zeros = position - before - 1;
-        before = position;
-        while zeros > 15 {
-            sink.symbol(class, 0xf0, 0, 0);
-            zeros -= 16;
-        }
-        let size = size(i32::from(value));
-        sink.symbol(class, (zeros << 4 | size) as u8, value_bits(i32::from(value), size), size);
-    }
-    if view.mask >> 63 == 0 {
-        sink.symbol(class, 0, 0, 0);
-    }
 }
 
 /// Correction bits that may wait behind a run of ended bands before it is written (libjpeg's decoder sets no limit;

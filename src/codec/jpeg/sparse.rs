@@ -1,5 +1,5 @@
-//! Quantised coefficients without their zeros: what the two-pass entropy coders read, in a fraction of the room of a
-//! full coefficient image.
+//! Quantised coefficients without their zeros: what the progressive scans read, in a fraction of the room of a full
+//! coefficient image.
 
 use super::{
     geometry::{Geometry, Sampling},
@@ -19,16 +19,14 @@ pub struct Plane {
     /// Blocks in an MCU, across and down.
     pub h: usize,
     pub v: usize,
-    heads: Vec<Head>,
-    values: Vec<i16>,
+    rows: Vec<Row>,
 }
 
-#[derive(Clone, Copy)]
-struct Head {
-    /// Zigzag positions with a value; bit 0, the DC coefficient, always.
-    mask: u64,
-    /// Index of the DC coefficient in `values`.
-    start: usize,
+/// A row of blocks.
+struct Row {
+    /// For each block, the zigzag positions with a value; bit 0, the DC coefficient, always.
+    masks: Vec<u64>,
+    values: Vec<i16>,
 }
 
 /// One block's coefficients in zigzag order.
@@ -38,73 +36,73 @@ pub struct View<'a> {
     pub values: &'a [i16],
 }
 
+/// What is left of a row of blocks.
+#[derive(Clone, Copy, Default)]
+pub struct BlockRow<'a> {
+    masks: &'a [u64],
+    values: &'a [i16],
+}
+
+impl<'a> BlockRow<'a> {
+    /// The next block; behind the end an empty one.
+    #[inline(always)]
+    pub fn next(&mut self) -> View<'a> {
+        let Some((&mask, masks)) = self.masks.split_first() else { return View { mask: 1, values: &[0] } };
+        self.masks = masks;
+        let (values, rest) = self.values.split_at(mask.count_ones() as usize);
+        self.values = rest;
+        View { mask, values }
+    }
+}
+
 impl Plane {
     /// The empty planes of an image.
     pub fn all(geometry: &Geometry) -> Vec<Plane> {
         let (h, v) = geometry.sampling.factors();
-        let plane = |(own_h, own_v): (usize, usize), (less_h, less_v): (usize, usize)| Plane {
-            across: geometry.mcus_across() * own_h,
-            down: 0,
-            real_across: geometry.width.div_ceil(less_h).div_ceil(8),
-            real_down: geometry.height.div_ceil(less_v).div_ceil(8),
-            h: own_h,
-            v: own_v,
-            heads: Vec::new(),
-            values: Vec::new(),
+        let plane = |c| {
+            let (h, v) = if c == 0 { (h, v) } else { (1, 1) };
+            let (real_across, real_down) = geometry.real_blocks(c);
+            let across = geometry.mcus_across() * h;
+            Plane { across, down: 0, real_across, real_down, h, v, rows: Vec::new() }
         };
-        let luma = plane((h, v), (1, 1));
-        match geometry.sampling {
-            Sampling::Gray => vec![luma],
-            _ => vec![luma, plane((1, 1), (h, v)), plane((1, 1), (h, v))],
-        }
+        (0..if geometry.sampling == Sampling::Gray { 1 } else { 3 }).map(plane).collect()
     }
 
-    /// Appends a row of blocks (natural order, with the zigzag masks of what is not zero). `real` says whether the
-    /// row holds pixels; blocks without pixels repeat the DC coefficient before them, which costs the fewest bits.
-    pub fn push_row(&mut self, blocks: &[Block], masks: &[u64], real: bool) -> Result<()> {
-        let room =
-            self.heads.try_reserve(self.across).and_then(|()| self.values.try_reserve(64 * self.across));
-        room.map_err(|_| Error::out_of_memory(self.bytes(), "JPEG coefficients"))?;
-        let real = if real { self.real_across } else { 0 };
-        let mut dc = 0;
-        for (block, &mask) in blocks[..real].iter().zip(masks) {
-            let mask = mask | 1;
-            self.heads.push(Head { mask, start: self.values.len() });
-            let mut rest = mask;
+    /// Appends a row of blocks (natural order, with the zigzag masks of what is not zero). Bit 0 of a mask counts as
+    /// set.
+    pub fn push_row(&mut self, blocks: &[Block], masks: &[u64]) -> Result<()> {
+        let count = masks.iter().map(|mask| (mask | 1).count_ones() as usize).sum();
+        let mut row = Row { masks: Vec::new(), values: Vec::new() };
+        let room = row.values.try_reserve_exact(count);
+        room.and_then(|()| row.masks.try_reserve_exact(masks.len()))
+            .and_then(|()| self.rows.try_reserve(1))
+            .map_err(|_| Error::out_of_memory(2 * count + 8 * masks.len(), "JPEG coefficients"))?;
+        for (block, mask) in blocks.iter().zip(masks) {
+            let mut rest = mask | 1;
+            row.masks.push(rest);
             while rest != 0 {
-                self.values.push(block.0[usize::from(ZIGZAG[rest.trailing_zeros() as usize])]);
+                row.values.push(block.0[usize::from(ZIGZAG[rest.trailing_zeros() as usize & 63])]);
                 rest &= rest - 1;
             }
-            dc = block.0[0];
         }
-        for _ in real..self.across {
-            self.heads.push(Head { mask: 1, start: self.values.len() });
-            self.values.push(dc);
-        }
+        self.rows.push(row);
         self.down += 1;
         Ok(())
     }
 
     /// Appends the rows of the strip below.
-    pub fn append(&mut self, below: &Plane) -> Result<()> {
-        let room = self.heads.try_reserve(below.heads.len());
-        room.and_then(|()| self.values.try_reserve(below.values.len()))
-            .map_err(|_| Error::out_of_memory(self.bytes() + below.bytes(), "JPEG coefficients"))?;
-        let base = self.values.len();
-        let moved = |head: &Head| Head { mask: head.mask, start: head.start + base };
-        self.heads.extend(below.heads.iter().map(moved));
-        self.values.extend_from_slice(&below.values);
+    pub fn append(&mut self, below: &mut Plane) -> Result<()> {
+        self.rows
+            .try_reserve(below.rows.len())
+            .map_err(|_| Error::out_of_memory(below.rows.len() * size_of::<Row>(), "JPEG coefficients"))?;
+        self.rows.append(&mut below.rows);
         self.down += below.down;
         Ok(())
     }
 
-    #[inline(always)]
-    pub fn block(&self, x: usize, y: usize) -> View<'_> {
-        let head = self.heads[y * self.across + x];
-        View { mask: head.mask, values: &self.values[head.start..] }
-    }
-
-    fn bytes(&self) -> usize {
-        self.heads.len() * size_of::<Head>() + self.values.len() * size_of::<i16>()
+    /// The blocks of row `y`.
+    pub fn row(&self, y: usize) -> BlockRow<'_> {
+        let Row { masks, values } = &self.rows[y];
+        BlockRow { masks, values }
     }
 }

@@ -11,7 +11,7 @@ use super::{
     kernels::Kernels,
     tables::{Block, Quantizer},
 };
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// What all strips of an image share.
 #[derive(Clone, Copy)]
@@ -134,17 +134,8 @@ impl<'a> Writer<'a> {
 
     /// Ends a strip: the last byte is filled up, and the writer is as new but for its bytes.
     pub fn finish(&mut self) -> Result<()> {
-        self.reserve()?;
-        self.bits.finish(&mut self.out);
         self.dc = [0; 3];
-        Ok(())
-    }
-
-    fn reserve(&mut self) -> Result<()> {
-        let more = self.bits.pending();
-        self.out
-            .try_reserve(more)
-            .map_err(|_| Error::out_of_memory(self.out.len().saturating_add(more), "a coded strip"))
+        self.bits.finish(&mut self.out)
     }
 }
 
@@ -152,16 +143,12 @@ impl Coder for Writer<'_> {
     fn mcus(&mut self, kernels: &Kernels, blocks: &[Block], components: &[u8]) -> Result<()> {
         let order = Order { components, tables: [self.tables[0], self.tables[1], self.tables[1]] };
         kernels.encode(&mut self.bits, blocks, &order, &mut self.dc);
-        self.reserve()?;
-        self.bits.drain(&mut self.out);
-        Ok(())
+        self.bits.drain(&mut self.out)
     }
 
     fn restart(&mut self, number: usize) -> Result<()> {
-        self.finish()?;
-        // `finish` made room for a few bytes more than it used.
-        self.out.extend_from_slice(&[0xff, 0xd0 + (number % 8) as u8]);
-        Ok(())
+        self.dc = [0; 3];
+        self.bits.restart(number, &mut self.out)
     }
 }
 

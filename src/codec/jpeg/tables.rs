@@ -6,6 +6,12 @@
 #[repr(C, align(64))]
 pub struct Block(pub [i16; 64]);
 
+impl Default for Block {
+    fn default() -> Block {
+        Block::ZERO
+    }
+}
+
 impl Block {
     pub const ZERO: Block = Block([0; 64]);
 

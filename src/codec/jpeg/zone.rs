@@ -3,7 +3,6 @@
 
 use super::{
     kernels::Kernels,
-    raw::RawPlane,
     tables::{Block, Quantizer},
 };
 use crate::error::{Result, try_resize};
@@ -79,38 +78,39 @@ impl Zone {
     }
 }
 
-/// The activity of every block of a strip: half its own, half the least of it and its four neighbours, so that a
+/// The activity of the blocks of a strip: half their own, half the least of it and its four neighbours', so that a
 /// busy block beside a smooth one is not treated as carelessly as one among its like.
 #[derive(Default)]
 pub struct Field {
     across: usize,
+    down: usize,
     own: Vec<u8>,
-    level: Vec<u8>,
+    levels: Vec<u8>,
 }
 
 impl Field {
-    pub fn measure(&mut self, kernels: &Kernels, zone: &Zone, plane: &RawPlane, down: usize) -> Result<()> {
-        let across = plane.across;
-        self.across = across;
+    /// Makes room for a strip of `down` rows of `across` blocks.
+    pub fn reserve(&mut self, across: usize, down: usize) -> Result<()> {
+        (self.across, self.down) = (across, down);
         try_resize(&mut self.own, across * down, "JPEG block activity")?;
-        try_resize(&mut self.level, across * down, "JPEG block activity")?;
-        for y in 0..down {
-            kernels.activity(zone, plane.row(y), &mut self.own[y * across..][..across]);
-        }
-        for y in 0..down {
-            let row = |y: usize| &self.own[y * across..][..across];
-            let (above, own, below) = (row(y.saturating_sub(1)), row(y), row((y + 1).min(down - 1)));
-            let level = &mut self.level[y * across..][..across];
-            for x in 0..across {
-                let (left, right) = (own[x.saturating_sub(1)], own[(x + 1).min(across - 1)]);
-                let least = own[x].min(above[x]).min(below[x]).min(left).min(right);
-                level[x] = own[x].midpoint(least);
-            }
-        }
-        Ok(())
+        try_resize(&mut self.levels, across, "JPEG block activity")
     }
 
-    pub fn row(&self, y: usize) -> &[u8] {
-        &self.level[y * self.across..][..self.across]
+    /// Measures row `y`.
+    pub fn measure(&mut self, kernels: &Kernels, zone: &Zone, y: usize, row: &[Block]) {
+        kernels.activity(zone, row, &mut self.own[y * self.across..][..self.across]);
+    }
+
+    /// The activity of row `y`; it and its neighbours have been measured.
+    pub fn row(&mut self, y: usize) -> &[u8] {
+        let across = self.across;
+        let row = |y: usize| &self.own[y * across..][..across];
+        let (above, own, below) = (row(y.saturating_sub(1)), row(y), row((y + 1).min(self.down - 1)));
+        for (x, level) in self.levels.iter_mut().enumerate() {
+            let (left, right) = (own[x.saturating_sub(1)], own[(x + 1).min(across - 1)]);
+            let least = own[x].min(above[x]).min(below[x]).min(left).min(right);
+            *level = own[x].midpoint(least);
+        }
+        &self.levels
     }
 }

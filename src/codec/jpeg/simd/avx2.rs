@@ -9,6 +9,7 @@ use super::super::front::{self, PixelOrder, Place, Row};
 use super::super::raw;
 use super::super::scan::{self, Coded, Job, Scan};
 use super::super::tables::{Block, Quantizer};
+use super::super::tokens::{self, Usage};
 use super::super::trellis::{Decider, Levels};
 use super::super::zone::Zone;
 use super::forward;
@@ -114,6 +115,16 @@ pub fn quantize(zone: &Zone, raw: &[Block], activity: &[u8], out: &mut [Block]) 
 #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
 pub fn decide(decider: &Decider, c: usize, raw: &[Block], activity: &[u8], thorough: bool, row: Levels) {
     decider.row(c, raw, activity, thorough, row);
+}
+
+#[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
+pub fn pack_tokens(blocks: &[Block], masks: &[u64], usage: &mut Usage, out: &mut [u8]) -> usize {
+    tokens::pack(blocks, masks, usage, out)
+}
+
+#[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
+pub fn write_tokens(writer: &mut tokens::Writer, strip: &tokens::Strip) -> Result<()> {
+    writer.add(strip)
 }
 
 #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
