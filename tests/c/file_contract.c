@@ -4,7 +4,6 @@
 #include <poll.h>
 #include <pthread.h>
 #include <sys/mman.h>
-#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -13,9 +12,9 @@
 #define MANY 100000u /* bytes of an old file; more than any image here */
 
 static ImagePacker *packer;
-static ImagePixelMap *small_map, *medium_map, *large_map;
+static ImagePixelMap *small_map, *large_map;
 static ImagePackingOptions *options;
-static HostBytes small, medium, large;
+static HostBytes small, large;
 static char path[5000];
 
 static bool equal(HostBytes content, const uint8_t *bytes, size_t size) {
@@ -276,21 +275,9 @@ static void streams(void) {
   storm(false);
 }
 
-/* Runs in a child of its own, whose signals are at their defaults: a signal would end it. */
 static void in_child(void (*body)(void), const char *what) {
-  fflush(NULL);
-  pid_t child = fork();
-  NEED(child >= 0);
-  if (child == 0) {
-    host_failures = 0;
-    alarm(20);
-    body();
-    fflush(NULL);
-    _exit(host_failures ? 1 : 0);
-  }
-  int status = 0;
-  NEED(waitpid(child, &status, 0) == child);
-  CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0, "%s: child ended with %#x", what, (unsigned)status);
+  int ended = host_apart(body);
+  CHECK(ended == 0, "%s: child ended with %d", what, ended);
 }
 
 static void closed_ends(void) {
@@ -345,93 +332,16 @@ static void limited(void) {
   }
 }
 
-/* A file system of 64 KiB, seen by this child alone. */
-static void full_disk(void) {
-  char folder[5100], file[5200], filler[5200];
-  int fitted = 0, refused_cases = 0;
-  snprintf(folder, sizeof folder, "%s.disk", path);
-  NEED(mkdir(folder, 0700) == 0);
-  if (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
-      mount("none", folder, "tmpfs", 0, "size=64k,mode=700") != 0) {
-    rmdir(folder);
-    _exit(SKIPPED);
-  }
-  snprintf(file, sizeof file, "%s/image", folder);
-  snprintf(filler, sizeof filler, "%s/filler", folder);
-  for (size_t room = 0; room <= 64; room += 4) {
-    for (int state = 0; state < 4; ++state) {
-      const size_t olds[] = {0, 1000, 30000, 300};
-      size_t old = olds[state];
-      bool append = state == 3;
-      unlink(file);
-      unlink(filler);
-      int fd = open(file, O_RDWR | O_CREAT | (append ? O_APPEND : 0), 0600);
-      if (old > 0) host_fill(file, old);
-      struct stat before, after;
-      NEED(fd >= 0 && fstat(fd, &before) == 0);
-      int fill = open(filler, O_WRONLY | O_CREAT, 0600);
-      size_t used = ((old + 4095) / 4096 + room / 4) * 4096;
-      if (used < 65536) NEED(fallocate(fill, 0, 0, (off_t)(65536 - used)) == 0 || errno == ENOSPC);
-      ImageStatus status = image_packer_pack_to_file(packer, medium_map, fd, options);
-      HostBytes content = host_file(file);
-      size_t start = append ? old : 0;
-      if (status == IMAGE_OK) {
-        ++fitted;
-        CHECK(content.size == start + medium.size && memcmp(content.bytes + start, medium.bytes, medium.size) == 0,
-              "room %zu KiB over %zu bytes: success and another file", room, old);
-      } else {
-        ++refused_cases;
-        CHECK(status == IMAGE_ERROR_FAILED, "status %d", status);
-        CHECK(content.size == old && host_is_filled(content.bytes, 0, old), "room %zu KiB: old %zu bytes", room, old);
-        CHECK(offset_of(fd) == 0, "offset");
-        NEED(fstat(fd, &after) == 0);
-        CHECK(after.st_blocks == before.st_blocks, "no space kept: %ld, %ld blocks", (long)before.st_blocks,
-              (long)after.st_blocks);
-      }
-      free(content.bytes);
-      close(fill);
-      close(fd);
-    }
-  }
-  CHECK(fitted > 5 && refused_cases > 5, "%d fitted, %d did not", fitted, refused_cases);
-  umount2(folder, MNT_DETACH);
-}
-
-static void full_disks(void) {
-  fflush(NULL);
-  pid_t child = fork();
-  NEED(child >= 0);
-  if (child == 0) {
-    host_failures = 0;
-    alarm(20);
-    full_disk();
-    fflush(NULL);
-    _exit(host_failures ? 1 : 0);
-  }
-  int status = 0;
-  NEED(waitpid(child, &status, 0) == child);
-  if (WIFEXITED(status) && WEXITSTATUS(status) == SKIPPED) {
-    printf("SKIPPED the full disk: mounting is not allowed here\n");
-  } else {
-    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0, "full disk: child ended with %#x", (unsigned)status);
-  }
-  char folder[5100];
-  snprintf(folder, sizeof folder, "%s.disk", path);
-  rmdir(folder);
-}
-
 int main(void) {
   const char *folder = host_folder();
   snprintf(path, sizeof path, "%s/image", folder);
   NEED(image_packer_create(&packer) == IMAGE_OK);
   small_map = host_picture(64, 48);
-  medium_map = host_picture(200, 150);
   large_map = host_picture(500, 400);
   for (size_t i = 0; image_packer_get_supported_format(i) != NULL; ++i) {
     const char *format = image_packer_get_supported_format(i);
     options = host_options(format);
     small = host_expected(packer, small_map, options);
-    medium = host_expected(packer, medium_map, options);
     large = host_expected(packer, large_map, options);
     printf("%s: %zu and %zu bytes\n", format, small.size, large.size);
     regular_files();
@@ -442,15 +352,12 @@ int main(void) {
       in_child(closed_ends, "closed end");
       in_child(waiting_signal, "waiting signal");
       in_child(limited, "limited file size");
-      full_disks();
     }
     free(small.bytes);
-    free(medium.bytes);
     free(large.bytes);
     image_packing_options_release(options);
   }
   image_pixelmap_release(small_map);
-  image_pixelmap_release(medium_map);
   image_pixelmap_release(large_map);
   image_packer_release(packer);
   unlink(path);
