@@ -195,72 +195,15 @@ static void limits_of_a_packer(void) {
   image_packer_release(small);
 }
 
-/* A PNG of a few bytes that says it is width x height: its chunks are right, its pixels are not there. */
-static size_t png_of(uint8_t *png, uint32_t width, uint32_t height) {
-  static const uint8_t start[] = {0x89, 'P', 'N', 'G', 13, 10, 26, 10, 0, 0, 0, 13, 'I', 'H', 'D', 'R'};
-  static const uint8_t kind[] = {16, 6, 0, 0, 0};
-  static const uint8_t rest[] = {0, 0, 0, 0, 'I', 'D', 'A', 'T', 0x35, 0xAF, 0x06, 0x1E, /* empty */
-                                 0, 0, 0, 0, 'I', 'E', 'N', 'D', 0xAE, 0x42, 0x60, 0x82};
-  memcpy(png, start, 16);
-  for (int i = 0; i < 4; ++i) {
-    png[16 + i] = (uint8_t)(width >> (24 - 8 * i));
-    png[20 + i] = (uint8_t)(height >> (24 - 8 * i));
-  }
-  memcpy(png + 24, kind, 5);
-  uint32_t crc = UINT32_MAX;
-  for (int i = 12; i < 29; ++i) {
-    crc ^= png[i];
-    for (int bit = 0; bit < 8; ++bit) crc = crc >> 1 ^ (crc & 1 ? 0xEDB88320u : 0);
-  }
-  for (int i = 0; i < 4; ++i) png[29 + i] = (uint8_t)(~crc >> (24 - 8 * i));
-  memcpy(png + 33, rest, sizeof rest);
-  return 33 + sizeof rest;
-}
-
-static void bombs(void) {
-  uint8_t png[64];
+static void no_images(void) {
   ImageSource *source = NULL;
-  ImagePixelMap *map = UNTOUCHED;
-  ImageData *data = NULL;
-  ImagePackingOptions *options = host_options("image/jpeg");
-  size_t size = png_of(png, 60000, 60000);
-  uint32_t width = 0, height = 0;
-  NEED(image_source_create_from_copy(png, size, &source) == IMAGE_OK);
-  CHECK(image_source_get_size(source, &width, &height) == IMAGE_OK && width == 60000 && height == 60000, "its claim");
-  refused(image_source_create_pixelmap(source, 0, &map), IMAGE_ERROR_TOO_LARGE, "60000", NULL, "3600 MP");
-  refused(image_packer_pack_to_data_from_source(packer, source, options, &data), IMAGE_ERROR_TOO_LARGE, "60000", NULL,
-          "3600 MP");
-  image_source_release(source);
-
-  /* Below the limit of pixels, but not of memory: refused before anything is allocated. */
-  size = png_of(png, 12000, 12000);
-  ImagePacker *careful = NULL;
-  NEED(image_packer_create(&careful) == IMAGE_OK && image_packer_set_memory_limit(careful, 64 << 20) == IMAGE_OK);
-  NEED(image_source_create_from_copy(png, size, &source) == IMAGE_OK);
-  refused(image_packer_pack_to_data_from_source(careful, source, options, &data), IMAGE_ERROR_FAILED, "67108864", NULL,
-          "144 MP of 16 bits in 64 MiB");
-  CHECK(image_packer_last_error_cause() == IMAGE_CAUSE_LIMIT, "cause");
-  image_source_release(source);
-  image_packer_release(careful);
-
-  /* A few pixels that are not there. */
-  size = png_of(png, 4, 4);
-  NEED(image_source_create_from_copy(png, size, &source) == IMAGE_OK);
-  refused(image_source_create_pixelmap(source, 0, &map), IMAGE_ERROR_BAD_DATA, NULL, NULL, "no pixels");
-  refused(image_source_create_pixelmap(source, 1, &map), 401, "1", NULL, "a frame that is not there");
-  refused(image_source_create_pixelmap(source, SIZE_MAX, &map), 401, NULL, NULL, "frame SIZE_MAX");
-  image_source_release(source);
-  CHECK(map == UNTOUCHED && data == NULL, "a failure wrote its output");
-
-  source = NULL;
-  refused(image_source_create_from_copy(png, 0, &source), IMAGE_ERROR_UNKNOWN_FORMAT, NULL, NULL, "no bytes");
+  refused(image_source_create_from_copy("x", 0, &source), IMAGE_ERROR_UNKNOWN_FORMAT, NULL, NULL, "no bytes");
   refused(image_source_create_from_copy("nothing known", 13, &source), IMAGE_ERROR_UNKNOWN_FORMAT, "6e", NULL, "text");
   refused(image_source_create_from_copy(NULL, 13, &source), 401, NULL, NULL, "NULL bytes");
   refused(image_source_create_from_fd(-1, &source), 401, "-1", NULL, "descriptor -1");
   refused(image_source_create_from_path("/nowhere/at/all", &source), IMAGE_ERROR_FAILED, "/nowhere/at/all", NULL, "path");
   refused(image_source_create_from_reader(NULL, NULL, NULL, &source), 401, NULL, NULL, "no reader");
   CHECK(source == NULL, "a failure wrote its output");
-  image_packing_options_release(options);
 }
 
 static void nowhere_to_write(void) {
@@ -287,7 +230,7 @@ int main(void) {
   options();
   longest_sides();
   limits_of_a_packer();
-  bombs();
+  no_images();
   nowhere_to_write();
   image_packer_release(packer);
   return host_end("limits");

@@ -83,6 +83,12 @@ fn still(job: &Job<'_>, mut png: ::png::Reader<Cursor<&[u8]>>) -> Result<Pixels>
         (ColorType::Rgba, Sixteen) => (PixelFormat::Rgba16161616, 8),
         other => bail!(Bug, "the png crate answers {other:?}"),
     };
+    // Before memory is asked for: DEFLATE codes at most 258 bytes in 2 bits (RFC 1951, 3.2.5).
+    let bits = png.info().bits_per_pixel() as u64 * u64::from(width) * u64::from(height);
+    if bits / 8 / (258 * 4) > job.bytes.len() as u64 {
+        let size = job.bytes.len();
+        return Err(damaged("PNG", format!("{size} bytes cannot hold {width} x {height} pixels")));
+    }
     let gray_alpha = format == PixelFormat::Rgba16161616 && group == 4;
     let _share = job.take(if gray_alpha { 4 + 8 } else { group })?;
     let size = width as usize * height as usize * group as usize;
