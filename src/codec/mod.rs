@@ -3,6 +3,7 @@
 pub mod animation;
 pub mod decode;
 pub mod gain_map;
+mod gif;
 #[cfg(feature = "heif")]
 mod heif;
 mod jpeg;
@@ -117,6 +118,7 @@ pub static REGISTRY: &[&Format] = &[
     &jpeg::FORMAT,
     &png::FORMAT,
     &webp::FORMAT,
+    &gif::FORMAT,
     #[cfg(feature = "heif")]
     &heif::HEIC,
     #[cfg(feature = "heif")]

@@ -251,6 +251,8 @@ pub struct Pack<'a> {
     pub lossless: bool,
     pub background: u32,
     pub subsampling: i32,
+    /// Settings of the codec: names and values.
+    pub settings: &'a [(&'a str, &'a str)],
 }
 
 fn check(status: i32) -> Result<(), String> {
@@ -262,7 +264,7 @@ fn check(status: i32) -> Result<(), String> {
 
 impl<'a> Pack<'a> {
     pub fn new(mime: &'a str, quality: i32) -> Self {
-        Self { mime, quality, effort: 5, lossless: false, background: 0, subsampling: 0 }
+        Self { mime, quality, effort: 5, lossless: false, background: 0, subsampling: 0, settings: &[] }
     }
 
     pub fn run(
@@ -302,6 +304,10 @@ impl<'a> Pack<'a> {
             check(image_packing_options_set_lossless(options, self.lossless))?;
             check(image_packing_options_set_background(options, self.background))?;
             check(image_packing_options_set_subsampling(options, self.subsampling))?;
+            for (name, value) in self.settings {
+                let [name, value] = [name, value].map(|text| CString::new(*text).unwrap());
+                check(image_packing_options_set(options, name.as_ptr(), value.as_ptr()))?;
+            }
             check(image_packer_pack_to_data(packer, map, options, &mut data))?;
             let (bytes, size) = (image_data_bytes(data), image_data_size(data));
             // SAFETY: the library's bytes, alive until the release below.

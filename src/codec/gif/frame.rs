@@ -1,0 +1,260 @@
+//! One image of a GIF: its colours, and its pixels compressed.
+//!
+//! Choosing colours and compressing are one step. A pixel's aim is its colour and what its neighbours were off (error
+//! diffusion); among the colours that are near enough to the aim, one that makes the string of the LZW dictionary
+//! longer is taken, and what it is off goes on to the neighbours.
+
+use super::{
+    lab::{self, Lab},
+    lzw::Lzw,
+    palette::Palette,
+    quantize::Histogram,
+};
+use crate::{
+    bail,
+    error::{Result, try_vec},
+};
+
+/// Rows of four bytes: red, green, blue, alpha. Alpha below [`OPAQUE`] is not drawn.
+#[derive(Clone, Copy)]
+pub struct Picture<'a> {
+    pub bytes: &'a [u8],
+    /// Bytes from a row to the next.
+    pub stride: usize,
+    pub width: usize,
+    pub height: usize,
+    /// Whether the fourth byte means nothing.
+    pub opaque: bool,
+}
+
+/// Alpha from which on a pixel is drawn.
+pub const OPAQUE: u8 = 128;
+
+impl<'a> Picture<'a> {
+    fn raw(&self, y: usize) -> &'a [[u8; 4]] {
+        self.bytes[y * self.stride..][..4 * self.width].as_chunks().0
+    }
+
+    /// The pixels of a row; `None` where nothing is drawn.
+    fn row(&self, y: usize) -> impl Iterator<Item = Option<[u8; 3]>> + use<'a> {
+        let opaque = self.opaque;
+        self.raw(y).iter().map(move |&[r, g, b, a]| (opaque || a >= OPAQUE).then_some([r, g, b]))
+    }
+}
+
+/// How pixels become colours of a palette.
+#[derive(Clone, Copy, Debug)]
+pub struct Style {
+    /// Most colours, transparency included: 2 to 256.
+    pub colors: usize,
+    /// Rounds of k-means.
+    pub rounds: u32,
+    pub dither: Dither,
+    /// Exact pixels or an error.
+    pub lossless: bool,
+    /// How far from its aim a pixel's colour may be for the sake of a longer string: a distance in Oklab.
+    pub reach: f32,
+}
+
+/// What makes up for colours that the palette lacks.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Dither {
+    /// Nothing.
+    None,
+    /// This part of the error goes on to the neighbours.
+    Diffusion(f32),
+    /// A fixed pattern.
+    Ordered,
+}
+
+/// An image as it is written.
+pub struct Image {
+    pub palette: Vec<[u8; 3]>,
+    pub transparent: Option<u8>,
+    /// Least code size, blocks, end.
+    pub data: Vec<u8>,
+}
+
+/// The colours of an image that has few.
+pub struct Exact {
+    /// Colour, 1 + index; index 0 is a free slot.
+    slots: [(u32, u16); 1024],
+    colors: Vec<[u8; 3]>,
+}
+
+impl Exact {
+    pub fn new() -> Self {
+        Self { slots: [(0, 0); 1024], colors: Vec::new() }
+    }
+
+    /// The index of a colour. `None` if there are `most` others.
+    pub fn add(&mut self, [r, g, b]: [u8; 3], most: usize) -> Option<u8> {
+        let key = u32::from_le_bytes([r, g, b, 0]);
+        let mut slot = (key.wrapping_mul(0x9e37_79b1) >> 22) as usize;
+        loop {
+            match self.slots[slot] {
+                (_, 0) if self.colors.len() >= most => return None,
+                (_, 0) => {
+                    self.colors.push([r, g, b]);
+                    self.slots[slot] = (key, self.colors.len() as u16);
+                    return Some((self.colors.len() - 1) as u8);
+                }
+                (known, index) if known == key => return Some((index - 1) as u8),
+                _ => slot = (slot + 1) & 1023,
+            }
+        }
+    }
+
+    /// The colours of a picture, if they are `most` at most, and whether anything is not drawn.
+    fn of(picture: &Picture<'_>, most: usize) -> (Option<Self>, bool) {
+        let (mut exact, mut holes) = (Self::new(), false);
+        let mut last = None;
+        for pixel in (0..picture.height).flat_map(|y| picture.row(y)) {
+            match pixel {
+                None => holes = true,
+                Some(_) if pixel == last => {}
+                Some(color) => {
+                    if exact.add(color, most).is_none() {
+                        let holes =
+                            holes || (0..picture.height).flat_map(|y| picture.row(y)).any(|p| p.is_none());
+                        return (None, holes);
+                    }
+                    last = pixel;
+                }
+            }
+        }
+        let fits = exact.colors.len() + usize::from(holes) <= most;
+        (fits.then_some(exact), holes)
+    }
+}
+
+/// Bits of an index among `count` colours, as LZW has it: 2 at least.
+fn depth(count: usize) -> u32 {
+    count.next_power_of_two().trailing_zeros().clamp(2, 8)
+}
+
+/// Called after each row with its number: whether to go on.
+pub type Check<'a> = &'a dyn Fn(usize) -> Result<()>;
+
+/// Compresses a picture with a palette of its own.
+pub fn compress(picture: &Picture<'_>, style: &Style, check: Check<'_>) -> Result<Image> {
+    if style.lossless && !picture.opaque {
+        let alphas = (0..picture.height).flat_map(|y| picture.raw(y)).map(|pixel| pixel[3]);
+        if let Some(alpha) = alphas.into_iter().find(|alpha| !matches!(alpha, 0 | 255)) {
+            bail!(Unsupported, "GIF knows no alpha between 0 and 255: {alpha} would not be lossless");
+        }
+    }
+    let (exact, holes) = Exact::of(picture, style.colors);
+    if let Some(mut exact) = exact {
+        let transparent = holes.then_some(exact.colors.len() as u8);
+        let mut lzw = Lzw::new(depth(exact.colors.len() + usize::from(holes)))?;
+        for y in 0..picture.height {
+            for pixel in picture.row(y) {
+                // Memory that others may write to could show a new colour now: then any will do.
+                let index = pixel.map_or(transparent, |color| exact.add(color, exact.colors.len()));
+                lzw.push(index.unwrap_or(0))?;
+            }
+            check(y)?;
+        }
+        let mut palette = exact.colors;
+        palette.resize(palette.len() + usize::from(holes), [0; 3]);
+        return Ok(Image { palette, transparent, data: lzw.finish()? });
+    }
+    if style.lossless {
+        bail!(Unsupported, "more than {} colours in a frame would not be lossless in a GIF", style.colors);
+    }
+    let mut histogram = Histogram::new()?;
+    for color in (0..picture.height).flat_map(|y| picture.row(y)).flatten() {
+        histogram.add(color, 1.0)?;
+    }
+    let palette = histogram.palette(style.colors - usize::from(holes), style.rounds)?;
+    let transparent = holes.then_some(palette.rgb.len() as u8);
+    let data = draw(picture, &palette, &histogram, transparent, style, check)?;
+    let mut palette = palette.rgb;
+    palette.resize(palette.len() + usize::from(holes), [0; 3]);
+    Ok(Image { palette, transparent, data })
+}
+
+/// What a row owes the next, with a pixel more at both ends.
+type Debts = Vec<Lab>;
+
+fn draw(
+    picture: &Picture<'_>,
+    palette: &Palette,
+    histogram: &Histogram,
+    transparent: Option<u8>,
+    style: &Style,
+    check: Check<'_>,
+) -> Result<Vec<u8>> {
+    let colors = palette.rgb.len() + usize::from(transparent.is_some());
+    let mut lzw = Lzw::new(depth(colors))?;
+    let mut debts: Debts = try_vec(picture.width + 2, "the errors of a row")?;
+    let mut next: Debts = try_vec(picture.width + 2, "the errors of a row")?;
+    let strength = match style.dither {
+        Dither::Diffusion(strength) => strength,
+        _ => 0.0,
+    };
+    let reach = style.reach * style.reach;
+    for y in 0..picture.height {
+        let mut ahead: Lab = [0.0; 3];
+        for (x, pixel) in picture.row(y).enumerate() {
+            let Some(rgb) = pixel else {
+                ahead = [0.0; 3];
+                lzw.push(transparent.unwrap_or(0))?;
+                continue;
+            };
+            let mut aim = lab::from_rgb(rgb);
+            match style.dither {
+                Dither::Diffusion(_) => {
+                    let debt = debts[x + 1];
+                    aim = std::array::from_fn(|i| aim[i] + (debt[i] + ahead[i]).clamp(-MOST, MOST));
+                }
+                Dither::Ordered => aim[0] += threshold(x, y) * PATTERN,
+                Dither::None => {}
+            }
+            let (near, distance) = palette.nearest(aim, histogram.guess(rgb));
+            let index =
+                if reach > 0.0 { longer(&lzw, palette, aim, near, reach.max(distance)) } else { near };
+            lzw.push(index)?;
+            if strength > 0.0 {
+                // Floyd and Steinberg's weights.
+                let chosen = palette.lab[usize::from(index)];
+                let error: Lab = std::array::from_fn(|i| (aim[i] - chosen[i]) * strength / 16.0);
+                ahead = error.map(|e| e * 7.0);
+                for (offset, weight) in [(0, 3.0), (1, 5.0), (2, 1.0)] {
+                    let debt = &mut next[x + offset];
+                    *debt = std::array::from_fn(|i| debt[i] + error[i] * weight);
+                }
+            }
+        }
+        std::mem::swap(&mut debts, &mut next);
+        next.fill([0.0; 3]);
+        check(y)?;
+    }
+    lzw.finish()
+}
+
+/// The most that a pixel takes over from its neighbours, per component.
+const MOST: f32 = 0.1;
+/// Height of the ordered pattern.
+const PATTERN: f32 = 0.03;
+
+/// The nearest colour that makes a longer string and is near enough, else the nearest.
+fn longer(lzw: &Lzw, palette: &Palette, aim: Lab, near: u8, reach: f32) -> u8 {
+    let mut best = (near, f32::MAX);
+    for &(_, index) in palette.neighbours(near).iter().take(16) {
+        let distance = lab::distance(aim, palette.lab[usize::from(index)]);
+        if distance <= reach && distance < best.1 && lzw.longer(index).is_some() {
+            best = (index, distance);
+        }
+    }
+    best.0
+}
+
+/// Bayer's 8 x 8 matrix, -0.5 to 0.5.
+fn threshold(x: usize, y: usize) -> f32 {
+    let (x, y) = (x & 7, y & 7);
+    let bit = |value: usize, index: usize| value >> index & 1;
+    let rank = (0..3).fold(0, |rank, i| rank | (bit(x ^ y, i) << 1 | bit(y, i)) << (2 * (2 - i)));
+    (rank as f32 + 0.5) / 64.0 - 0.5
+}

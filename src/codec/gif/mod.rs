@@ -1,0 +1,115 @@
+//! GIF: our own quantiser, dithering and LZW.
+
+mod container;
+mod frame;
+mod lab;
+mod lzw;
+mod palette;
+mod quantize;
+
+use super::{Format, Setting, SettingKind, features};
+use crate::{
+    bail,
+    error::Result,
+    model::{options::Options, pixelmap::Pixels},
+    pack::plan::Plan,
+    pixels::{Layout, Scratch},
+    sink::Sink,
+};
+use frame::{Dither, Picture, Style};
+
+const COLORS: Setting = Setting {
+    name: "gif.colors",
+    kind: SettingKind::Integer { min: 2, max: 256 },
+    default: 256,
+    help: c"gif.colors: most colours of a frame, transparency included, 2 to 256, default 256",
+};
+const DITHER: Setting = Setting {
+    name: "gif.dither",
+    kind: SettingKind::Choice(&["diffusion", "ordered", "none"]),
+    default: 0,
+    help: c"gif.dither: diffusion, ordered or none, default diffusion; images with few colours need none",
+};
+const LOSSY: Setting = Setting {
+    name: "gif.lossy",
+    kind: SettingKind::Integer { min: 0, max: 200 },
+    default: 0,
+    help: c"gif.lossy: how far colours may be off so that pixels compress better, 0 (not at all) to 200, default by quality",
+};
+
+static SETTINGS: &[Setting] = &[COLORS, DITHER, LOSSY];
+
+/// GIF's row in the table of formats.
+pub static FORMAT: Format = Format {
+    mime: c"image/gif",
+    aliases: &[],
+    features: features::LOSSY | features::LOSSLESS | features::ALPHA,
+    max_side: 65535,
+    settings: SETTINGS,
+    available: || Ok(()),
+    layout,
+    encode,
+    memory,
+    animate: None,
+    codec: super::own_codec,
+};
+
+fn layout(pixels: &Pixels, options: &Options) -> Result<Layout> {
+    if options.lossless && pixels.info().bits > 8 {
+        let info = pixels.info();
+        bail!(
+            Unsupported,
+            "GIF has 8 bits a component: the {} bits of {} would not be lossless",
+            info.bits,
+            info.name
+        );
+    }
+    Ok(if pixels.has_alpha() { Layout::Rgba8 } else { Layout::Rgbx8 })
+}
+
+/// The pixels if they have to be converted, tables, and the output.
+fn memory(pixels: &Pixels, _options: &Options) -> u64 {
+    let count = u64::from(pixels.width()) * u64::from(pixels.height());
+    (16 << 20) + count.saturating_mul(6)
+}
+
+/// What the options ask for.
+fn style(options: &Options) -> Style {
+    let lossy = options.explicit(&LOSSY).unwrap_or(0);
+    Style {
+        colors: options.get(&COLORS) as usize,
+        rounds: u32::from(options.effort / 2),
+        dither: match options.get(&DITHER) {
+            0 => Dither::Diffusion(0.75),
+            1 => Dither::Ordered,
+            _ => Dither::None,
+        },
+        lossless: options.lossless,
+        reach: lossy as f32 / 2000.0,
+    }
+}
+
+fn encode(plan: &Plan<'_>, sink: &mut dyn Sink) -> Result<()> {
+    let rows = plan.rows;
+    let mut scratch = Scratch::default();
+    let band = rows.band(0..rows.height(), &mut scratch)?;
+    let picture = Picture {
+        bytes: band.planes[0].bytes,
+        stride: band.planes[0].stride,
+        width: rows.width() as usize,
+        height: rows.height() as usize,
+        opaque: !rows.layout().has_alpha(),
+    };
+    let image = frame::compress(&picture, &style(plan.options), &|y| {
+        plan.control.checkpoint(y as u64 + 1, rows.height().into())
+    })?;
+    container::header(sink, rows.width(), rows.height(), &image.palette)?;
+    if let Some(icc) = rows.icc() {
+        container::profile(sink, icc)?;
+    }
+    if image.transparent.is_some() {
+        container::control(sink, 0, 0, image.transparent)?;
+    }
+    container::image(sink, &image, [0, 0, picture.width, picture.height], false)?;
+    container::trailer(sink)
+}

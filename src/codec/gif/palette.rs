@@ -1,0 +1,59 @@
+//! A palette, and the nearest of its colours.
+
+use super::lab::{self, Lab};
+
+/// Up to 256 colours.
+pub struct Palette {
+    /// As they are written.
+    pub rgb: Vec<[u8; 3]>,
+    /// As they look.
+    pub lab: Vec<Lab>,
+    /// For each colour all colours, the nearest first, with their squared distances. Itself is the first.
+    order: Vec<(f32, u8)>,
+}
+
+impl Palette {
+    /// A palette of 1 to 256 colours.
+    pub fn new(rgb: Vec<[u8; 3]>) -> Self {
+        let lab: Vec<_> = rgb.iter().map(|&color| lab::from_rgb(color)).collect();
+        let mut palette = Self { rgb, lab, order: Vec::new() };
+        palette.sort();
+        palette
+    }
+
+    fn sort(&mut self) {
+        let count = self.lab.len();
+        self.order.clear();
+        for &from in &self.lab {
+            let start = self.order.len();
+            let all = self.lab.iter().enumerate();
+            self.order.extend(all.map(|(index, &to)| (lab::distance(from, to), index as u8)));
+            self.order[start..].sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        }
+        debug_assert_eq!(self.order.len(), count * count);
+    }
+
+    /// The neighbours of a colour, the nearest first: itself, or its equal.
+    pub fn neighbours(&self, index: u8) -> &[(f32, u8)] {
+        let count = self.lab.len();
+        &self.order[usize::from(index) * count..][..count]
+    }
+
+    /// The nearest colour and its squared distance. `guess` is a colour that may be near; a good one saves time.
+    ///
+    /// By the triangle inequality nothing that is farther from the guess than twice the guess's distance is nearer.
+    pub fn nearest(&self, color: Lab, guess: u8) -> (u8, f32) {
+        let mut best = (guess, lab::distance(color, self.lab[usize::from(guess)]));
+        let reach = 4.0 * best.1;
+        for &(apart, index) in self.neighbours(guess) {
+            if apart >= reach {
+                break;
+            }
+            let distance = lab::distance(color, self.lab[usize::from(index)]);
+            if distance < best.1 {
+                best = (index, distance);
+            }
+        }
+        best
+    }
+}
