@@ -3,7 +3,10 @@
 
 mod common;
 
-use common::{Pack, Scene, encode_pixels, formats};
+#[cfg(feature = "heif")]
+use std::process::Command;
+
+use common::{Alpha, Layout, Pack, Scene, encode_pixels, formats};
 
 type Rgba16 = image::ImageBuffer<image::Rgba<u16>, Vec<u16>>;
 
@@ -75,42 +78,102 @@ fn lossless_formats_keep_every_layout() {
     }
 }
 
+/// PSNR in dB of a lossy image to the scene that went in, seen through a layout.
+fn psnr(got: &Rgba16, wanted: &[[f64; 4]]) -> f64 {
+    let mut squares = 0.0;
+    for (pixel, wanted) in got.pixels().zip(wanted) {
+        // Where alpha hides a pixel, its colour is free.
+        let weight = wanted[3];
+        for c in 0..3 {
+            squares += ((f64::from(pixel.0[c]) / 65535.0 - wanted[c]) * weight).powi(2);
+        }
+        squares += (f64::from(pixel.0[3]) / 65535.0 - wanted[3]).powi(2);
+    }
+    -10.0 * (squares / (wanted.len() * 4) as f64).max(1e-12).log10()
+}
+
+/// A layout into a lossy format at quality 95, decoded and compared.
+fn shows(
+    mime: &str,
+    decode: impl Fn(&[u8], &str) -> Rgba16,
+    format: Layout,
+    alpha: Alpha,
+    (width, height, padding): (u32, u32, usize),
+    floor: f64,
+) {
+    let scene = Scene::new(width, height);
+    let (bytes, stride) = encode_pixels(&scene, format, alpha, padding);
+    let what = format!("{} {alpha:?} {width}x{height}+{padding} {mime}", format.name);
+    // Full chroma where the format has it.
+    let subsampling = if mime == "image/webp" { 0 } else { 444 };
+    let pack = Pack { background: 0x40_80_c0, subsampling, ..Pack::new(mime, 95) };
+    let out =
+        pack.run(width, height, format, alpha, &bytes, stride).unwrap_or_else(|e| panic!("{what}: {e}"));
+    let got = decode(&out, &what);
+    assert_eq!(got.dimensions(), (width, height), "{what}");
+    let mut wanted = scene.seen_through(format, alpha);
+    if mime == "image/jpeg" {
+        common::blend(&mut wanted, [64.0 / 255.0, 128.0 / 255.0, 192.0 / 255.0]);
+    }
+    let psnr = psnr(&got, &wanted);
+    assert!(psnr >= floor, "{what}: {psnr:.1} dB, {floor} wanted");
+}
+
 #[test]
 fn lossy_formats_show_every_layout() {
-    // PSNR floors in dB for a smooth scene at quality 95, full chroma where the format has it.
     for (mime, floor) in [("image/jpeg", 38.0), ("image/webp", 33.0)] {
         for format in formats() {
             for alpha in format.alpha_types() {
-                for (width, height, padding) in [(1, 1, 0), (33, 17, 13), (64, 48, 0), (64, 48, 32)] {
-                    let scene = Scene::new(width, height);
-                    let (bytes, stride) = encode_pixels(&scene, format, alpha, padding);
-                    let what = format!("{} {alpha:?} {width}x{height}+{padding} {mime}", format.name);
-                    let pack = Pack {
-                        background: 0x40_80_c0,
-                        subsampling: if mime == "image/jpeg" { 444 } else { 0 },
-                        ..Pack::new(mime, 95)
-                    };
-                    let out = pack
-                        .run(width, height, format, alpha, &bytes, stride)
-                        .unwrap_or_else(|e| panic!("{what}: {e}"));
-                    let got = decode(&out, &what);
-                    assert_eq!(got.dimensions(), (width, height), "{what}");
-                    let mut wanted = scene.seen_through(format, alpha);
-                    if mime == "image/jpeg" {
-                        common::blend(&mut wanted, [64.0 / 255.0, 128.0 / 255.0, 192.0 / 255.0]);
-                    }
-                    let mut squares = 0.0;
-                    for (pixel, wanted) in got.pixels().zip(&wanted) {
-                        // Where alpha hides a pixel, its colour is free.
-                        let weight = wanted[3];
-                        for c in 0..3 {
-                            squares += ((f64::from(pixel.0[c]) / 65535.0 - wanted[c]) * weight).powi(2);
-                        }
-                        squares += (f64::from(pixel.0[3]) / 65535.0 - wanted[3]).powi(2);
-                    }
-                    let psnr = -10.0 * (squares / (wanted.len() * 4) as f64).max(1e-12).log10();
-                    assert!(psnr >= floor, "{what}: {psnr:.1} dB, {floor} wanted");
+                for size in [(1, 1, 0), (33, 17, 13), (64, 48, 0), (64, 48, 32)] {
+                    shows(mime, decode, format, alpha, size, floor);
                 }
+            }
+        }
+    }
+}
+
+/// Decodes HEIC or AVIF with libheif's own program, which hands its own conversion to RGB over as a PNG.
+#[cfg(feature = "heif")]
+fn decode_heif(bytes: &[u8], what: &str) -> Rgba16 {
+    let path = |end: &str| {
+        let thread = format!("{:?}", std::thread::current().id());
+        std::env::temp_dir().join(format!("image_packer-{}-{thread}{end}", std::process::id()))
+    };
+    let (coded, plain) = (path(".heif"), path(".png"));
+    std::fs::write(&coded, bytes).unwrap();
+    let run = |program: &str| Command::new(program).args([&coded, &plain]).output();
+    // Its name since libheif 1.18, and before.
+    let output = run("heif-dec").or_else(|_| run("heif-convert")).expect("libheif-examples is installed");
+    assert!(output.status.success(), "{what}: {}", String::from_utf8_lossy(&output.stderr));
+    let image = decode(&std::fs::read(&plain).unwrap(), what);
+    for path in [coded, plain] {
+        std::fs::remove_file(path).unwrap();
+    }
+    image
+}
+
+#[cfg(feature = "heif")]
+#[test]
+fn heic_shows_every_layout() {
+    heif_shows_every_layout("image/heic");
+}
+
+#[cfg(feature = "heif")]
+#[test]
+fn avif_shows_every_layout() {
+    heif_shows_every_layout("image/avif");
+}
+
+#[cfg(feature = "heif")]
+fn heif_shows_every_layout(mime: &str) {
+    if !common::supported().iter().any(|format| format == mime) {
+        eprintln!("NOT TESTED: this machine's libheif does not write {mime}"); // tests/heif.rs fails then
+        return;
+    }
+    for format in formats() {
+        for alpha in format.alpha_types() {
+            for size in [(33, 17, 13), (64, 48, 0)] {
+                shows(mime, decode_heif, format, alpha, size, 38.0);
             }
         }
     }
