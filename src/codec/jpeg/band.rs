@@ -162,17 +162,38 @@ fn line(plane: &mut [i16; 16 * TILE], row: usize) -> &mut Row {
 }
 
 impl Band<'_> {
+    /// The plain samples of a whole tile of luma from row `y` of the band and column `x` on, with their stride, where
+    /// the input has them: their way need not lead through a tile.
+    pub fn luma(&self, geometry: &Geometry, x: usize, y: usize) -> Option<(&[u8], usize)> {
+        let whole = x + TILE <= geometry.width && self.rows == geometry.mcu().1;
+        let Plane { data, stride } = self.planes[0];
+        let is_packed = matches!(self.layout, Layout::Packed(_));
+        (whole && !is_packed).then(|| (&data[y * stride + x..][..7 * stride + TILE], stride))
+    }
+
     /// Fills `tile` with the samples from luma column `x` on; the image's edges are repeated into what lies outside.
     pub fn load(&self, kernels: &Kernels, geometry: &Geometry, x: usize, tile: &mut Tile) {
+        if !matches!(self.layout, Layout::Packed(_)) {
+            self.load_luma(kernels, geometry, x, tile);
+        }
+        self.load_rest(kernels, geometry, x, tile);
+    }
+
+    /// Fills the luma of `tile`. The layout is not packed.
+    pub fn load_luma(&self, kernels: &Kernels, geometry: &Geometry, x: usize, tile: &mut Tile) {
+        for row in 0..self.rows {
+            let from = self.planes[0].row(row, x, geometry.width);
+            kernels.widen(padded(from, TILE, 1, &mut tile.edge[0]), line(&mut tile.y, row));
+        }
+    }
+
+    /// Fills what [`Band::load_luma`] leaves.
+    pub fn load_rest(&self, kernels: &Kernels, geometry: &Geometry, x: usize, tile: &mut Tile) {
         let rows = self.rows;
         let v = geometry.sampling.factors().1;
         match self.layout {
             Layout::Packed(order) => self.load_packed(kernels, geometry, &order, x, tile),
             _ => {
-                for row in 0..rows {
-                    let from = self.planes[0].row(row, x, geometry.width);
-                    kernels.widen(padded(from, TILE, 1, &mut tile.edge[0]), line(&mut tile.y, row));
-                }
                 if geometry.sampling != Sampling::Gray {
                     self.load_chroma(kernels, geometry, x, tile);
                 }

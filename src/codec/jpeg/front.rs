@@ -136,9 +136,10 @@ pub fn widen(from: &[u8], to: &mut Row) {
 pub fn split(from: &[u8], first: &mut Row, second: &mut Row) {
     let rows = first.as_chunks_mut::<32>().0.iter_mut().zip(second.as_chunks_mut::<32>().0);
     for ((first, second), from) in rows.zip(from.as_chunks::<64>().0) {
-        for (i, pair) in from.as_chunks::<2>().0.iter().enumerate() {
-            first[i] = i16::from(pair[0]) - 128;
-            second[i] = i16::from(pair[1]) - 128;
+        for (i, &pair) in from.as_chunks::<2>().0.iter().enumerate() {
+            let pair = u16::from_le_bytes(pair);
+            first[i] = (pair & 255) as i16 - 128;
+            second[i] = (pair >> 8) as i16 - 128;
         }
     }
 }

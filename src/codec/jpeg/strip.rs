@@ -75,12 +75,21 @@ impl<'a> Worker<'a> {
         let (h, v) = geometry.sampling.factors();
         let mcus = mcus_per_tile(&geometry).min(geometry.mcus_across() - first);
         let per_mcu = geometry.sampling.components().len();
-        band.load(kernels, &geometry, first * geometry.mcu().0, &mut self.tile);
+        let x = first * geometry.mcu().0;
 
         let blocks = self.blocks.as_mut_slice();
-        for row in 0..v {
-            let place = Place { base: row * h, across: h, per_mcu };
-            kernels.forward(&self.tile.y[row * 8 * TILE..], mcus * h, Some(luma), blocks, place);
+        let place = |row| Place { base: row * h, across: h, per_mcu };
+        let direct = (0..v).all(|row| {
+            let plain = band.luma(&geometry, x, 8 * row);
+            plain.is_some_and(|plain| kernels.forward_bytes(plain, mcus * h, luma, blocks, place(row)))
+        });
+        if direct {
+            band.load_rest(kernels, &geometry, x, &mut self.tile);
+        } else {
+            band.load(kernels, &geometry, x, &mut self.tile);
+            for row in 0..v {
+                kernels.forward(&self.tile.y[row * 8 * TILE..], mcus * h, Some(luma), blocks, place(row));
+            }
         }
         if geometry.sampling != Sampling::Gray {
             for (plane, quantizer, base) in [(&self.tile.cb, cb, h * v), (&self.tile.cr, cr, h * v + 1)] {

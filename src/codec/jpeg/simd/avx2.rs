@@ -70,6 +70,19 @@ pub fn forward(samples: &[i16], blocks: usize, q: Option<&Quantizer>, out: &mut 
 }
 
 #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
+pub fn forward_bytes(
+    samples: &[u8],
+    stride: usize,
+    blocks: usize,
+    q: &Quantizer,
+    out: &mut [Block],
+    place: Place,
+) {
+    // SAFETY: as above.
+    unsafe { forward::forward_bytes::<__m256i>(samples, stride, blocks, q, out, place) }
+}
+
+#[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
 pub fn encode(writer: &mut BitWriter, blocks: &[Block], order: &Order, dc: &mut [i16; 3]) {
     entropy::encode_with(writer, blocks, order, dc, |block| nonzero(block));
 }

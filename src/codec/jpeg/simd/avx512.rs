@@ -76,6 +76,21 @@ pub fn forward(samples: &[i16], blocks: usize, q: Option<&Quantizer>, out: &mut 
     }
 }
 
+#[target_feature(
+    enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vbmi2,avx512vnni,avx2,bmi1,bmi2,lzcnt,popcnt"
+)]
+pub fn forward_bytes(
+    samples: &[u8],
+    stride: usize,
+    blocks: usize,
+    q: &Quantizer,
+    out: &mut [Block],
+    place: Place,
+) {
+    // SAFETY: as above.
+    unsafe { forward::forward_bytes::<__m512i>(samples, stride, blocks, q, out, place) }
+}
+
 /// Where each zigzag position lies after the block's halves were packed lane by lane into bytes.
 static PACKED_ZIGZAG: [u8; 64] = {
     let mut table = [0; 64];

@@ -252,7 +252,7 @@ unsafe fn pass<V: Lanes, const SECOND: bool>(d: [V; 8]) -> [V; 8] {
     }
 }
 
-/// Transforms `blocks` blocks side by side (rounded up to whole vectors) and quantises them when told to.
+/// Transforms `blocks` blocks side by side in a tile (rounded up to whole vectors) and quantises them when told to.
 ///
 /// # Safety
 /// The CPU has the features of `V`.
@@ -265,16 +265,50 @@ pub unsafe fn forward<V: Lanes, const QUANTIZE: bool>(
     place: Place,
 ) {
     let rounded = blocks.next_multiple_of(V::BLOCKS);
-    assert!(
-        samples.len() >= 7 * TILE + 8 * rounded && rounded * 8 <= TILE && place.last(rounded) < out.len()
-    );
-    // SAFETY: the assertion covers 8 rows of `8 * rounded` samples and the places of `rounded` blocks.
+    assert!(samples.len() >= 7 * TILE + 8 * rounded && rounded * 8 <= TILE);
+    // SAFETY: the assertion covers 8 rows of `8 * rounded` samples.
+    let load = |x: usize, y: usize| unsafe { V::load(samples.as_ptr().add(y * TILE + x)) };
+    // SAFETY: the caller vouches for the CPU features.
+    unsafe { transform::<V, QUANTIZE>(load, rounded, quantizer, out, place) }
+}
+
+/// The same for plain samples whose rows are `stride` apart.
+///
+/// # Safety
+/// The CPU has the features of `V`.
+#[inline(always)]
+pub unsafe fn forward_bytes<V: Lanes>(
+    samples: &[u8],
+    stride: usize,
+    blocks: usize,
+    quantizer: &Quantizer,
+    out: &mut [Block],
+    place: Place,
+) {
+    let rounded = blocks.next_multiple_of(V::BLOCKS);
+    assert!(samples.len() >= 7 * stride + 8 * rounded);
+    // SAFETY: the assertion covers 8 rows of `8 * rounded` samples.
+    let load = |x: usize, y: usize| unsafe { V::load_bytes(samples.as_ptr().add(y * stride + x)) };
+    // SAFETY: the caller vouches for the CPU features.
+    unsafe { transform::<V, true>(load, rounded, Some(quantizer), out, place) }
+}
+
+/// Transforms blocks (a multiple of `V::BLOCKS`) whose samples `load` has, by column and row.
+#[inline(always)]
+unsafe fn transform<V: Lanes, const QUANTIZE: bool>(
+    load: impl Fn(usize, usize) -> V,
+    blocks: usize,
+    quantizer: Option<&Quantizer>,
+    out: &mut [Block],
+    place: Place,
+) {
+    assert!(place.last(blocks) < out.len());
+    // SAFETY: the caller vouches for the CPU features, and the assertion covers the places of the blocks.
     unsafe {
-        for first in (0..rounded).step_by(V::BLOCKS) {
-            let from = samples.as_ptr().add(8 * first);
+        for first in (0..blocks).step_by(V::BLOCKS) {
             let mut rows = [V::splat16(0); 8];
-            for (r, row) in rows.iter_mut().enumerate() {
-                *row = V::load(from.add(r * TILE));
+            for (y, row) in rows.iter_mut().enumerate() {
+                *row = load(8 * first, y);
             }
             let columns = pass::<V, false>(transpose(rows));
             let coefficients = pass::<V, true>(transpose(columns));

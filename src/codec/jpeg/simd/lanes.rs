@@ -16,6 +16,8 @@ pub trait Lanes: Copy {
 
     /// Loads 8 samples for each block.
     unsafe fn load(from: *const i16) -> Self;
+    /// Loads 8 plain samples for each block and level-shifts them.
+    unsafe fn load_bytes(from: *const u8) -> Self;
     unsafe fn store(self, to: *mut i16);
     /// Loads 8 table entries and repeats them for each block.
     unsafe fn load_entries(from: *const u16) -> Self;
@@ -60,6 +62,10 @@ impl Lanes for __m256i {
     #[inline(always)]
     unsafe fn load(from: *const i16) -> Self {
         _mm256_loadu_si256(from.cast())
+    }
+    #[inline(always)]
+    unsafe fn load_bytes(from: *const u8) -> Self {
+        _mm256_sub_epi16(_mm256_cvtepu8_epi16(_mm_loadu_si128(from.cast())), _mm256_set1_epi16(128))
     }
     #[inline(always)]
     unsafe fn store(self, to: *mut i16) {
@@ -181,6 +187,10 @@ impl Lanes for __m512i {
     #[inline(always)]
     unsafe fn load(from: *const i16) -> Self {
         _mm512_loadu_si512(from.cast())
+    }
+    #[inline(always)]
+    unsafe fn load_bytes(from: *const u8) -> Self {
+        _mm512_sub_epi16(_mm512_cvtepu8_epi16(_mm256_loadu_si256(from.cast())), _mm512_set1_epi16(128))
     }
     #[inline(always)]
     unsafe fn store(self, to: *mut i16) {
