@@ -553,6 +553,124 @@ ImageStatus image_source_create_pixelmap(const ImageSource *source,
 /** Releases the source. Packs that are using it go on. */
 IMAGE_PACKER_API ImageStatus image_source_release(ImageSource *source);
 
+/* ==== ImageTensor ========================================================================================= */
+
+/** Images side by side in one array, as frameworks for learning and for video hold them. Never copied; read only. */
+typedef struct ImageTensor ImageTensor;
+
+/** The type of a tensor's numbers. */
+typedef int32_t ImageTensorType;
+
+/** Unsigned 8 bits. */
+#define IMAGE_TENSOR_UINT8 1
+/** Unsigned 16 bits, in the byte order of the machine. */
+#define IMAGE_TENSOR_UINT16 2
+/** IEEE 754 half precision. */
+#define IMAGE_TENSOR_FLOAT16 3
+/** The upper half of a single precision number. */
+#define IMAGE_TENSOR_BFLOAT16 4
+/** IEEE 754 single precision. */
+#define IMAGE_TENSOR_FLOAT32 5
+
+/** What a tensor's dimensions are: N images, H rows, W columns, C components. */
+typedef int32_t ImageTensorLayout;
+
+/**
+ * By number of dimensions and the sizes that can be a number of components (1, 3, 4); an error where that is not
+ * certain. Three dimensions are never taken for NHW.
+ */
+#define IMAGE_LAYOUT_AUTO 0
+/** Images of interleaved components. */
+#define IMAGE_LAYOUT_NHWC 1
+/** Images of planes. */
+#define IMAGE_LAYOUT_NCHW 2
+/** One image of interleaved components. */
+#define IMAGE_LAYOUT_HWC 3
+/** One image of planes. */
+#define IMAGE_LAYOUT_CHW 4
+/** Gray images. */
+#define IMAGE_LAYOUT_NHW 5
+/** One gray image. */
+#define IMAGE_LAYOUT_HW 6
+
+/**
+ * A tensor in memory of the caller's, which must stay readable and unchanged until `release` is called: when the last
+ * user of the tensor is gone, which may be after image_tensor_release().
+ *
+ * @param data     the memory
+ * @param size     readable bytes at `data`
+ * @param offset   bytes from `data` to the first number
+ * @param element_type  an IMAGE_TENSOR_ constant
+ * @param layout   an IMAGE_LAYOUT_ constant
+ * @param shape    sizes of the dimensions, in the order of the layout
+ * @param strides  bytes from one number to the next along each dimension, of any sign, 0 repeats; NULL: contiguous
+ * @param dimensions  number of values at `shape` and `strides`
+ * @param release  may be NULL when the memory outlives every use
+ * @param user     handed to `release`
+ * @return 401 for a shape that does not go with the layout, a layout that cannot be told, memory that is too small.
+ */
+IMAGE_PACKER_API IMAGE_PACKER_NODISCARD
+ImageStatus image_tensor_create_borrowed(const void *data,
+                                         size_t size,
+                                         size_t offset,
+                                         ImageTensorType element_type,
+                                         ImageTensorLayout layout,
+                                         const int64_t *shape,
+                                         const int64_t *strides,
+                                         size_t dimensions,
+                                         ImageReleaseFn release,
+                                         void *user,
+                                         ImageTensor **tensor);
+
+/**
+ * Takes over a DLPack tensor, version 1: its deleter is called exactly once, on any thread, when the last user of the
+ * tensor is gone, and before this returns if it fails. Read-only tensors are welcome.
+ *
+ * @param managed  a DLManagedTensorVersioned, from now on the library's
+ * @param layout   an IMAGE_LAYOUT_ constant
+ * @return 401 as image_tensor_create_borrowed(), and with cause UNSUPPORTED for other types of numbers and devices.
+ */
+IMAGE_PACKER_API IMAGE_PACKER_NODISCARD
+ImageStatus image_tensor_create_from_dlpack(void *managed,
+                                            ImageTensorLayout layout,
+                                            ImageTensor **tensor);
+
+/** As image_tensor_create_from_dlpack() with a DLManagedTensor, as DLPack was before version 1. */
+IMAGE_PACKER_API IMAGE_PACKER_NODISCARD
+ImageStatus image_tensor_create_from_dlpack_legacy(void *managed,
+                                                   ImageTensorLayout layout,
+                                                   ImageTensor **tensor);
+
+/** Whether components are blue, green, red[, alpha] instead of red, green, blue[, alpha]. Default: false. */
+IMAGE_PACKER_API ImageStatus image_tensor_set_bgr(ImageTensor *tensor, bool bgr);
+
+/**
+ * What floating-point numbers stand for: `v * scale + bias`, where 0 is black and 1 is white. What lies outside is cut
+ * off, and what is not a number is black. Default: 1 and 0; numbers from 0 to 255 want a scale of 1/255.
+ *
+ * @return 401 for a scale or bias that is not finite.
+ */
+IMAGE_PACKER_API
+ImageStatus image_tensor_set_scale(ImageTensor *tensor,
+                                   float scale,
+                                   float bias);
+
+/** Bits of the components that floating-point numbers become: 8, the default, or 16. */
+IMAGE_PACKER_API ImageStatus image_tensor_set_depth(ImageTensor *tensor, uint32_t bits);
+
+/** What the fourth component means. Default: UNPREMULTIPLIED. */
+IMAGE_PACKER_API ImageStatus image_tensor_set_alpha_type(ImageTensor *tensor, ImageAlphaType alpha);
+
+/** How many images of which size. Each place may be NULL. */
+IMAGE_PACKER_API
+ImageStatus image_tensor_get_size(const ImageTensor *tensor,
+                                  size_t *images,
+                                  uint32_t *width,
+                                  uint32_t *height);
+
+/** Releases the tensor. Batches that have it go on. */
+IMAGE_PACKER_API ImageStatus image_tensor_release(ImageTensor *tensor);
+
 /* ==== ImageReport ========================================================================================= */
 
 /**
@@ -814,6 +932,27 @@ ImageStatus image_packing_options_set_progress(ImagePackingOptions *options,
 IMAGE_PACKER_API
 ImageStatus image_packing_options_set_timeout(ImagePackingOptions *options,
                                               uint32_t timeout_ms);
+
+/** Options that make files as another product does. */
+typedef int32_t ImagePreset;
+
+/**
+ * JPEG files as CV-CUDA's samples made them with nvImageCodec up to 0.5: quality 95, 4:4:4, baseline, the standard
+ * Huffman tables.
+ */
+#define IMAGE_PRESET_CVCUDA_05 1
+/** As IMAGE_PRESET_CVCUDA_05 with quality 75, nvImageCodec's default since 0.6. */
+#define IMAGE_PRESET_CVCUDA_06PLUS 2
+
+/**
+ * Options that make files as another product does.
+ *
+ * @param preset  an IMAGE_PRESET_ constant
+ * @param[out] options  new handle; everything can still be changed
+ */
+IMAGE_PACKER_API IMAGE_PACKER_NODISCARD
+ImageStatus image_packing_options_create_preset(ImagePreset preset,
+                                                ImagePackingOptions **options);
 
 /** Releases the options. Packs that started with them go on. */
 IMAGE_PACKER_API ImageStatus image_packing_options_release(ImagePackingOptions *options);
@@ -1292,6 +1431,234 @@ ImageStatus image_packer_pack_to_writer_from_picture(ImagePacker *packer,
 
 /** Releases the picture. Packs that are using it go on. */
 IMAGE_PACKER_API ImageStatus image_picture_release(ImagePicture *picture);
+
+/* ==== ImageBatch ========================================================================================== */
+
+/**
+ * Many packs as one, on the library's threads: the fast way to encode many images.
+ *
+ * Images are numbered in the order in which they are added; each has its own size, options and format. They are
+ * independent: one that fails does not stop the others. The bytes of an image depend on its pixels and options alone,
+ * never on threads or on other images. A batch is made, filled, told where its images go, and started once; handles that
+ * were added may be released at once.
+ *
+ * What was said of ImageJob about threads, memory, unloading and fork() holds here too. Progress callbacks of options are
+ * not called for images of batches; a timeout of options counts from the start of each image.
+ */
+typedef struct ImageBatch ImageBatch;
+
+/**
+ * The end of image `index` of a batch, in order of completion; on worker threads, several at once. On IMAGE_OK `data` is
+ * yours to release where images go into memory each for itself; otherwise it is NULL. The thread's last error is the
+ * image's.
+ */
+typedef void (*ImageItemFn)(void *user, size_t index, ImageStatus status, ImageData *data);
+
+/** What happens when images of a batch would have the same file name. */
+typedef int32_t ImageSameName;
+
+/** The first one gets it, each of the others is an error. */
+#define IMAGE_SAME_NAME_ERROR 0
+/** The others get "_1", "_2" and so on behind their stem. */
+#define IMAGE_SAME_NAME_NUMBER 1
+/** The last one gets it; the others are not written and count as done, with 0 bytes. */
+#define IMAGE_SAME_NAME_LAST_WINS 2
+
+/**
+ * An empty batch, whose images go into memory each for itself.
+ *
+ * @param[out] batch  new handle
+ */
+IMAGE_PACKER_API IMAGE_PACKER_NODISCARD ImageStatus image_batch_create(ImagePacker *packer, ImageBatch **batch);
+
+/**
+ * Adds a pixel map.
+ *
+ * @return 401 also for a batch that has been started.
+ */
+IMAGE_PACKER_API
+ImageStatus image_batch_add_pixelmap(ImageBatch *batch,
+                                     const ImagePixelMap *pixelmap,
+                                     const ImagePackingOptions *options);
+
+/** Adds an image source. */
+IMAGE_PACKER_API
+ImageStatus image_batch_add_source(ImageBatch *batch,
+                                   const ImageSource *source,
+                                   const ImagePackingOptions *options);
+
+/** Adds all images of a tensor, in their order. */
+IMAGE_PACKER_API
+ImageStatus image_batch_add_tensor(ImageBatch *batch,
+                                   const ImageTensor *tensor,
+                                   const ImagePackingOptions *options);
+
+/**
+ * Lets the images go into one piece of memory, one behind the other in their order; one that fails takes no bytes. See
+ * image_batch_take_arena().
+ */
+IMAGE_PACKER_API
+ImageStatus image_batch_to_arena(ImageBatch *batch);
+
+/**
+ * Lets the images go into descriptors, as image_packer_pack_to_file() does. Descriptors are duplicated: they may be closed
+ * on return. One that cannot be written to is an error of its image.
+ *
+ * @param fds    one for each image
+ * @param count  as many as there will be images
+ */
+IMAGE_PACKER_API
+ImageStatus image_batch_to_files(ImageBatch *batch,
+                                 const int *fds,
+                                 size_t count);
+
+/**
+ * Lets the images go into files of a folder. Each is written as image_packer_pack_to_path() does: as a whole or not at
+ * all. `names[i]` is the name of what image i was made of; its file is "out_" + stem + "." + the format's extension, where
+ * the stem is what Python's os.path.splitext(os.path.basename(name))[0] answers. image_batch_set_names() changes the rule.
+ *
+ * @param folder  must exist when the batch starts
+ * @param names   one for each image
+ * @param count   as many as there will be images
+ * @param same    what happens to images of the same name
+ */
+IMAGE_PACKER_API
+ImageStatus image_batch_to_folder(ImageBatch *batch,
+                                  const char *folder,
+                                  const char *const *names,
+                                  size_t count,
+                                  ImageSameName same);
+
+/**
+ * How file names of image_batch_to_folder() are made: prefix + stem + suffix + "." + extension.
+ *
+ * @param prefix     NULL: "out_"
+ * @param suffix     NULL: ""
+ * @param extension  without its dot; NULL: the format's ("jpg", "png", "webp" …). It does not choose the format
+ * @return 401 for a part with a '/', and before image_batch_to_folder().
+ */
+IMAGE_PACKER_API
+ImageStatus image_batch_set_names(ImageBatch *batch,
+                                  const char *prefix,
+                                  const char *suffix,
+                                  const char *extension);
+
+/**
+ * Starts the batch. Calls `item` once for each image, then `done` with what image_batch_wait() will answer; both may be
+ * NULL, and may be called before this returns.
+ *
+ * @return 401 for a batch without images, one that has been started, and a number of descriptors or names that is not the
+ *         number of images; 62980096 for a folder that is not there.
+ */
+IMAGE_PACKER_API
+ImageStatus image_batch_start(ImageBatch *batch,
+                              ImageItemFn item,
+                              ImageDoneFn done,
+                              void *user);
+
+/**
+ * Waits until all images have ended and `done` has returned.
+ *
+ * @param timeout_ms  0 asks without waiting; negative waits for ever
+ * @return IMAGE_OK if all succeeded, else the status of the first by number that failed; 1002 when the time is over and
+ *         the batch goes on; 401 inside a callback that would have to wait.
+ */
+IMAGE_PACKER_API
+ImageStatus image_batch_wait(const ImageBatch *batch,
+                             int64_t timeout_ms);
+
+/** Asks all images that have not ended to stop soon. They end with 1001. */
+IMAGE_PACKER_API ImageStatus image_batch_cancel(ImageBatch *batch);
+
+/**
+ * How far the batch is. Each place may be NULL.
+ *
+ * @param[out] ended   images that have ended, however they did
+ * @param[out] failed  those of them that failed
+ * @param[out] count   all images
+ */
+IMAGE_PACKER_API
+ImageStatus image_batch_get_progress(const ImageBatch *batch,
+                                     size_t *ended,
+                                     size_t *failed,
+                                     size_t *count);
+
+/**
+ * How an image ended: makes its message this thread's last error.
+ *
+ * @return the image's status; 1002 before its end; 401 for a number that the batch does not have.
+ */
+IMAGE_PACKER_API ImageStatus image_batch_get_status(const ImageBatch *batch, size_t index);
+
+/** Encoded bytes of an image that has ended well, else 0. */
+IMAGE_PACKER_API uint64_t image_batch_get_size(const ImageBatch *batch, size_t index);
+
+/** Nanoseconds that an image was worked on, without the time in the queue; 0 before its end. */
+IMAGE_PACKER_API uint64_t image_batch_get_time(const ImageBatch *batch, size_t index);
+
+/**
+ * Takes an image that went into memory for itself and to no callback, at any time after its end.
+ *
+ * @param[out] data  the encoded image; release with image_data_release()
+ * @return 1002 before its end; its status if it failed; 401 when there is nothing, or nothing any more.
+ */
+IMAGE_PACKER_API ImageStatus image_batch_take_data(ImageBatch *batch, size_t index, ImageData **data);
+
+/**
+ * Takes the one piece of memory of image_batch_to_arena() when the batch has ended. Image i is the bytes from offset i to
+ * offset i + 1: the buffers of an Arrow LargeBinary array.
+ *
+ * @param[out] bytes    all images; release with image_data_release()
+ * @param[out] offsets  one int64_t more than there are images, in the byte order of the machine, aligned to 8 bytes
+ * @return 1002 before the end; 401 when they were taken, or were to go elsewhere.
+ */
+IMAGE_PACKER_API
+ImageStatus image_batch_take_arena(ImageBatch *batch,
+                                   ImageData **bytes,
+                                   ImageData **offsets);
+
+/** Forgets the batch; does not stop it. */
+IMAGE_PACKER_API ImageStatus image_batch_release(ImageBatch *batch);
+
+/**
+ * Encodes `count` pixel maps on the library's threads and waits.
+ *
+ * @param[out] data      `count` handles, NULL where an image failed
+ * @param[out] statuses  `count` results; may be NULL
+ * @return IMAGE_OK if all succeeded, else the status of the first that failed: `data` and `statuses` are written either
+ *         way, unless an argument is bad.
+ */
+IMAGE_PACKER_API
+ImageStatus image_packer_pack_batch_to_data(ImagePacker *packer,
+                                            ImagePixelMap *const *pixelmaps,
+                                            size_t count,
+                                            const ImagePackingOptions *options,
+                                            ImageData **data,
+                                            ImageStatus *statuses);
+
+/** As image_packer_pack_batch_to_data(), image i into `fds[i]` as image_packer_pack_to_file() does. */
+IMAGE_PACKER_API
+ImageStatus image_packer_pack_batch_to_files(ImagePacker *packer,
+                                             ImagePixelMap *const *pixelmaps,
+                                             size_t count,
+                                             const int *fds,
+                                             const ImagePackingOptions *options,
+                                             ImageStatus *statuses);
+
+/**
+ * Starts a batch of `count` pixel maps that go into memory each for itself. Calls `item` once for each, then `done`.
+ *
+ * @param[out] batch  new handle; may be NULL if `item` is not
+ */
+IMAGE_PACKER_API
+ImageStatus image_packer_pack_batch_to_data_async(ImagePacker *packer,
+                                                  ImagePixelMap *const *pixelmaps,
+                                                  size_t count,
+                                                  const ImagePackingOptions *options,
+                                                  ImageItemFn item,
+                                                  ImageDoneFn done,
+                                                  void *user,
+                                                  ImageBatch **batch);
 
 #ifdef __cplusplus
 } /* extern "C" */

@@ -11,11 +11,13 @@ const DOOR: &[(&str, &str)] = &[
     ("data.rs", "ImageData"),
     ("pixelmap.rs", "ImagePixelMap"),
     ("source.rs", "ImageSource"),
+    ("tensor.rs", "ImageTensor"),
     ("report.rs", "ImageReport"),
     ("packing_options.rs", "ImagePackingOptions"),
     ("packer.rs", "ImagePacker"),
     ("job.rs", "ImageJob"),
     ("picture.rs", "ImagePicture"),
+    ("batch.rs", "ImageBatch"),
 ];
 
 const END: &str = "#ifdef __cplusplus\n} /* extern \"C\" */\n#endif\n\n#endif /* IMAGE_PACKER_H */\n";

@@ -6,10 +6,12 @@ use std::{fs, path::Path};
 const ISLANDS: &[&str] = &[
     // Memory, descriptors and callbacks of the caller's, and the table of handles.
     "src/ffi/callback.rs",
+    "src/ffi/dlpack.rs",
     "src/ffi/handle.rs",
     "src/ffi/pixelmap.rs",
     "src/ffi/pointer.rs",
     "src/ffi/source.rs",
+    "src/ffi/tensor.rs",
     "src/model/foreign.rs",
     // System calls that std lacks, and memory of the C allocator.
     "src/sink/fd.rs",

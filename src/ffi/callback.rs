@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{data::ImageData, job::ImageDoneFn, status::ImageStatus};
+use super::{batch::ImageItemFn, data::ImageData, job::ImageDoneFn, status::ImageStatus};
 use crate::{
     bail,
     error::Result,
@@ -71,6 +71,19 @@ pub fn done(done: ImageDoneFn, user: *mut c_void) -> Option<impl FnOnce(ImageSta
         let sent = &sent;
         // SAFETY: the caller's function with the caller's pointer and a handle that is the caller's from now on.
         unsafe { (sent.call)(sent.user.0, status, data) }
+    })
+}
+
+/// The end of an image of a batch as a function.
+pub fn item(
+    item: ImageItemFn,
+    user: *mut c_void,
+) -> Option<impl Fn(usize, ImageStatus, *mut ImageData) + Send + Sync> {
+    let sent = Sent { call: item?, user: User(user) };
+    Some(move |index, status, data| {
+        let sent = &sent;
+        // SAFETY: the caller's function with the caller's pointer and a handle that is the caller's from now on.
+        unsafe { (sent.call)(sent.user.0, index, status, data) }
     })
 }
 

@@ -31,6 +31,11 @@ pub(super) fn make(bytes: Buffer) -> Result<*mut ImageData> {
     Ok(ptr::without_provenance_mut(handle::insert(Arc::new(Data(Image::new(bytes))))?))
 }
 
+/// Takes a handle back that nobody has seen.
+pub(super) fn forget(data: *mut ImageData) -> Result<()> {
+    handle::remove::<Data>(data.addr())
+}
+
 /// The bytes, valid until release; NULL if `data` is not a live handle.
 #[unsafe(no_mangle)]
 pub extern "C" fn image_data_bytes(data: *const ImageData) -> *const u8 {

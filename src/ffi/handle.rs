@@ -35,6 +35,8 @@ pub enum Kind {
     Job = 10,
     Picture = 7,
     Report = 8,
+    Tensor = 11,
+    Batch = 12,
 }
 
 impl Kind {
@@ -49,6 +51,8 @@ impl Kind {
             10 => "ImageJob",
             7 => "ImagePicture",
             8 => "ImageReport",
+            11 => "ImageTensor",
+            12 => "ImageBatch",
             _ => return None,
         })
     }

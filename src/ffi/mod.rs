@@ -9,12 +9,14 @@
 
 mod boundary;
 mod callback;
+mod dlpack;
 pub(crate) mod handle;
 mod pointer;
 pub mod status;
 
 pub mod version;
 
+pub mod batch;
 pub mod data;
 pub mod job;
 pub mod packer;
@@ -23,3 +25,4 @@ pub mod picture;
 pub mod pixelmap;
 pub mod report;
 pub mod source;
+pub mod tensor;

@@ -371,6 +371,38 @@ pub extern "C" fn image_packing_options_set_timeout(
     })
 }
 
+/// Options that make files as another product does.
+pub type ImagePreset = i32;
+/// JPEG files as CV-CUDA's samples made them with nvImageCodec up to 0.5: quality 95, 4:4:4, baseline, the standard
+/// Huffman tables.
+pub const IMAGE_PRESET_CVCUDA_05: i32 = 1;
+/// As IMAGE_PRESET_CVCUDA_05 with quality 75, nvImageCodec's default since 0.6.
+pub const IMAGE_PRESET_CVCUDA_06PLUS: i32 = 2;
+
+/// Options that make files as another product does.
+///
+/// @param preset  an IMAGE_PRESET_ constant
+/// @param[out] options  new handle; everything can still be changed
+#[unsafe(no_mangle)]
+pub extern "C" fn image_packing_options_create_preset(
+    preset: ImagePreset,
+    options: *mut *mut ImagePackingOptions,
+) -> ImageStatus {
+    run(Family::Data, || {
+        let options = out(options, "options")?;
+        let quality = match preset {
+            IMAGE_PRESET_CVCUDA_05 => 95,
+            IMAGE_PRESET_CVCUDA_06PLUS => 75,
+            _ => bail!(OutOfRange, "{preset} is not a preset"),
+        };
+        let mut preset = Options::new("image/jpeg", quality)?;
+        preset.set_effort(1)?;
+        preset.subsampling = Subsampling::Yuv444;
+        options.put(make(preset)?);
+        Ok(())
+    })
+}
+
 /// Releases the options. Packs that started with them go on.
 #[unsafe(no_mangle)]
 pub extern "C" fn image_packing_options_release(options: *mut ImagePackingOptions) -> ImageStatus {

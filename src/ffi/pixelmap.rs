@@ -328,6 +328,16 @@ pub extern "C" fn image_pixelmap_write_pixels(
     })
 }
 
+pub(super) fn alpha_type(alpha: ImageAlphaType) -> Result<AlphaType> {
+    Ok(match alpha {
+        IMAGE_ALPHA_UNKNOWN => AlphaType::Unknown,
+        IMAGE_ALPHA_OPAQUE => AlphaType::Opaque,
+        IMAGE_ALPHA_PREMULTIPLIED => AlphaType::Premultiplied,
+        IMAGE_ALPHA_UNPREMULTIPLIED => AlphaType::Unpremultiplied,
+        _ => bail!(OutOfRange, "{alpha} is not an alpha type"),
+    })
+}
+
 /// What alpha means. Default: UNPREMULTIPLIED where the format has alpha, else OPAQUE.
 ///
 /// @return 401 for an unknown type, and for PREMULTIPLIED or UNPREMULTIPLIED on a format without alpha.
@@ -338,13 +348,7 @@ pub extern "C" fn image_pixelmap_set_alpha_type(
 ) -> ImageStatus {
     run(Family::Data, || {
         let map = get(pixelmap)?;
-        let alpha = match alpha {
-            IMAGE_ALPHA_UNKNOWN => AlphaType::Unknown,
-            IMAGE_ALPHA_OPAQUE => AlphaType::Opaque,
-            IMAGE_ALPHA_PREMULTIPLIED => AlphaType::Premultiplied,
-            IMAGE_ALPHA_UNPREMULTIPLIED => AlphaType::Unpremultiplied,
-            _ => bail!(OutOfRange, "{alpha} is not an alpha type"),
-        };
+        let alpha = alpha_type(alpha)?;
         let info = map.snapshot()?.info();
         if !info.alpha && matches!(alpha, AlphaType::Premultiplied | AlphaType::Unpremultiplied) {
             bail!(OutOfRange, "{} has no alpha", info.name);

@@ -10,3 +10,4 @@ pub mod pixel_format;
 pub mod pixelmap;
 pub mod report;
 pub mod source;
+pub mod tensor;

@@ -283,6 +283,20 @@ impl Pixels {
         Self::new(width, height, format.info(), Storage::Foreign(foreign), planes)
     }
 
+    /// Pixels of one plane that begin `offset` bytes into piece 0 of lent memory. The piece must reach to the end of the
+    /// last row.
+    pub fn inside_foreign(
+        width: u32,
+        height: u32,
+        format: PixelFormat,
+        foreign: Arc<Foreign>,
+        offset: usize,
+        stride: usize,
+    ) -> Self {
+        let planes = [PlaneLayout { offset, stride }, PlaneLayout::default(), PlaneLayout::default()];
+        Self::new(width, height, format.info(), Storage::Foreign(foreign), planes)
+    }
+
     fn new(
         width: u32,
         height: u32,
@@ -326,7 +340,7 @@ impl Pixels {
         let layout = self.planes[index];
         let bytes = match &self.storage {
             Storage::Owned(bytes) => &bytes[layout.offset..],
-            Storage::Foreign(foreign) => foreign.piece(index),
+            Storage::Foreign(foreign) => &foreign.piece(index)[layout.offset..],
         };
         (bytes, layout.stride)
     }

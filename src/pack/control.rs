@@ -20,7 +20,7 @@ pub type Progress = dyn Fn(u32) -> bool + Send + Sync;
 /// Passed wherever work happens: how to stop it, and whom to tell how far it is.
 #[derive(Default)]
 pub struct Control {
-    cancelled: AtomicBool,
+    cancelled: Arc<AtomicBool>,
     /// Per mille that the host has been told.
     reported: AtomicU32,
     /// Held by the thread that is calling the host.
@@ -46,6 +46,11 @@ impl Control {
     /// Control that reports to the host and knows no time.
     pub fn with_progress(progress: Option<Arc<Progress>>) -> Self {
         Self { progress, ..Self::default() }
+    }
+
+    /// Control of a part of something larger, which `cancelled` stops as a whole. Progress is told of the whole.
+    pub fn part_of(cancelled: Arc<AtomicBool>, options: &Options) -> Self {
+        Self { cancelled, progress: None, ..Self::new(options) }
     }
 
     /// Per mille that are done.

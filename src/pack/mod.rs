@@ -1,9 +1,11 @@
 //! Room 3, the plan: what to encode, how, on which threads. Every refusal happens here.
 
+pub mod batch;
 mod carry;
 pub mod control;
 pub mod crew;
 pub mod job;
+pub mod names;
 pub mod packer;
 pub mod plan;
 pub mod pool;

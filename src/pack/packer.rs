@@ -15,6 +15,7 @@ use crate::{
         pixelmap::Pixels,
         report::{Code, Notes, Report},
         source::ImageSource,
+        tensor::Tensor,
     },
     pixels::Rows,
     shared::Shared,
@@ -30,6 +31,8 @@ pub enum Input {
     Source(Arc<ImageSource>),
     /// Pixels with what belongs to them.
     Picture(Arc<Picture>),
+    /// An image of a tensor, by its number.
+    Tensor(Arc<Tensor>, usize),
 }
 
 /// Packs images. Holds limits; one serves many threads.
@@ -104,6 +107,11 @@ impl Packer {
                 let pixels = decode::decode(&source, 0, &self.limits)?;
                 let share = self.limits.memory().take(pixels.tight_bytes(), "the decoded image")?;
                 (Arc::new(Picture::new(Arc::new(pixels))), Some(share))
+            }
+            Input::Tensor(tensor, index) => {
+                self.check(tensor.width(), tensor.height(), options)?;
+                let share = self.limits.memory().take(tensor.copy_bytes(), "the image of a tensor")?;
+                (Arc::new(Picture::new(Arc::new(tensor.image(index)?))), Some(share))
             }
         };
         let pixels = picture.main.clone();

@@ -105,7 +105,7 @@ fn components<const N: usize, S: Sample>(
 
 /// A half float. Infinities become 65536, not a number 0.
 #[inline(always)]
-fn half(bits: u16) -> f32 {
+pub fn half(bits: u16) -> f32 {
     let magnitude = u32::from(bits & 0x7fff);
     let sign = u32::from(bits & 0x8000) << 16;
     // The exponent moves from bias 15 to 127; without one, the number counts steps of 2^-24.

@@ -15,6 +15,7 @@ mod tone;
 mod yuv;
 
 pub use layout::{Layout, Sampling, YuvLayout, YuvPacking};
+pub(crate) use load::half;
 pub use orient::{Orientation, upright};
 pub use rows::{Band, Plane, Rows, Scratch};
 pub(crate) use yuv::{Codes, FromRgb};

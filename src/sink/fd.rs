@@ -82,13 +82,7 @@ impl Destination {
     /// position in the file is shared, as duplicates have it.
     pub fn check_duplicate(fd: RawFd, options: FileOptions) -> Result<(OwnedFd, Self)> {
         Self::check(fd, options)?;
-        // SAFETY: F_DUPFD_CLOEXEC takes the lowest number that is wanted.
-        let duplicate = unsafe { libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, 3) };
-        if duplicate < 0 {
-            bail!(BadDescriptor, "descriptor {fd} cannot be duplicated: {}", io::Error::last_os_error());
-        }
-        // SAFETY: new, open, and nobody else's.
-        let duplicate = unsafe { OwnedFd::from_raw_fd(duplicate) };
+        let duplicate = duplicate(fd)?;
         let checked = Self::check(duplicate.as_raw_fd(), options)?;
         Ok((duplicate, checked))
     }
@@ -104,6 +98,17 @@ impl Destination {
             stream(&self.file, image)
         }
     }
+}
+
+/// A duplicate of a descriptor of the caller's.
+pub fn duplicate(fd: RawFd) -> Result<OwnedFd> {
+    // SAFETY: F_DUPFD_CLOEXEC takes the lowest number that is wanted, and answers -1 for a number that is no descriptor.
+    let duplicate = unsafe { libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, 3) };
+    if duplicate < 0 {
+        bail!(BadDescriptor, "descriptor {fd} cannot be duplicated: {}", io::Error::last_os_error());
+    }
+    // SAFETY: new, open, and nobody else's.
+    Ok(unsafe { OwnedFd::from_raw_fd(duplicate) })
 }
 
 fn stream(mut file: &File, bytes: &[u8]) -> Result<()> {
