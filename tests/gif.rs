@@ -3,7 +3,18 @@
 mod common;
 
 use common::{Alpha, Pack, Scene, encode_pixels, formats};
-use image_packer::model::pixel_format::PixelFormat;
+use std::sync::Arc;
+
+use image::AnimationDecoder as _;
+use image_packer::{
+    codec::{
+        self,
+        animation::{Animation, Delay, Disposal, Frame, Rect, Work},
+    },
+    model::{options::Options, pixel_format::PixelFormat},
+    pack::{control::Control, pool::Pool},
+    sink::memory::Buffer,
+};
 
 fn rgba() -> common::Layout {
     formats().into_iter().find(|format| format.info.format == PixelFormat::Rgba8888).unwrap()
@@ -125,4 +136,175 @@ fn settings_do_what_they_say() {
         ["none", "ordered", "diffusion"].map(|kind| with(&[("gif.dither", kind), ("gif.colors", "16")]));
     assert!(kinds[0] != kinds[1] && kinds[1] != kinds[2] && kinds[0] != kinds[2]);
     assert!(kinds[0].len() < kinds[1].len() && kinds[0].len() < kinds[2].len());
+}
+
+/// Frames of an animation and how they were asked for.
+struct Film {
+    width: u32,
+    canvases: Vec<Vec<[u8; 4]>>,
+    delays: Vec<u16>,
+    disposals: Vec<Disposal>,
+    loops: u16,
+}
+
+impl Film {
+    /// Frames of 100 ms that stay.
+    fn new(width: u32, canvases: Vec<Vec<[u8; 4]>>) -> Self {
+        let count = canvases.len();
+        Self { width, canvases, delays: vec![10; count], disposals: vec![Disposal::Keep; count], loops: 0 }
+    }
+
+    fn pack(&self, options: &Options, threads: usize) -> Vec<u8> {
+        let height = self.canvases[0].len() as u32 / self.width;
+        let frames = Some(self.canvases.len() as u32);
+        let options = Arc::new(options.clone());
+        let animation =
+            Animation { width: self.width, height, loops: self.loops, frames, options, icc: None };
+        let mut gif = (codec::find("image/gif").unwrap().animate.unwrap())(animation).unwrap();
+        let (pool, control, mut out) = (Pool::new(threads), Control::default(), Buffer::default());
+        let work = Work { pool: &pool, control: &control };
+        for (index, canvas) in self.canvases.iter().enumerate() {
+            let area = Rect { x: 0, y: 0, width: self.width, height };
+            let delay = Delay::centis(self.delays[index].into());
+            let frame = Frame { canvas, area, delay, disposal: self.disposals[index] };
+            gif.frame(&frame, work, &mut out).unwrap();
+        }
+        gif.finish(work, &mut out).unwrap();
+        out.as_slice().to_vec()
+    }
+}
+
+/// What is seen, frame by frame.
+fn seen(bytes: &[u8]) -> Vec<Vec<[u8; 4]>> {
+    let decoder = image::codecs::gif::GifDecoder::new(std::io::Cursor::new(bytes)).expect("a GIF");
+    let frames = decoder.into_frames().map(|frame| frame.expect("a frame").into_buffer());
+    frames
+        .map(|image| image.pixels().map(|pixel| if pixel.0[3] == 0 { [0; 4] } else { pixel.0 }).collect())
+        .collect()
+}
+
+/// The frames as they are stored.
+fn stored(bytes: &[u8]) -> (gif::Repeat, Vec<gif::Frame<'static>>) {
+    let mut decoder = gif::DecodeOptions::new().read_info(bytes).expect("a GIF");
+    let mut frames = Vec::new();
+    while let Some(frame) = decoder.read_next_frame().expect("a frame") {
+        frames.push(frame.clone());
+    }
+    (decoder.repeat(), frames)
+}
+
+fn random(state: &mut u32, most: u32) -> u32 {
+    *state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+    (*state >> 16) % most
+}
+
+const DISPOSALS: [Disposal; 4] = [Disposal::Unspecified, Disposal::Keep, Disposal::Clear, Disposal::Restore];
+
+#[test]
+fn any_canvas_may_follow_any_other() {
+    let mut state = 7;
+    for round in 0..60 {
+        let (width, height) = (1 + random(&mut state, 9), 1 + random(&mut state, 9));
+        let mut canvas = vec![[0; 4]; (width * height) as usize];
+        let mut film = Film::new(width, Vec::new());
+        for _ in 0..10 {
+            // Little or much changes, and pixels may become transparent.
+            let changes = random(&mut state, [2, 5, width * height][round % 3]);
+            for _ in 0..changes {
+                let at = random(&mut state, width * height) as usize;
+                let color = random(&mut state, 4) as u8;
+                canvas[at] = if color == 0 { [0; 4] } else { [color * 80, 0, 255 - color, 255] };
+            }
+            film.canvases.push(canvas.clone());
+            film.delays.push(10);
+            film.disposals.push(DISPOSALS[random(&mut state, 4) as usize]);
+        }
+        let out = film.pack(&Options::new("image/gif", 100).unwrap(), 2);
+        assert!(seen(&out) == film.canvases, "round {round}");
+    }
+}
+
+#[test]
+fn delays_disposals_and_loops_are_read_back() {
+    let canvas = |shade: u8| vec![[shade, 9, 9, 255]; 60];
+    let mut film = Film::new(10, (0..8).map(|shade| canvas(shade * 30)).collect());
+    film.delays = vec![1, 2, 3, 100, 65535, 0, 7, 8];
+    film.disposals = [DISPOSALS, DISPOSALS].concat();
+    for loops in [0, 1, 65535] {
+        film.loops = loops;
+        let out = film.pack(&Options::new("image/gif", 90).unwrap(), 1);
+        let (repeat, frames) = stored(&out);
+        let wanted = if loops == 0 { gif::Repeat::Infinite } else { gif::Repeat::Finite(loops) };
+        assert_eq!(repeat, wanted);
+        assert_eq!(frames.iter().map(|frame| frame.delay).collect::<Vec<_>>(), film.delays);
+        let disposals: Vec<_> = frames.iter().map(|frame| frame.dispose as u8).collect();
+        assert_eq!(disposals, [0, 1, 2, 3, 0, 1, 2, 3]);
+        assert!(seen(&out) == film.canvases);
+    }
+}
+
+/// Grain of thousands of colours, and a square that moves over it.
+fn grainy(frame: usize, width: usize) -> Vec<[u8; 4]> {
+    let (mut state, mut canvas) = (1, Vec::new());
+    for at in 0..width * width {
+        let grain = random(&mut state, 32) as usize;
+        let (x, y) = (at % width, at / width);
+        let square = (frame * 5..frame * 5 + 8).contains(&x) && (20..28).contains(&y);
+        let shade = |v: usize| (v * 200 / width + grain) as u8;
+        canvas.push(if square {
+            [255, 0, 0, 255]
+        } else {
+            [shade(x), shade(y), shade(2 * width - x - y), 255]
+        });
+    }
+    canvas
+}
+
+#[test]
+fn what_stands_still_does_not_flicker() {
+    let film = Film::new(96, (0..8).map(|frame| grainy(frame, 96)).collect());
+    for quality in [100, 80] {
+        let out = film.pack(&Options::new("image/gif", quality).unwrap(), 1);
+        let frames = seen(&out);
+        for index in 1..film.canvases.len() {
+            let pair = film.canvases[index - 1].iter().zip(&film.canvases[index]);
+            let shown = frames[index - 1].iter().zip(&frames[index]);
+            assert!(pair.zip(shown).all(|((a, b), (c, d))| a != b || c == d), "frame {index}");
+        }
+        let (_, stored) = stored(&out);
+        assert!(stored[1..].iter().all(|frame| frame.width <= 13 && frame.height == 8));
+    }
+}
+
+#[test]
+fn bytes_do_not_depend_on_threads() {
+    let film = Film::new(64, (0..11).map(|frame| grainy(3 * frame % 11, 64)).collect());
+    let options = Options::new("image/gif", 85).unwrap();
+    let one = film.pack(&options, 1);
+    assert!([2, 3, 16].iter().all(|&threads| film.pack(&options, threads) == one));
+}
+
+#[test]
+fn nothing_new_costs_next_to_nothing() {
+    let few: Vec<[u8; 4]> = (0..5000).map(|i| [(i / 40) as u8, 0, 0, 255]).collect();
+    for canvas in [few, grainy(0, 100)] {
+        let film = |count| Film::new(100, vec![canvas.clone(); count]);
+        let options = Options::new("image/gif", 100).unwrap();
+        let (one, many) = (film(1).pack(&options, 1), film(101).pack(&options, 1));
+        let (_, frames) = stored(&many);
+        assert_eq!(frames.len(), 101);
+        assert!(many.len() <= one.len() + 100 * 32, "{} and {} bytes", one.len(), many.len());
+    }
+}
+
+#[test]
+fn lossless_animations_are_exact() {
+    let mut options = Options::new("image/gif", 0).unwrap();
+    options.lossless = true;
+    // 200 colours in each frame, other ones every time.
+    let canvas = |frame: usize| -> Vec<[u8; 4]> {
+        (0..2000).map(|i| [(i % 200) as u8, (frame * 20) as u8, 0, 255]).collect()
+    };
+    let film = Film::new(50, (0..9).map(canvas).collect());
+    assert!(seen(&film.pack(&options, 2)) == film.canvases);
 }

@@ -28,6 +28,13 @@ pub fn header(sink: &mut dyn Sink, width: u32, height: u32, global: &[[u8; 3]]) 
     if global.is_empty() { Ok(()) } else { table(sink, global) }
 }
 
+/// How often an animation is shown: Netscape's extension, 0 is for ever.
+pub fn loops(sink: &mut dyn Sink, count: u16) -> Result<()> {
+    let [low, high] = count.to_le_bytes();
+    sink.write(b"\x21\xff\x0bNETSCAPE2.0\x03\x01")?;
+    sink.write(&[low, high, 0])
+}
+
 /// The ICC profile, as ICC.1:2001-04, annex B.4, has it.
 pub fn profile(sink: &mut dyn Sink, icc: &[u8]) -> Result<()> {
     sink.write(b"\x21\xff\x0bICCRGBG1012")?;
@@ -45,12 +52,13 @@ pub fn control(sink: &mut dyn Sink, disposal: u8, delay: u16, transparent: Optio
     sink.write(&[0x21, 0xf9, 4, flags, low, high, transparent.unwrap_or(0), 0])
 }
 
-/// An image at its place; `local`: with its own colours.
-pub fn image(sink: &mut dyn Sink, image: &Image, at: [usize; 4], local: bool) -> Result<()> {
+/// An image at its place: left, top, width, height.
+pub fn image(sink: &mut dyn Sink, image: &Image, at: [usize; 4]) -> Result<()> {
     let mut descriptor = [0x2c, 0, 0, 0, 0, 0, 0, 0, 0, 0];
     for (place, value) in descriptor[1..9].chunks_exact_mut(2).zip(at) {
         place.copy_from_slice(&le(value));
     }
+    let local = !image.palette.is_empty();
     if local {
         descriptor[9] = 0x80 | (table_bits(image.palette.len()) - 1) as u8;
     }

@@ -69,6 +69,7 @@ pub enum Dither {
 
 /// An image as it is written.
 pub struct Image {
+    /// None: the file's.
     pub palette: Vec<[u8; 3]>,
     pub transparent: Option<u8>,
     /// Least code size, blocks, end.
@@ -87,22 +88,62 @@ impl Exact {
         Self { slots: [(0, 0); 1024], colors: Vec::new() }
     }
 
-    /// The index of a colour. `None` if there are `most` others.
-    pub fn add(&mut self, [r, g, b]: [u8; 3], most: usize) -> Option<u8> {
+    /// The index of a colour, or the slot where it belongs.
+    fn slot(&self, [r, g, b]: [u8; 3]) -> (usize, Option<u8>) {
         let key = u32::from_le_bytes([r, g, b, 0]);
         let mut slot = (key.wrapping_mul(0x9e37_79b1) >> 22) as usize;
         loop {
             match self.slots[slot] {
-                (_, 0) if self.colors.len() >= most => return None,
-                (_, 0) => {
-                    self.colors.push([r, g, b]);
-                    self.slots[slot] = (key, self.colors.len() as u16);
-                    return Some((self.colors.len() - 1) as u8);
-                }
-                (known, index) if known == key => return Some((index - 1) as u8),
+                (_, 0) => return (slot, None),
+                (known, index) if known == key => return (slot, Some((index - 1) as u8)),
                 _ => slot = (slot + 1) & 1023,
             }
         }
+    }
+
+    /// The index of a colour.
+    pub fn find(&self, color: [u8; 3]) -> Option<u8> {
+        self.slot(color).1
+    }
+
+    /// The index of a colour, new or known. `None` if there are `most` others.
+    pub fn add(&mut self, color: [u8; 3], most: usize) -> Option<u8> {
+        let (slot, found) = self.slot(color);
+        if found.is_none() && self.colors.len() < most {
+            self.colors.push(color);
+            let [r, g, b] = color;
+            self.slots[slot] = (u32::from_le_bytes([r, g, b, 0]), self.colors.len() as u16);
+            return Some((self.colors.len() - 1) as u8);
+        }
+        found
+    }
+
+    /// The colours, with one more for transparency if there are `holes`.
+    fn table(&self, holes: bool) -> Vec<[u8; 3]> {
+        let mut table = self.colors.clone();
+        table.resize(table.len() + usize::from(holes), [0; 3]);
+        table
+    }
+
+    /// The colours as the file's: none, or with one more for transparency.
+    pub fn global(&self) -> Vec<[u8; 3]> {
+        self.table(!self.colors.is_empty())
+    }
+
+    /// Compresses a picture that has no other colours.
+    fn compress(&self, picture: &Picture<'_>, holes: bool, check: Check<'_>) -> Result<Image> {
+        let palette = self.table(holes);
+        let transparent = holes.then_some(self.colors.len() as u8);
+        let mut lzw = Lzw::new(depth(palette.len()))?;
+        for y in 0..picture.height {
+            for pixel in picture.row(y) {
+                // Memory that others may write to could show a new colour now: then any will do.
+                let index = pixel.map_or(transparent, |color| self.find(color));
+                lzw.push(index.unwrap_or(0))?;
+            }
+            check(y)?;
+        }
+        Ok(Image { palette, transparent, data: lzw.finish()? })
     }
 
     /// The colours of a picture, if they are `most` at most, and whether anything is not drawn.
@@ -136,8 +177,13 @@ fn depth(count: usize) -> u32 {
 /// Called after each row with its number: whether to go on.
 pub type Check<'a> = &'a dyn Fn(usize) -> Result<()>;
 
-/// Compresses a picture with a palette of its own.
-pub fn compress(picture: &Picture<'_>, style: &Style, check: Check<'_>) -> Result<Image> {
+/// Compresses a picture with a palette of its own, or with the file's where it has all colours and that is smaller.
+pub fn compress(
+    picture: &Picture<'_>,
+    style: &Style,
+    global: Option<&Exact>,
+    check: Check<'_>,
+) -> Result<Image> {
     if style.lossless && !picture.opaque {
         let alphas = (0..picture.height).flat_map(|y| picture.raw(y)).map(|pixel| pixel[3]);
         if let Some(alpha) = alphas.into_iter().find(|alpha| !matches!(alpha, 0 | 255)) {
@@ -145,20 +191,19 @@ pub fn compress(picture: &Picture<'_>, style: &Style, check: Check<'_>) -> Resul
         }
     }
     let (exact, holes) = Exact::of(picture, style.colors);
-    if let Some(mut exact) = exact {
-        let transparent = holes.then_some(exact.colors.len() as u8);
-        let mut lzw = Lzw::new(depth(exact.colors.len() + usize::from(holes)))?;
-        for y in 0..picture.height {
-            for pixel in picture.row(y) {
-                // Memory that others may write to could show a new colour now: then any will do.
-                let index = pixel.map_or(transparent, |color| exact.add(color, exact.colors.len()));
-                lzw.push(index.unwrap_or(0))?;
+    if let Some(exact) = exact {
+        let local = exact.compress(picture, holes, check)?;
+        return match global.filter(|global| {
+            !global.colors.is_empty() && exact.colors.iter().all(|&color| global.find(color).is_some())
+        }) {
+            None => Ok(local),
+            Some(global) => {
+                let mut shared = global.compress(picture, holes, check)?;
+                shared.palette.clear();
+                let smaller = local.data.len() + (3 << depth(local.palette.len())) < shared.data.len();
+                Ok(if smaller { local } else { shared })
             }
-            check(y)?;
-        }
-        let mut palette = exact.colors;
-        palette.resize(palette.len() + usize::from(holes), [0; 3]);
-        return Ok(Image { palette, transparent, data: lzw.finish()? });
+        };
     }
     if style.lossless {
         bail!(Unsupported, "more than {} colours in a frame would not be lossless in a GIF", style.colors);

@@ -1,5 +1,6 @@
 //! GIF: our own quantiser, dithering and LZW.
 
+mod animate;
 mod container;
 mod frame;
 mod lab;
@@ -7,7 +8,11 @@ mod lzw;
 mod palette;
 mod quantize;
 
-use super::{Format, Setting, SettingKind, features};
+use super::{
+    Format, Setting, SettingKind,
+    animation::{Animation, Animator},
+    features,
+};
 use crate::{
     bail,
     error::Result,
@@ -16,6 +21,7 @@ use crate::{
     pixels::{Layout, Scratch},
     sink::Sink,
 };
+use animate::Gif;
 use frame::{Dither, Picture, Style};
 
 const COLORS: Setting = Setting {
@@ -43,14 +49,14 @@ static SETTINGS: &[Setting] = &[COLORS, DITHER, LOSSY];
 pub static FORMAT: Format = Format {
     mime: c"image/gif",
     aliases: &[],
-    features: features::LOSSY | features::LOSSLESS | features::ALPHA,
+    features: features::LOSSY | features::LOSSLESS | features::ALPHA | features::ANIMATION,
     max_side: 65535,
     settings: SETTINGS,
     available: || Ok(()),
     layout,
     encode,
     memory,
-    animate: None,
+    animate: Some(animate),
     codec: super::own_codec,
 };
 
@@ -73,20 +79,35 @@ fn memory(pixels: &Pixels, _options: &Options) -> u64 {
     (16 << 20) + count.saturating_mul(6)
 }
 
+/// How far below the best the quality is, in steps of `each`, a distance in Oklab.
+fn below_best(options: &Options, each: f32) -> f32 {
+    f32::from(100 - options.quality.min(100)) * each
+}
+
 /// What the options ask for.
 fn style(options: &Options) -> Style {
-    let lossy = options.explicit(&LOSSY).unwrap_or(0);
+    let reach = match options.explicit(&LOSSY) {
+        Some(lossy) => lossy as f32 / 1000.0,
+        None => below_best(options, 0.003).min(0.1),
+    };
     Style {
         colors: options.get(&COLORS) as usize,
-        rounds: u32::from(options.effort / 2),
+        rounds: u32::from(options.effort) - 1,
         dither: match options.get(&DITHER) {
             0 => Dither::Diffusion(0.75),
             1 => Dither::Ordered,
             _ => Dither::None,
         },
         lossless: options.lossless,
-        reach: lossy as f32 / 2000.0,
+        reach: if options.lossless { 0.0 } else { reach },
     }
+}
+
+fn animate(animation: Animation) -> Result<Box<dyn Animator>> {
+    let options = &animation.options;
+    let still = if options.lossless { 0.0 } else { below_best(options, 0.001).min(0.02) };
+    let style = style(options);
+    Ok(Box::new(Gif::new(animation, style, still)?))
 }
 
 fn encode(plan: &Plan<'_>, sink: &mut dyn Sink) -> Result<()> {
@@ -100,16 +121,17 @@ fn encode(plan: &Plan<'_>, sink: &mut dyn Sink) -> Result<()> {
         height: rows.height() as usize,
         opaque: !rows.layout().has_alpha(),
     };
-    let image = frame::compress(&picture, &style(plan.options), &|y| {
+    let mut image = frame::compress(&picture, &style(plan.options), None, &|y| {
         plan.control.checkpoint(y as u64 + 1, rows.height().into())
     })?;
     container::header(sink, rows.width(), rows.height(), &image.palette)?;
+    image.palette.clear();
     if let Some(icc) = rows.icc() {
         container::profile(sink, icc)?;
     }
     if image.transparent.is_some() {
         container::control(sink, 0, 0, image.transparent)?;
     }
-    container::image(sink, &image, [0, 0, picture.width, picture.height], false)?;
+    container::image(sink, &image, [0, 0, picture.width, picture.height])?;
     container::trailer(sink)
 }

@@ -1,0 +1,258 @@
+//! Animated GIFs: what changes from frame to frame, and how the decoder's canvas gets there.
+
+use std::sync::{Arc, OnceLock};
+
+use super::{
+    container,
+    frame::{self, Exact, OPAQUE, Picture, Style},
+    lab,
+};
+use crate::{
+    codec::animation::{Animation, Animator, Clock, Delay, Disposal, Frame, Work},
+    error::{Error, Result, try_vec},
+    sink::Sink,
+};
+
+/// Frames that are compressed together.
+const BATCH: usize = 4;
+
+type Pixel = [u8; 4];
+
+/// An animated GIF on its way out.
+pub struct Gif {
+    animation: Animation,
+    style: Style,
+    /// How far a pixel's colour may change before it is drawn again: a squared distance in Oklab.
+    still: f32,
+    /// What a decoder has on its canvas before `held` is drawn, in the colours that were asked for.
+    canvas: Vec<Pixel>,
+    /// The latest frame. It waits for the next, which says what has to be cleared.
+    held: Option<Held>,
+    /// Frames to compress.
+    pending: Vec<Part>,
+    /// The colours that all frames may use; known once the first frames have been written.
+    global: Option<Arc<Exact>>,
+    clock: Clock,
+}
+
+struct Held {
+    canvas: Vec<Pixel>,
+    delay: Delay,
+    disposal: Disposal,
+    /// A corner of its area.
+    corner: (usize, usize),
+}
+
+/// What is drawn of a frame: pixels that stay as they are have alpha 0.
+struct Part {
+    pixels: Vec<Pixel>,
+    place: Place,
+    delay: u16,
+    disposal: Disposal,
+}
+
+/// A part of the canvas: first and last but one column and row.
+#[derive(Clone, Copy)]
+struct Place {
+    left: usize,
+    top: usize,
+    right: usize,
+    bottom: usize,
+}
+
+impl Place {
+    fn single((x, y): (usize, usize)) -> Self {
+        Self { left: x, top: y, right: x + 1, bottom: y + 1 }
+    }
+
+    fn include(found: Option<Self>, at: (usize, usize)) -> Self {
+        let one = Self::single(at);
+        found.map_or(one, |all| Self {
+            left: all.left.min(one.left),
+            top: all.top.min(one.top),
+            right: all.right.max(one.right),
+            bottom: all.bottom.max(one.bottom),
+        })
+    }
+
+    fn contains(&self, (x, y): (usize, usize)) -> bool {
+        (self.left..self.right).contains(&x) && (self.top..self.bottom).contains(&y)
+    }
+
+    fn width(&self) -> usize {
+        self.right - self.left
+    }
+
+    fn height(&self) -> usize {
+        self.bottom - self.top
+    }
+}
+
+fn opaque(pixel: Pixel) -> bool {
+    pixel[3] >= OPAQUE
+}
+
+impl Gif {
+    /// An animation with this style. `still`: how far a pixel's colour may change unseen, a distance in Oklab.
+    pub fn new(animation: Animation, style: Style, still: f32) -> Result<Self> {
+        let canvas = try_vec(animation.pixels(), "the canvas of an animation")?;
+        Ok(Self {
+            animation,
+            style,
+            still: still * still,
+            canvas,
+            held: None,
+            pending: Vec::new(),
+            global: None,
+            clock: Clock::new(100),
+        })
+    }
+
+    fn width(&self) -> usize {
+        self.animation.width as usize
+    }
+
+    /// Whether a pixel has to be drawn so that `wanted` is seen where `shown` is.
+    fn changes(&self, shown: Pixel, wanted: Pixel) -> bool {
+        if shown == wanted || !opaque(wanted) {
+            return false;
+        }
+        let rgb = |[r, g, b, _]: Pixel| [r, g, b];
+        !opaque(shown)
+            || rgb(shown) != rgb(wanted)
+                && (self.still == 0.0
+                    || lab::distance(lab::from_rgb(rgb(shown)), lab::from_rgb(rgb(wanted))) > self.still)
+    }
+
+    /// Finds the part of the held frame that has to be drawn, and what a decoder has when the next one comes.
+    fn settle(&mut self, held: &Held, next: Option<&[Pixel]>, first: bool) -> Result<()> {
+        let width = self.width();
+        let at = |index: usize| (index % width, index / width);
+        let mut place = None;
+        for (index, (&shown, &wanted)) in self.canvas.iter().zip(&held.canvas).enumerate() {
+            if self.changes(shown, wanted) {
+                place = Some(Place::include(place, at(index)));
+            }
+        }
+        let mut place = place.unwrap_or(Place::single(held.corner));
+        if first {
+            place = Place { left: 0, top: 0, right: width, bottom: self.canvas.len() / width };
+        }
+        let mut disposal = held.disposal;
+        if let Some(next) = next {
+            // GIF draws over what is there: a pixel that is to be transparent again has to be disposed of.
+            let after = |index: usize| match disposal {
+                Disposal::Clear if place.contains(at(index)) => [0; 4],
+                Disposal::Restore => self.canvas[index],
+                _ => held.canvas[index],
+            };
+            let stuck = |&index: &usize| !opaque(next[index]) && opaque(after(index));
+            if (0..next.len()).any(|index| stuck(&index)) {
+                let cleared =
+                    (0..next.len()).filter(|&index| !opaque(next[index]) && opaque(held.canvas[index]));
+                place = cleared.fold(place, |place, index| Place::include(Some(place), at(index)));
+                disposal = Disposal::Clear;
+            }
+        }
+
+        let mut pixels: Vec<Pixel> = Vec::new();
+        let count = place.width() * place.height();
+        pixels.try_reserve_exact(count).map_err(|_| Error::out_of_memory(4 * count, "a frame"))?;
+        for y in place.top..place.bottom {
+            for index in y * width + place.left..y * width + place.right {
+                let (shown, wanted) = (self.canvas[index], held.canvas[index]);
+                let drawn = self.changes(shown, wanted);
+                pixels.push(if drawn { wanted } else { [0; 4] });
+                match disposal {
+                    Disposal::Clear => self.canvas[index] = [0; 4],
+                    Disposal::Restore => {}
+                    Disposal::Keep | Disposal::Unspecified if drawn => self.canvas[index] = wanted,
+                    Disposal::Keep | Disposal::Unspecified => {}
+                }
+            }
+        }
+        let delay = self.clock.ticks(held.delay, u16::MAX.into()) as u16;
+        self.pending.push(Part { pixels, place, delay, disposal });
+        Ok(())
+    }
+
+    /// Compresses and writes what is pending.
+    fn write(&mut self, work: Work<'_>, sink: &mut dyn Sink) -> Result<()> {
+        let first = self.global.is_none();
+        if first {
+            self.start(sink)?;
+        }
+        let (style, global) = (&self.style, self.global.as_deref());
+        let (pending, images) = (&self.pending, [const { OnceLock::new() }; BATCH]);
+        work.pool.for_each(pending.len(), &|index| {
+            let Part { pixels, place, .. } = &pending[index];
+            let picture = Picture {
+                bytes: pixels.as_flattened(),
+                stride: 4 * place.width(),
+                width: place.width(),
+                height: place.height(),
+                opaque: false,
+            };
+            let image = frame::compress(&picture, style, global, &|_| work.control.check())?;
+            let _ = images[index].set(image);
+            Ok(())
+        })?;
+        for (part, image) in pending.iter().zip(&images) {
+            let Some(image) = image.get() else { continue };
+            let Place { left, top, .. } = part.place;
+            container::control(sink, part.disposal as u8, part.delay, image.transparent)?;
+            container::image(sink, image, [left, top, part.place.width(), part.place.height()])?;
+        }
+        self.pending.clear();
+        Ok(())
+    }
+
+    /// Writes the header. If the first frames have few colours between them, the later ones will hardly have others.
+    fn start(&mut self, sink: &mut dyn Sink) -> Result<()> {
+        let mut exact = Exact::new();
+        let drawn = self.pending.iter().flat_map(|part| &part.pixels).filter(|pixel| opaque(**pixel));
+        // One is left for transparency.
+        let most = self.style.colors - 1;
+        let fits = drawn.into_iter().all(|&[r, g, b, _]| exact.add([r, g, b], most).is_some());
+        let global = if fits { exact } else { Exact::new() };
+        let Animation { width, height, loops, .. } = self.animation;
+        container::header(sink, width, height, &global.global())?;
+        container::loops(sink, loops)?;
+        if let Some(icc) = &self.animation.icc {
+            container::profile(sink, icc)?;
+        }
+        self.global = Some(Arc::new(global));
+        Ok(())
+    }
+}
+
+impl Animator for Gif {
+    fn frame(&mut self, frame: &Frame<'_>, work: Work<'_>, sink: &mut dyn Sink) -> Result<()> {
+        let mut canvas = Vec::new();
+        if let Some(held) = self.held.take() {
+            let first = self.global.is_none() && self.pending.is_empty();
+            self.settle(&held, Some(frame.canvas), first)?;
+            canvas = held.canvas;
+        }
+        if self.pending.len() == BATCH {
+            self.write(work, sink)?;
+        }
+        canvas.clear();
+        canvas
+            .try_reserve_exact(frame.canvas.len())
+            .map_err(|_| Error::out_of_memory(4 * frame.canvas.len(), "a frame"))?;
+        canvas.extend_from_slice(frame.canvas);
+        let corner = (frame.area.x as usize, frame.area.y as usize);
+        self.held = Some(Held { canvas, delay: frame.delay, disposal: frame.disposal, corner });
+        Ok(())
+    }
+
+    fn finish(&mut self, work: Work<'_>, sink: &mut dyn Sink) -> Result<()> {
+        if let Some(held) = self.held.take() {
+            let first = self.global.is_none() && self.pending.is_empty();
+            self.settle(&held, None, first)?;
+        }
+        self.write(work, sink)?;
+        container::trailer(sink)
+    }
+}
