@@ -257,10 +257,10 @@ impl<'a> Press<'a> {
         components: &[(u8, u8, u8)],
         sink: &mut dyn Sink,
     ) -> Result<()> {
-        let View { kernels, geometry, .. } = self.view;
+        let View { kernels, plan, geometry, .. } = self.view;
         let order = Order::new(geometry, restart_interval);
         let limit = (3 * geometry.width * geometry.height / TOKENS).max(TOKENS_LEAST);
-        let mut file = Sequential::new(kernels, order, head, components, limit);
+        let mut file = Sequential::new(kernels, plan.control, order, head, components, limit);
         self.strips::<Tokens>(&mut |strip, number| file.push(strip.strip, number + 1 == self.strips, sink))
     }
 

@@ -23,6 +23,7 @@ use super::{
 use crate::{
     error::Result,
     model::{
+        color::Cicp,
         options::{Options, Subsampling},
         pixel_format::PixelFormat,
         pixelmap::Pixels,
@@ -231,7 +232,8 @@ fn baseline_file(
     header.write_restart(&mut head);
     let components = &[(0, 0, 0), (1, 1, 1), (2, 1, 1)][..planes.len()];
     let order = tokens::Order::new(geometry, restart_interval);
-    let mut file = Sequential::new(kernels, order, head, components, limit);
+    let control = Control::default();
+    let mut file = Sequential::new(kernels, &control, order, head, components, limit);
     let mut out = Vec::new();
     for first in (0..geometry.mcu_rows()).step_by(rows) {
         let count = rows.min(geometry.mcu_rows() - first);
@@ -370,6 +372,84 @@ fn another_decoder_sees_the_picture() {
                     assert!(
                         psnr > floor,
                         "{width} x {height}, {subsampling:?} {quality}, effort {effort}: {psnr}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// Planes of JFIF's YUV, and the colours that they stand for with the chroma samples repeated.
+fn planes(pixels: &[u8], width: usize, height: usize, format: PixelFormat) -> (Vec<u8>, Vec<u8>) {
+    use PixelFormat::{I422, I444, Nv12, Nv21, YcbcrP010};
+    let (h, v) = match format {
+        I444 => (1, 1),
+        I422 => (2, 1),
+        _ => (2, 2),
+    };
+    let ycc = |x: usize, y: usize| {
+        let [r, g, b] = [0, 1, 2].map(|c| f64::from(pixels[3 * (y * width + x) + c]));
+        let luma = 0.299 * r + 0.587 * g + 0.114 * b;
+        [luma, (b - luma) / 1.772 + 128.0, (r - luma) / 1.402 + 128.0]
+    };
+    let luma: Vec<f64> = (0..width * height).map(|i| ycc(i % width, i / width)[0].round()).collect();
+    let (columns, rows) = (width.div_ceil(h), height.div_ceil(v));
+    let chroma = |c: usize| -> Vec<f64> {
+        let mean = |i: usize| {
+            let own = |x: usize, y: usize| ycc(x.min(width - 1), y.min(height - 1))[c];
+            let (x, y) = (i % columns * h, i / columns * v);
+            let sum: f64 = (0..h * v).map(|j| own(x + j % h, y + j / h)).sum();
+            (sum / (h * v) as f64).round().clamp(0.0, 255.0)
+        };
+        (0..columns * rows).map(mean).collect()
+    };
+    let (cb, cr) = (chroma(1), chroma(2));
+    let mut seen = Vec::new();
+    for (i, &y) in luma.iter().enumerate() {
+        let at = i / width / v * columns + i % width / h;
+        let (blue, red) = (cb[at] - 128.0, cr[at] - 128.0);
+        let colour = [y + 1.402 * red, y - 0.344_136 * blue - 0.714_136 * red, y + 1.772 * blue];
+        seen.extend(colour.map(|value| value.round().clamp(0.0, 255.0) as u8));
+    }
+    let pairs = |a: &[f64], b: &[f64]| a.iter().zip(b).flat_map(|(&a, &b)| [a, b]).collect::<Vec<_>>();
+    let samples = match format {
+        Nv12 | YcbcrP010 => [luma, pairs(&cb, &cr)].concat(),
+        Nv21 => [luma, pairs(&cr, &cb)].concat(),
+        _ => [luma, cb, cr].concat(),
+    };
+    let bytes = match format {
+        // Ten bits in the upper ones of two bytes; full range ends at 1023.
+        YcbcrP010 => {
+            samples.iter().flat_map(|&s| (((s * 1023.0 / 255.0).round() as u16) << 6).to_le_bytes()).collect()
+        }
+        _ => samples.iter().map(|&s| s as u8).collect(),
+    };
+    (bytes, seen)
+}
+
+#[test]
+fn planes_are_seen_as_they_are() {
+    use PixelFormat::{I420, I422, I444, Nv12, Nv21, YcbcrP010};
+    // A width of whole tiles, which are read where they are; odd sides; one pixel.
+    for (width, height) in [(256, 48), (151, 37), (1, 1)] {
+        let pixels = picture(width, height);
+        for format in [Nv12, Nv21, I420, I422, I444, YcbcrP010] {
+            let (bytes, seen) = planes(&pixels, width, height, format);
+            let mut map = Pixels::copy_from(width as u32, height as u32, format, &bytes, 0).unwrap();
+            map.color.cicp = Cicp::SRGB_YCC;
+            let map = Arc::new(map);
+            for effort in i32::from(LOWEST)..=10 {
+                // As they are, and with their chroma resampled.
+                for (subsampling, floor) in [(Subsampling::Auto, 37.0), (Subsampling::Yuv444, 37.0)] {
+                    let options = options(effort, 97, subsampling);
+                    let layout = super::layout(&map, &options).unwrap();
+                    assert!(matches!(layout, pixels::Layout::Yuv(_)), "{format:?} needs no RGB");
+                    let file = pack_with(Kernels::best(), &map, layout, 1, &options);
+                    let decoded = image::load_from_memory(&file).unwrap().into_rgb8();
+                    let psnr = psnr(decoded.as_raw(), &seen);
+                    assert!(
+                        psnr > floor,
+                        "{format:?} {width} x {height}, effort {effort}, {subsampling:?}: {psnr}"
                     );
                 }
             }

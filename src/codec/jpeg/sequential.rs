@@ -12,12 +12,14 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
+    pack::control::Control,
     sink::Sink,
 };
 
 /// Takes the strips of an image in their order, and writes the file from its first DHT segment on.
 pub struct Sequential<'a> {
     kernels: &'static Kernels,
+    control: &'a Control,
     order: Order,
     /// Everything before the Huffman tables.
     head: Vec<u8>,
@@ -36,6 +38,7 @@ enum State {
 impl<'a> Sequential<'a> {
     pub fn new(
         kernels: &'static Kernels,
+        control: &'a Control,
         order: Order,
         head: Vec<u8>,
         components: &'a [(u8, u8, u8)],
@@ -43,7 +46,7 @@ impl<'a> Sequential<'a> {
     ) -> Sequential<'a> {
         let counter = Box::new(Counter::new(order));
         let state = State::Waiting { strips: Vec::new(), bytes: 0, counter };
-        Sequential { kernels, order, head, components, state, limit }
+        Sequential { kernels, control, order, head, components, state, limit }
     }
 
     /// Takes a strip; `last` when it is.
@@ -90,6 +93,7 @@ impl<'a> Sequential<'a> {
         let tables = specs.each_ref().map(|[dc, ac]| Box::new(Tables::new(dc, ac)));
         let mut writer = Box::new(Writer::new(self.order, tables));
         for strip in std::mem::take(strips) {
+            self.control.checkpoint(0, 1)?;
             write(self.kernels, &mut writer, &strip, sink)?;
         }
         self.state = State::Writing(writer);
