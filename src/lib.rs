@@ -10,6 +10,7 @@ compile_error!(
 );
 
 pub mod error;
+mod handle;
 pub mod host;
 pub mod limits;
 pub mod log;

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicI32, Ordering::Relaxed};
 
 use crate::{
     error::Result,
-    ffi::handle::{Kind, Object},
+    handle::{Kind, Object},
     shared::Shared,
 };
 

@@ -15,7 +15,7 @@ use std::{
 
 use crate::{
     error::Result,
-    ffi::handle::{self, Object},
+    handle::{self, Object},
 };
 
 /// Holds the current value, or none.
@@ -110,7 +110,7 @@ impl<T: Object> Drop for Shared<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ffi::handle::Kind;
+    use crate::handle::Kind;
 
     struct Number(u64);
     impl Object for Number {

@@ -7,7 +7,7 @@ const ISLANDS: &[&str] = &[
     // Memory, descriptors and callbacks of the caller's, and the table of handles.
     "src/ffi/callback.rs",
     "src/ffi/dlpack.rs",
-    "src/ffi/handle.rs",
+    "src/handle/mod.rs",
     "src/ffi/pixelmap.rs",
     "src/ffi/pointer.rs",
     "src/ffi/source.rs",

@@ -6,7 +6,7 @@ use super::status::{Family, IMAGE_CAUSE_NONE, IMAGE_OK, ImageErrorCause, ImageSt
 use crate::{
     err,
     error::{Error, Result},
-    host::{self, panics, reserve},
+    host::{self, panics},
     log,
 };
 
@@ -28,8 +28,6 @@ thread_local! {
             message: Cell::new([0; MESSAGE]),
         }
     };
-    /// How often the memory reserve had been needed when this thread's call began.
-    static SHORTAGES: Cell<Option<u64>> = const { Cell::new(None) };
 }
 
 /// Runs the body of an exported function: panics become errors, errors become the thread's last error and a
@@ -51,16 +49,7 @@ pub fn value<T>(fallback: T, body: impl FnOnce() -> Result<T>) -> T {
 
 /// Runs `body` as a call of its own: panics become errors. The thread's last error stays as it is.
 pub fn attempt<T>(body: impl FnOnce() -> Result<T>) -> Result<T> {
-    // A callback of this call may call us again.
-    let outer = SHORTAGES.replace(Some(reserve::uses()));
-    let result = panics::catch(body).unwrap_or_else(|payload| Err(panicked(payload.as_ref())));
-    SHORTAGES.set(outer);
-    result
-}
-
-/// Fails if memory ran out during this thread's call: what is to outlive the call must not lie in the reserve.
-pub fn check_memory() -> Result<()> {
-    SHORTAGES.get().map_or(Ok(()), host::check_memory)
+    host::call(|| panics::catch(body)).unwrap_or_else(|payload| Err(panicked(payload.as_ref())))
 }
 
 fn panicked(payload: &(dyn Any + Send)) -> Error {

@@ -10,9 +10,10 @@
 mod boundary;
 mod callback;
 mod dlpack;
-pub(crate) mod handle;
 mod pointer;
 pub mod status;
+
+pub(crate) use crate::handle;
 
 pub mod version;
 

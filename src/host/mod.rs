@@ -9,11 +9,32 @@ pub mod signals;
 pub mod stack;
 pub mod thread;
 
+use std::cell::Cell;
+
 use crate::{bail, error::Result, sink::Sink};
 
 #[cfg(feature = "reserve-allocator")]
 #[global_allocator]
 static ALLOCATOR: reserve::ReserveAllocator = reserve::ReserveAllocator;
+
+thread_local! {
+    /// How often the memory reserve had been needed when this thread's call began.
+    static SHORTAGES: Cell<Option<u64>> = const { Cell::new(None) };
+}
+
+/// Runs the body of a call of the C interface, which must not panic.
+pub fn call<R>(body: impl FnOnce() -> R) -> R {
+    // A callback of this call may call us again.
+    let outer = SHORTAGES.replace(Some(reserve::uses()));
+    let result = body();
+    SHORTAGES.set(outer);
+    result
+}
+
+/// Fails if memory ran out during this thread's call: what is to outlive the call must not lie in the reserve.
+pub fn check_call() -> Result<()> {
+    SHORTAGES.get().map_or(Ok(()), check_memory)
+}
 
 /// Runs work on images: with enough stack and IEEE's default arithmetic, and with "out of memory" as its answer when
 /// memory ran out on the way.

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     bail,
     error::Result,
-    ffi::handle::{Kind, Object},
+    handle::{Kind, Object},
 };
 
 /// What an auxiliary image is for.

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     bail,
     error::{Result, try_vec},
-    ffi::handle::{Kind, Object},
+    handle::{Kind, Object},
     shared::Shared,
 };
 

@@ -9,7 +9,7 @@ use crate::{
     bail,
     codec::Format,
     error::{ErrorKind, Result},
-    ffi::handle::{Kind, Object},
+    handle::{Kind, Object},
     log,
     shared::Shared,
 };

@@ -19,7 +19,7 @@ use super::pool::Pool;
 use crate::{
     bail,
     error::Result,
-    ffi::handle::{Kind, Object},
+    handle::{Kind, Object},
     host::{
         lent::Lent,
         thread::{self, Thread},

@@ -7,19 +7,22 @@
 //! last pin away drops the table's reference. A slot that has used up its generations retires.
 #![allow(unsafe_code, reason = "island: shares ownership of objects through atomic pointers")]
 
+mod slot;
+
 use std::{
     ptr,
     sync::{
         Arc,
-        atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering},
+        atomic::{self, AtomicPtr, AtomicU32, AtomicU64, Ordering},
     },
 };
 
-use super::boundary::check_memory;
 use crate::{
     bail, err,
     error::{Error, Result},
+    host,
 };
+use slot::{Live, Slot};
 
 /// The types of objects behind handles. The numbers are part of every token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,19 +88,6 @@ const RETIRED: u64 = (1 << GENERATION_BITS) - 2;
 const FIRST: usize = 1024;
 const SEGMENTS: usize = SLOT_BITS as usize - FIRST.trailing_zeros() as usize + 1;
 
-// A slot's word: pins in the low 24 bits, kind in the next 8, generation in the high 32.
-const PIN: u64 = 1;
-const PINS: u64 = (1 << 24) - 1;
-const KIND_SHIFT: u32 = 24;
-const GENERATION_SHIFT: u32 = 32;
-/// The kind of a slot that somebody is filling.
-const FILLING: u64 = 0xff;
-
-struct Slot {
-    word: AtomicU64,
-    object: AtomicPtr<()>,
-}
-
 impl Slot {
     const fn new() -> Self {
         Self { word: AtomicU64::new(0), object: AtomicPtr::new(ptr::null_mut()) }
@@ -113,14 +103,6 @@ static CAPACITY: AtomicU32 = AtomicU32::new(FIRST as u32);
 static LIVE: AtomicU32 = AtomicU32::new(0);
 /// Where the search for a free slot goes on: going round keeps a freed slot unused as long as possible.
 static CURSOR: AtomicU32 = AtomicU32::new(0);
-
-fn generation_of(word: u64) -> u64 {
-    word >> GENERATION_SHIFT
-}
-
-fn word(generation: u64, kind: u64) -> u64 {
-    generation << GENERATION_SHIFT | kind << KIND_SHIFT
-}
 
 /// First slot and number of slots of a segment.
 fn span(segment: usize) -> (usize, usize) {
@@ -159,7 +141,7 @@ fn grow(capacity: usize) -> Result<()> {
 
 /// Puts an object behind a new handle.
 pub fn insert<T: Object>(object: Arc<T>) -> Result<usize> {
-    check_memory()?;
+    host::check_call()?;
     loop {
         let capacity = CAPACITY.load(Ordering::Acquire) as usize;
         let live = LIVE.load(Ordering::Relaxed) as usize;
@@ -174,19 +156,11 @@ pub fn insert<T: Object>(object: Arc<T>) -> Result<usize> {
             let capacity = CAPACITY.load(Ordering::Acquire);
             let index = (CURSOR.fetch_add(1, Ordering::Relaxed) % capacity) as usize;
             let Some(slot) = slot(index) else { continue };
-            let free = slot.word.load(Ordering::Acquire);
-            let generation = generation_of(free);
-            if free != word(generation, 0) || generation % 2 != 0 || generation >= RETIRED {
-                continue;
-            }
-            let filling = word(generation, FILLING);
-            if slot.word.compare_exchange(free, filling, Ordering::AcqRel, Ordering::Relaxed).is_err() {
-                continue;
-            }
+            let Some(generation) = slot.claim(RETIRED) else { continue };
             LIVE.fetch_add(1, Ordering::Relaxed);
-            slot.object.store(Arc::into_raw(object).cast_mut().cast(), Ordering::Release);
-            slot.word.store(word(generation + 1, T::KIND as u64), Ordering::Release);
-            return Ok(token(generation + 1, index, T::KIND as u64));
+            let kind = T::KIND as u64;
+            slot.fill(Live::new(generation, kind), Arc::into_raw(object).cast_mut().cast());
+            return Ok(token(generation, index, kind));
         }
         if LIVE.load(Ordering::Relaxed) as usize >= CAPACITY.load(Ordering::Acquire) as usize * 3 / 4 {
             continue;
@@ -200,8 +174,8 @@ fn token(generation: u64, slot: usize, kind: u64) -> usize {
     (1 | kind << 1 | (slot as u64) << (1 + KIND_BITS) | generation << (1 + KIND_BITS + SLOT_BITS)) as usize
 }
 
-/// Slot, word without pins, or why there is none.
-fn find(token: usize, wanted: Kind) -> Result<(&'static Slot, u64)> {
+/// The slot of a handle and what it has to hold, or why it cannot.
+fn find(token: usize, wanted: Kind) -> Result<(&'static Slot, Live)> {
     let token = token as u64;
     let wanted_name = Kind::name(wanted as u64).unwrap_or_default();
     let kind = (token >> 1) & ((1 << KIND_BITS) - 1);
@@ -213,14 +187,13 @@ fn find(token: usize, wanted: Kind) -> Result<(&'static Slot, u64)> {
     let not_a_handle = || err!(NotAHandle, "{token:#x} is not a handle ({wanted_name} expected)");
     let slot = slot(index as usize).ok_or_else(not_a_handle)?;
     let name = Kind::name(kind).ok_or_else(not_a_handle)?;
-    let now = generation_of(slot.word.load(Ordering::Acquire));
-    if token & 1 == 0 || generation % 2 == 0 || generation > now {
+    if token & 1 == 0 || generation % 2 == 0 || generation > slot.generation() {
         return Err(not_a_handle());
     }
     if kind != wanted as u64 {
         bail!(WrongHandle, "an {name} handle was passed where an {wanted_name} is expected");
     }
-    Ok((slot, word(generation, kind)))
+    Ok((slot, Live::new(generation, kind)))
 }
 
 fn released(kind: Kind) -> Error {
@@ -230,19 +203,8 @@ fn released(kind: Kind) -> Error {
 /// The object behind a handle. It lives at least as long as the answer.
 pub fn get<T: Object>(token: usize) -> Result<Arc<T>> {
     let (slot, live) = find(token, T::KIND)?;
-    let mut now = slot.word.load(Ordering::Acquire);
-    loop {
-        if now & !PINS != live {
-            return Err(released(T::KIND));
-        }
-        match slot.word.compare_exchange_weak(now, now + PIN, Ordering::AcqRel, Ordering::Acquire) {
-            Ok(_) => break,
-            Err(changed) => now = changed,
-        }
-    }
-    let object = slot.object.load(Ordering::Acquire).cast_const().cast::<T>();
-    // SAFETY: the word said that the slot is live with an object of kind T, and the pin keeps the table's
-    // reference until `unpin`.
+    let object = slot.pin(live).ok_or_else(|| released(T::KIND))?.cast_const().cast::<T>();
+    // SAFETY: the slot was live with an object of kind T, and the pin keeps the table's reference until `unpin`.
     let object = unsafe {
         Arc::increment_strong_count(object);
         Arc::from_raw(object)
@@ -254,34 +216,21 @@ pub fn get<T: Object>(token: usize) -> Result<Arc<T>> {
 /// Takes an object out of the table: the handle is dead at once, the object lives as long as somebody uses it.
 pub fn remove<T: Object>(token: usize) -> Result<()> {
     let (slot, live) = find(token, T::KIND)?;
-    let mut now = slot.word.load(Ordering::Acquire);
-    loop {
-        if now & !PINS != live {
-            return Err(released(T::KIND));
-        }
-        // Dead, and pinned by us.
-        let dead = now + (1 << GENERATION_SHIFT) + PIN;
-        match slot.word.compare_exchange_weak(now, dead, Ordering::AcqRel, Ordering::Acquire) {
-            Ok(_) => break,
-            Err(changed) => now = changed,
-        }
+    if !slot.end(live) {
+        return Err(released(T::KIND));
     }
     unpin::<T>(slot);
     Ok(())
 }
 
-/// Takes a pin away; the last one of a dead slot drops the table's reference and frees the slot.
+/// Takes a pin away; the last one of an ended object drops the table's reference.
 fn unpin<T: Object>(slot: &Slot) {
-    let now = slot.word.fetch_sub(PIN, Ordering::AcqRel) - PIN;
-    if now & PINS != 0 || generation_of(now) % 2 != 0 {
-        return;
+    if let Some(object) = slot.unpin() {
+        LIVE.fetch_sub(1, Ordering::Relaxed);
+        // SAFETY: the table's own reference, from `insert`, which the slot answers once. Dropped last: the object's
+        // end may call back into the table.
+        drop(unsafe { Arc::from_raw(object.cast_const().cast::<T>()) });
     }
-    let object = slot.object.swap(ptr::null_mut(), Ordering::AcqRel).cast_const().cast::<T>();
-    slot.word.store(word(generation_of(now), 0), Ordering::Release);
-    LIVE.fetch_sub(1, Ordering::Relaxed);
-    // SAFETY: the table's own reference, from `insert`; a dead slot takes no new pins, so nobody else gets here
-    // for this generation. Dropped last: the object's end may call back into the table.
-    drop(unsafe { Arc::from_raw(object) });
 }
 
 #[cfg(test)]
@@ -337,6 +286,7 @@ mod tests {
                     scope.spawn(move || {
                         while let Ok(thing) = get::<Thing>(token) {
                             assert_eq!(thing.0, round);
+                            std::thread::yield_now();
                         }
                     });
                 }
