@@ -6,7 +6,7 @@ use super::{foreign::Foreign, pixel_format::PixelFormat, pixelmap::AlphaType, pi
 use crate::{
     bail,
     error::{Result, try_vec},
-    ffi::handle::{Kind, Object},
+    handle::{Kind, Object},
     pixels::half,
 };
 
