@@ -8,6 +8,7 @@
 
 use std::sync::Arc;
 
+pub use crate::model::frame::{Delay, Disposal, Rect};
 use crate::{
     error::Result,
     model::options::Options,
@@ -54,52 +55,6 @@ pub struct Frame<'a> {
     /// What is to happen to `area` before the next frame. The next `canvas` already shows it: a format that cannot say
     /// it may write anything that looks the same; one that can (GIF) writes this number.
     pub disposal: Disposal,
-}
-
-/// A part of the canvas, in pixels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub struct Rect {
-    pub x: u32,
-    pub y: u32,
-    pub width: u32,
-    pub height: u32,
-}
-
-/// What happens to a frame's part of the canvas when the next frame comes; GIF's numbers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[repr(u8)]
-pub enum Disposal {
-    /// Nothing is said; it stays.
-    Unspecified = 0,
-    /// It stays.
-    Keep = 1,
-    /// It becomes transparent.
-    Clear = 2,
-    /// What was there before comes back.
-    Restore = 3,
-}
-
-/// Time on screen as a fraction of a second, exact for every source: GIF counts 1/100 s, WebP 1/1000 s, APNG says any
-/// fraction. [`Clock`] turns it into a format's units.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Delay {
-    /// Numerator.
-    pub num: u32,
-    /// Denominator, not 0.
-    pub den: u32,
-}
-
-impl Delay {
-    /// Hundredths of a second.
-    pub fn centis(num: u32) -> Self {
-        Self { num, den: 100 }
-    }
-
-    /// Thousandths of a second.
-    pub fn millis(num: u32) -> Self {
-        Self { num, den: 1000 }
-    }
 }
 
 /// Whole ticks for delays of any fraction; what rounding leaves is carried on, so that a long animation keeps its

@@ -2,6 +2,7 @@
 
 pub mod color;
 pub mod foreign;
+pub mod frame;
 pub mod gain_map;
 pub mod metadata;
 pub mod options;

@@ -108,6 +108,11 @@ impl ImageSource {
         &self.info
     }
 
+    /// For reading headers.
+    pub(crate) fn probe(&self) -> &dyn Probe {
+        &self.storage
+    }
+
     /// All encoded bytes.
     pub fn bytes(&self) -> Result<Bytes<'_>> {
         self.storage.bytes()

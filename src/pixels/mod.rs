@@ -1,5 +1,6 @@
 //! Room 4, the darkroom: rows in the layout that an encoder wants.
 
+mod canvas;
 mod color;
 mod convert;
 mod icc;
@@ -14,6 +15,7 @@ mod store;
 mod tone;
 mod yuv;
 
+pub use canvas::Canvas;
 pub use layout::{Layout, Sampling, YuvLayout, YuvPacking};
 pub(crate) use load::half;
 pub use orient::{Orientation, upright};

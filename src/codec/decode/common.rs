@@ -25,6 +25,7 @@ pub static BMP: Decoder = Decoder {
     },
     probe: |reader| header(BmpDecoder::new(start(reader)?), "BMP"),
     decode: |job| pixels(job, BmpDecoder::new(Cursor::new(job.bytes)), "BMP"),
+    animation: None,
 };
 
 pub static TIFF: Decoder = Decoder {
@@ -32,6 +33,7 @@ pub static TIFF: Decoder = Decoder {
     sniff: |head| [b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"].into_iter().any(|magic| head.starts_with(magic)),
     probe: |reader| header(TiffDecoder::new(start(reader)?), "TIFF"),
     decode: |job| pixels(job, TiffDecoder::new(Cursor::new(job.bytes)), "TIFF"),
+    animation: None,
 };
 
 pub static ICO: Decoder = Decoder {
@@ -40,6 +42,7 @@ pub static ICO: Decoder = Decoder {
     sniff: |head| head.starts_with(&[0, 0, 1, 0]) && head.get(4..10).is_some_and(|d| d[0] != 0 && d[5] == 0),
     probe: |reader| header(IcoDecoder::new(start(reader)?), "ICO"),
     decode: |job| pixels(job, IcoDecoder::new(Cursor::new(job.bytes)), "ICO"),
+    animation: None,
 };
 
 fn start<R: BufRead + Seek>(reader: &mut R) -> Result<&mut R> {

@@ -1,8 +1,8 @@
 //! Decoders for image sources: one file and one line of [`DECODERS`] per format. HEIC and AVIF are libheif's.
 
-mod canvas;
 mod common;
 mod exif;
+mod frames;
 mod gif;
 mod jpeg;
 mod png;
@@ -22,6 +22,7 @@ use crate::{
     },
     pixels::{Orientation, upright},
 };
+pub use frames::{Frame, Frames, Timing, open, timing};
 use reader::Reader;
 
 /// What the header of an encoded image says.
@@ -46,6 +47,8 @@ struct Decoder {
     probe: fn(&mut Reader<'_>) -> Result<Header>,
     /// Decodes a frame of complete bytes, whose header is known.
     decode: fn(&Job<'_>) -> Result<Pixels>,
+    /// For formats with animations.
+    animation: Option<frames::Animation>,
 }
 
 /// What a decoder finds in a header.
@@ -58,6 +61,7 @@ struct Header {
 }
 
 /// One frame to decode.
+#[derive(Clone, Copy)]
 struct Job<'a> {
     bytes: &'a [u8],
     frame: usize,
@@ -143,16 +147,21 @@ pub fn decode(source: &ImageSource, frame: usize, limits: &Limits) -> Result<Pix
     if super::heif::sniff(&bytes).is_some() {
         return super::heif::decode(&bytes, frame, limits);
     }
+    let (decoder, header) = known(info, &bytes, frame)?;
+    let pixels = guard(decoder, || (decoder.decode)(&Job { bytes: &bytes, frame, header, limits }))?;
+    upright(pixels, header.orientation)
+}
+
+/// The decoder and the header of a source's bytes: a file or a callback may answer otherwise than at creation.
+fn known(info: &Info, bytes: &[u8], frame: usize) -> Result<(&'static Decoder, Header)> {
     let decoder = find(&bytes[..bytes.len().min(MAGIC)])?;
-    // A file or a callback may answer otherwise than at creation.
-    let header = header(decoder, &mut Reader::new(&&bytes[..])?)?;
+    let header = header(decoder, &mut Reader::new(&bytes)?)?;
     if header.orientation.size(header.size.0, header.size.1) != (info.width, info.height)
         || frame >= header.frames
     {
         bail!(Read, "the image source has changed since it was created");
     }
-    let pixels = guard(decoder, || (decoder.decode)(&Job { bytes: &bytes, frame, header, limits }))?;
-    upright(pixels, header.orientation)
+    Ok((decoder, header))
 }
 
 impl Job<'_> {

@@ -1,27 +1,34 @@
 //! PNG and APNG through the `png` crate. Samples of 16 bits stay 16 bits.
 
-use std::io::{BufRead, Cursor, Seek};
+use std::io::{BufRead, Cursor, Read as _, Seek, SeekFrom};
 
 use ::png::{BitDepth, BlendOp, ColorType, DisposeOp, Transformations};
 
 use super::{
-    Decoder, Header, Job, Reader,
-    canvas::{Canvas, Disposal, Rect},
-    damaged, exif,
+    Decoder, Header, Job, Reader, damaged, exif,
+    frames::{self, Animation, Frame},
 };
 use crate::{
     bail,
     error::{Result, try_vec},
+    limits::Share,
     log,
     model::{
         color::{Cicp, LightLevel, check_icc},
+        frame::{Delay, Disposal, Rect},
         pixel_format::PixelFormat,
-        pixelmap::{AlphaType, Pixels},
+        pixelmap::Pixels,
     },
+    pixels::Canvas,
 };
 
-pub static DECODER: Decoder =
-    Decoder { mime: c"image/png", sniff: |head| head.starts_with(b"\x89PNG\r\n\x1a\n"), probe, decode };
+pub static DECODER: Decoder = Decoder {
+    mime: c"image/png",
+    sniff: |head| head.starts_with(b"\x89PNG\r\n\x1a\n"),
+    probe,
+    decode,
+    animation: Some(Animation { scan, frames: |job| Ok(Box::new(Frames::new(job)?)) }),
+};
 
 /// Most bytes of chunks beside the pixels, unpacked: a profile of a few kilobytes can hold gigabytes of zeros.
 const CHUNKS: usize = 8 << 20;
@@ -41,7 +48,6 @@ fn error(error: ::png::DecodingError) -> crate::error::Error {
 }
 
 fn probe(reader: &mut Reader<'_>) -> Result<Header> {
-    use std::io::SeekFrom;
     reader.seek(SeekFrom::Start(0)).map_err(|e| damaged("PNG", e))?;
     let png = open(reader, Transformations::IDENTITY)?;
     let info = png.info();
@@ -111,52 +117,123 @@ fn still(job: &Job<'_>, mut png: ::png::Reader<Cursor<&[u8]>>) -> Result<Pixels>
 
 /// Frame `job.frame` of an animation, drawn over those before it; 8 bits.
 fn animated(job: &Job<'_>) -> Result<Pixels> {
-    // Canvas, its copy, and a frame.
-    let _share = job.take(12)?;
-    let transform = Transformations::EXPAND | Transformations::ALPHA | Transformations::STRIP_16;
-    let mut png = open(Cursor::new(job.bytes), transform)?;
-    let mut canvas = Canvas::new(job.header.size.0, job.header.size.1)?;
-    // The crate wants room for the largest frame, whatever the size of this one.
-    let mut rgba: Vec<u8> = try_vec(job.header.size.0 as usize * job.header.size.1 as usize * 4, "a frame")?;
-    let mut frame = 0;
-    while frame <= job.frame {
-        // The first image is not part of the animation if no frame header has come before it.
-        let hidden = png.info().frame_control.is_none();
-        let found = png.next_frame(&mut rgba).map_err(error)?;
-        if hidden {
-            continue;
+    let mut frames = Frames::new(job)?;
+    frames::up_to(job, &mut frames, |index| damaged("PNG", format!("it ends before frame {index}")))?;
+    frames::into_pixels(frames.canvas, job)
+}
+
+struct Frames<'a> {
+    png: ::png::Reader<Cursor<&'a [u8]>>,
+    canvas: Canvas,
+    rgba: Vec<u8>,
+    width: u32,
+    /// Frames that are to come.
+    left: usize,
+    _share: Share,
+}
+
+impl<'a> Frames<'a> {
+    fn new(job: &Job<'a>) -> Result<Self> {
+        // Canvas, its copy, and a frame.
+        let share = job.take(12)?;
+        let transform = Transformations::EXPAND | Transformations::ALPHA | Transformations::STRIP_16;
+        let png = open(Cursor::new(job.bytes), transform)?;
+        let (width, height) = job.header.size;
+        let canvas = Canvas::new(width, height)?;
+        // The crate wants room for the largest frame, whatever the size of this one.
+        let rgba = try_vec(width as usize * height as usize * 4, "a frame")?;
+        Ok(Self { png, canvas, rgba, width, left: job.header.frames, _share: share })
+    }
+}
+
+impl frames::Frames for Frames<'_> {
+    fn advance(&mut self) -> Result<Option<Frame>> {
+        if self.left == 0 {
+            return Ok(None);
         }
-        let Some(control) = png.info().frame_control else {
-            return Err(damaged("PNG", format!("frame {frame} has no frame header")));
+        self.left -= 1;
+        // The first image is not part of the animation if no frame header has come before it.
+        let hidden = self.png.info().frame_control.is_none();
+        let mut found = self.png.next_frame(&mut self.rgba).map_err(error)?;
+        if hidden {
+            found = self.png.next_frame(&mut self.rgba).map_err(error)?;
+        }
+        let Some(control) = self.png.info().frame_control else {
+            return Err(damaged("PNG", "a frame has no frame header"));
         };
         // Interlaced frames are spread over rows of the whole width.
-        let stride = if png.info().interlaced { job.header.size.0 } else { control.width } as usize;
+        let stride = if self.png.info().interlaced { self.width } else { control.width } as usize;
         if found.color_type == ColorType::GrayscaleAlpha {
             // Backwards, so that nothing is written before it is read.
+            let rgba = &mut self.rgba;
             for i in (0..stride * control.height as usize).rev() {
                 let (g, a) = (rgba[2 * i], rgba[2 * i + 1]);
                 rgba[4 * i..4 * i + 4].copy_from_slice(&[g, g, g, a]);
             }
         }
-        let rect = Rect {
-            x: control.x_offset as usize,
-            y: control.y_offset as usize,
-            width: control.width as usize,
-            height: control.height as usize,
+        let area = Rect {
+            x: control.x_offset,
+            y: control.y_offset,
+            width: control.width,
+            height: control.height,
         };
         let disposal = match control.dispose_op {
             DisposeOp::None => Disposal::Keep,
             DisposeOp::Background => Disposal::Clear,
             DisposeOp::Previous => Disposal::Restore,
         };
-        canvas.draw(rect, &rgba, stride, control.blend_op == BlendOp::Over, disposal)?;
-        frame += 1;
+        self.canvas.begin(area, disposal)?;
+        self.canvas.draw(area, &self.rgba, stride * 4, control.blend_op == BlendOp::Over);
+        Ok(Some(Frame { area, delay: delay(control.delay_num, control.delay_den), disposal }))
     }
-    let alpha = if canvas.is_opaque() { AlphaType::Opaque } else { AlphaType::Unpremultiplied };
-    let (width, height) = job.header.size;
-    let mut pixels = Pixels::from_vec(width, height, PixelFormat::Rgba8888, canvas.into_bytes())?;
-    pixels.alpha = alpha;
-    Ok(pixels)
+
+    fn canvas(&self) -> &[[u8; 4]] {
+        self.canvas.pixels()
+    }
+}
+
+/// A denominator of 0 means hundredths (PNG, third edition, 11.3.6.2).
+fn delay(num: u16, den: u16) -> Delay {
+    Delay { num: num.into(), den: if den == 0 { 100 } else { den.into() } }
+}
+
+/// Steps from chunk to chunk: acTL says how often, fcTL what a frame is.
+fn scan(reader: &mut Reader<'_>, each: &mut dyn FnMut(Frame)) -> Result<u16> {
+    let (mut at, mut loops) = (8, 1);
+    loop {
+        reader.seek(SeekFrom::Start(at)).map_err(|e| damaged("PNG", e))?;
+        let mut head = [0; 8];
+        if reader.read_exact(&mut head).is_err() {
+            return Ok(loops);
+        }
+        let [a, b, c, d, kind @ ..] = head;
+        let size = u32::from_be_bytes([a, b, c, d]);
+        let mut body = [0; 26];
+        let wanted = body.len().min(size as usize);
+        match &kind {
+            b"acTL" | b"fcTL" if reader.read_exact(&mut body[..wanted]).is_err() => return Ok(loops),
+            b"acTL" => {
+                let plays = u32::from_be_bytes([body[4], body[5], body[6], body[7]]);
+                loops = plays.min(u16::MAX.into()) as u16;
+            }
+            b"fcTL" => {
+                let long = |at: usize| {
+                    u32::from_be_bytes([body[at], body[at + 1], body[at + 2], body[at + 3]])
+                };
+                let short = |at: usize| u16::from_be_bytes([body[at], body[at + 1]]);
+                let area = Rect { x: long(12), y: long(16), width: long(4), height: long(8) };
+                let disposal = match body[24] {
+                    1 => Disposal::Clear,
+                    2 => Disposal::Restore,
+                    _ => Disposal::Keep,
+                };
+                each(Frame { area, delay: delay(short(20), short(22)), disposal });
+            }
+            b"IEND" => return Ok(loops),
+            _ => {}
+        }
+        at += 12 + u64::from(size);
+    }
 }
 
 /// What the colours mean. Code points go before a profile (PNG, third edition, 4.3).

@@ -9,12 +9,21 @@ use std::{
 
 use libwebp_sys::*;
 
-use super::{Decoder, Header, Job, Reader, damaged, exif};
+use super::{
+    Decoder, Header, Job, Reader, damaged, exif,
+    frames::{self, Animation, Frame, Frames as _},
+};
 use crate::{
     err,
     error::{Error, Result, try_vec},
+    limits::Share,
     log,
-    model::{color::check_icc, pixel_format::PixelFormat, pixelmap::Pixels},
+    model::{
+        color::check_icc,
+        frame::{Delay, Disposal, Rect},
+        pixel_format::PixelFormat,
+        pixelmap::Pixels,
+    },
     pixels::Orientation,
 };
 
@@ -23,6 +32,14 @@ pub static DECODER: Decoder = Decoder {
     sniff: |head| head.starts_with(b"RIFF") && head.get(8..12) == Some(b"WEBP"),
     probe,
     decode,
+    animation: Some(Animation {
+        scan,
+        frames: |job| {
+            // Two canvases and a frame, all libwebp's.
+            let share = job.take(12)?;
+            Ok(Box::new(Frames::new(job, Some(share))?))
+        },
+    }),
 };
 
 /// Metadata larger than this is not looked at: EXIF's directories come first and are small.
@@ -125,7 +142,10 @@ fn decode(job: &Job<'_>) -> Result<Pixels> {
     let (width, height) = job.header.size;
     let mut bytes = try_vec(width as usize * height as usize * group, "decoded pixels")?;
     if animated {
-        frame(job, &mut bytes)?;
+        let mut frames = Frames::new(job, None)?;
+        let missing = |index| damaged("WebP", format!("frame {index} cannot be decoded"));
+        frames::up_to(job, &mut frames, missing)?;
+        bytes.copy_from_slice(frames.canvas().as_flattened());
     } else {
         still(job, alpha, width as usize * group, &mut bytes)?;
     }
@@ -162,42 +182,144 @@ fn still(job: &Job<'_>, alpha: bool, row: usize, target: &mut [u8]) -> Result<()
     }
 }
 
-/// Frees the decoder on every way out.
-struct Animation(*mut WebPAnimDecoder);
+/// libwebp's decoder of animations, which composes the frames itself.
+struct Frames<'a> {
+    decoder: *mut WebPAnimDecoder,
+    /// The bytes that the decoder reads.
+    bytes: std::marker::PhantomData<&'a [u8]>,
+    /// libwebp's canvas, until its next call.
+    canvas: *const [u8; 4],
+    pixels: usize,
+    /// Frames that have been drawn, and all.
+    drawn: usize,
+    total: usize,
+    _share: Option<Share>,
+}
 
-impl Drop for Animation {
+impl Drop for Frames<'_> {
     fn drop(&mut self) {
         // SAFETY: made by WebPAnimDecoderNew.
-        unsafe { WebPAnimDecoderDelete(self.0) }
+        unsafe { WebPAnimDecoderDelete(self.decoder) }
     }
 }
 
-/// Copies the canvas as it is at frame `job.frame`.
-fn frame(job: &Job<'_>, target: &mut [u8]) -> Result<()> {
-    let data = WebPData { bytes: job.bytes.as_ptr(), size: job.bytes.len() };
-    let mut options = std::mem::MaybeUninit::<WebPAnimDecoderOptions>::zeroed();
-    // SAFETY: the options are filled in by libwebp; the data outlives the decoder.
-    let animation = unsafe {
-        WebPAnimDecoderOptionsInit(options.as_mut_ptr());
-        let mut options = options.assume_init();
-        options.color_mode = WEBP_CSP_MODE::MODE_RGBA;
-        options.use_threads = (job.limits.threads() > 1).into();
-        Animation(WebPAnimDecoderNew(&data, &options))
-    };
-    if animation.0.is_null() {
-        return Err(damaged("WebP", "libwebp does not take the animation"));
-    }
-    let mut canvas = ptr::null_mut();
-    for index in 0..=job.frame {
-        let mut time = 0;
-        // SAFETY: a live decoder; both places are ours.
-        if unsafe { WebPAnimDecoderGetNext(animation.0, &mut canvas, &mut time) } == 0 {
-            return Err(damaged("WebP", format!("frame {index} cannot be decoded")));
+impl<'a> Frames<'a> {
+    fn new(job: &Job<'a>, share: Option<Share>) -> Result<Self> {
+        let data = WebPData { bytes: job.bytes.as_ptr(), size: job.bytes.len() };
+        let mut options = std::mem::MaybeUninit::<WebPAnimDecoderOptions>::zeroed();
+        // SAFETY: the options are filled in by libwebp; the data outlives the decoder.
+        let decoder = unsafe {
+            WebPAnimDecoderOptionsInit(options.as_mut_ptr());
+            let mut options = options.assume_init();
+            options.color_mode = WEBP_CSP_MODE::MODE_RGBA;
+            options.use_threads = (job.limits.threads() > 1).into();
+            WebPAnimDecoderNew(&data, &options)
+        };
+        if decoder.is_null() {
+            return Err(damaged("WebP", "libwebp does not take the animation"));
         }
+        let mut frames = Self {
+            decoder,
+            bytes: std::marker::PhantomData,
+            canvas: ptr::null(),
+            pixels: 0,
+            drawn: 0,
+            total: job.header.frames,
+            _share: share,
+        };
+        let mut info = std::mem::MaybeUninit::<WebPAnimInfo>::zeroed();
+        // SAFETY: a live decoder; the structure is plain numbers and is filled in.
+        let info = unsafe {
+            WebPAnimDecoderGetInfo(decoder, info.as_mut_ptr());
+            info.assume_init()
+        };
+        if (info.canvas_width, info.canvas_height) != job.header.size {
+            return Err(damaged("WebP", "its canvas is not as large as its header says"));
+        }
+        frames.pixels = info.canvas_width as usize * info.canvas_height as usize;
+        Ok(frames)
     }
-    // SAFETY: the decoder's canvas, which is as large as the header says (compared in `decode`), until its next call.
-    target.copy_from_slice(unsafe { slice::from_raw_parts(canvas, target.len()) });
-    Ok(())
+
+    /// What the container says of frame `index`.
+    fn header(&self, index: usize) -> Option<Frame> {
+        let mut iterator = std::mem::MaybeUninit::<WebPIterator>::zeroed();
+        // SAFETY: a live decoder, whose demuxer lives as long; the iterator is filled in if libwebp answers so, and is
+        // released once.
+        let found = unsafe {
+            let demuxer = WebPAnimDecoderGetDemuxer(self.decoder);
+            let number = c_int::try_from(index + 1).ok()?;
+            if WebPDemuxGetFrame(demuxer, number, iterator.as_mut_ptr()) == 0 {
+                return None;
+            }
+            let mut iterator = iterator.assume_init();
+            WebPDemuxReleaseIterator(&mut iterator);
+            iterator
+        };
+        let [x, y, width, height, millis] =
+            [found.x_offset, found.y_offset, found.width, found.height, found.duration]
+                .map(|number| number.max(0) as u32);
+        let disposal = match found.dispose_method {
+            WebPMuxAnimDispose::WEBP_MUX_DISPOSE_BACKGROUND => Disposal::Clear,
+            _ => Disposal::Keep,
+        };
+        Some(Frame { area: Rect { x, y, width, height }, delay: Delay::millis(millis), disposal })
+    }
+}
+
+impl frames::Frames for Frames<'_> {
+    fn advance(&mut self) -> Result<Option<Frame>> {
+        if self.drawn == self.total {
+            return Ok(None);
+        }
+        let (mut canvas, mut time) = (ptr::null_mut(), 0);
+        // SAFETY: a live decoder; both places are ours.
+        let done = unsafe { WebPAnimDecoderGetNext(self.decoder, &mut canvas, &mut time) };
+        let header = self.header(self.drawn);
+        let (true, Some(header)) = (done != 0, header) else {
+            return Err(damaged("WebP", format!("frame {} cannot be decoded", self.drawn)));
+        };
+        self.canvas = canvas.cast();
+        self.drawn += 1;
+        Ok(Some(header))
+    }
+
+    fn canvas(&self) -> &[[u8; 4]] {
+        if self.canvas.is_null() {
+            return &[];
+        }
+        // SAFETY: the decoder's canvas, which is as large as `new` found, until its next call, for which `advance` needs
+        // this decoder alone.
+        unsafe { slice::from_raw_parts(self.canvas, self.pixels) }
+    }
+}
+
+/// Steps from chunk to chunk: ANIM says how often, ANMF what a frame is.
+fn scan(reader: &mut Reader<'_>, each: &mut dyn FnMut(Frame)) -> Result<u16> {
+    let (mut at, mut loops) = (12, 1);
+    loop {
+        reader.seek(SeekFrom::Start(at)).map_err(|e| damaged("WebP", e))?;
+        let mut head = [0; 8];
+        if reader.read_exact(&mut head).is_err() {
+            return Ok(loops);
+        }
+        let [a, b, c, d, size @ ..] = head;
+        let size = u32::from_le_bytes(size);
+        let mut body = [0; 16];
+        let wanted = body.len().min(size as usize);
+        match &[a, b, c, d] {
+            b"ANIM" | b"ANMF" if reader.read_exact(&mut body[..wanted]).is_err() => return Ok(loops),
+            b"ANIM" => loops = u16::from_le_bytes([body[4], body[5]]),
+            b"ANMF" => {
+                let number = |at: usize| u32::from_le_bytes([body[at], body[at + 1], body[at + 2], 0]);
+                let area =
+                    Rect { x: 2 * number(0), y: 2 * number(3), width: 1 + number(6), height: 1 + number(9) };
+                let disposal = if body[15] & 1 != 0 { Disposal::Clear } else { Disposal::Keep };
+                each(Frame { area, delay: Delay::millis(number(12)), disposal });
+            }
+            _ => {}
+        }
+        at += 8 + u64::from(size).next_multiple_of(2);
+    }
 }
 
 /// The profile's chunk, which comes before the image.

@@ -21,6 +21,7 @@ pub static DECODER: Decoder = Decoder {
         Ok(Header { size: found.size, frames: 1, orientation: found.orientation })
     },
     decode,
+    animation: None,
 };
 
 /// What the markers before the first scan say.

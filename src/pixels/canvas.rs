@@ -1,28 +1,12 @@
-//! Frames of animations, put together on a canvas as APNG and GIF describe it.
+//! Frames of animations, put together on a canvas as GIF and APNG describe it.
 
-use crate::error::{Result, try_vec};
-
-/// A part of the canvas.
-#[derive(Clone, Copy, Debug)]
-pub struct Rect {
-    pub x: usize,
-    pub y: usize,
-    pub width: usize,
-    pub height: usize,
-}
-
-/// What happens to a frame's part when the next frame comes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Disposal {
-    /// It stays.
-    Keep,
-    /// It becomes transparent.
-    Clear,
-    /// What was there before comes back.
-    Restore,
-}
+use crate::{
+    error::{Error, Result, try_vec},
+    model::frame::{Disposal, Rect},
+};
 
 /// An RGBA image that frames are drawn on; starts transparent.
+#[derive(Debug)]
 pub struct Canvas {
     width: usize,
     height: usize,
@@ -32,60 +16,65 @@ pub struct Canvas {
 }
 
 impl Canvas {
+    /// A transparent canvas.
     pub fn new(width: u32, height: u32) -> Result<Self> {
         let (width, height) = (width as usize, height as usize);
-        let pixels = try_vec(width * height, "the canvas of an animation")?;
+        let pixels = try_vec(width.saturating_mul(height), "the canvas of an animation")?;
         Ok(Self { width, height, pixels, saved: Vec::new(), last: None })
     }
 
-    /// Draws the next frame: straight RGBA, `stride` pixels from row to row. What lies outside is cut off.
-    /// `over`: alpha blends.
-    pub fn draw(
-        &mut self,
-        rect: Rect,
-        rgba: &[u8],
-        stride: usize,
-        over: bool,
-        disposal: Disposal,
-    ) -> Result<()> {
-        self.dispose();
+    /// Begins the next frame: disposes of the one before. `area` may pass the canvas.
+    pub fn begin(&mut self, area: Rect, disposal: Disposal) -> Result<()> {
+        match self.last.take() {
+            Some((area, Disposal::Clear)) => self.rows(area).for_each(|row| row.fill([0; 4])),
+            Some((_, Disposal::Restore)) => std::mem::swap(&mut self.pixels, &mut self.saved),
+            _ => {}
+        }
         if disposal == Disposal::Restore {
             self.saved.clear();
             self.saved
                 .try_reserve_exact(self.pixels.len())
-                .map_err(|_| crate::error::Error::out_of_memory(self.pixels.len() * 4, "a canvas"))?;
+                .map_err(|_| Error::out_of_memory(self.pixels.len() * 4, "a canvas"))?;
             self.saved.extend_from_slice(&self.pixels);
         }
-        let frame = rgba.as_chunks::<4>().0;
-        for (source, target) in frame.chunks(stride.max(1)).zip(self.rows(rect)) {
-            for (target, &source) in target.iter_mut().zip(source) {
-                *target = if over { blend(source, *target) } else { source };
-            }
-        }
-        self.last = Some((rect, disposal));
+        self.last = Some((area, disposal));
         Ok(())
     }
 
-    fn dispose(&mut self) {
-        match self.last.take() {
-            Some((rect, Disposal::Clear)) => self.rows(rect).for_each(|row| row.fill([0; 4])),
-            Some((_, Disposal::Restore)) => std::mem::swap(&mut self.pixels, &mut self.saved),
-            _ => {}
+    /// Draws straight RGBA on a part of the frame that was begun, `stride` bytes from row to row. What lies outside is cut
+    /// off. `over`: alpha blends.
+    pub fn draw(&mut self, area: Rect, rgba: &[u8], stride: usize, over: bool) {
+        for (source, target) in rgba.chunks(stride.max(4)).zip(self.rows(area)) {
+            let source = source.as_chunks::<4>().0;
+            if over {
+                for (target, &source) in target.iter_mut().zip(source) {
+                    *target = blend(source, *target);
+                }
+            } else {
+                let count = target.len().min(source.len());
+                target[..count].copy_from_slice(&source[..count]);
+            }
         }
     }
 
     /// The rows of a part, cut at the canvas.
-    fn rows(&mut self, rect: Rect) -> impl Iterator<Item = &mut [[u8; 4]]> {
-        let left = rect.x.min(self.width);
-        let right = rect.x.saturating_add(rect.width).min(self.width);
-        let count = rect.height.min(self.height.saturating_sub(rect.y));
+    fn rows(&mut self, area: Rect) -> impl Iterator<Item = &mut [[u8; 4]]> {
+        let [x, y, width, height] = [area.x, area.y, area.width, area.height].map(|v| v as usize);
+        let left = x.min(self.width);
+        let right = x.saturating_add(width).min(self.width);
+        let count = height.min(self.height.saturating_sub(y));
         let rows = self.pixels.chunks_exact_mut(self.width);
-        rows.skip(rect.y).take(count).map(move |row| &mut row[left..right])
+        rows.skip(y).take(count).map(move |row| &mut row[left..right])
     }
 
     /// Whether every pixel is opaque.
     pub fn is_opaque(&self) -> bool {
         self.pixels.iter().all(|pixel| pixel[3] == 255)
+    }
+
+    /// The pixels, straight RGBA in reading order.
+    pub fn pixels(&self) -> &[[u8; 4]] {
+        &self.pixels
     }
 
     /// The pixels, straight RGBA, rows tight.
@@ -119,7 +108,11 @@ mod tests {
     #[test]
     fn frames_leave_what_they_say() {
         let (red, green) = ([255, 0, 0, 255], [0, 255, 0, 255]);
-        let rect = |x, y, width, height| Rect { x, y, width, height };
+        let rect = |x: u32, y, width, height| Rect { x, y, width, height };
+        let draw = |canvas: &mut Canvas, area: Rect, pixels: &[[u8; 4]], disposal| {
+            canvas.begin(area, disposal).unwrap();
+            canvas.draw(area, pixels.as_flattened(), area.width as usize * 4, true);
+        };
         let show = |canvas: &Canvas| -> String {
             let letter = |pixel: &[u8; 4]| match pixel {
                 [255, 0, 0, 255] => 'r',
@@ -130,14 +123,14 @@ mod tests {
             canvas.pixels.iter().map(letter).collect()
         };
         let mut canvas = Canvas::new(3, 2).unwrap();
-        canvas.draw(rect(0, 0, 3, 2), &[red; 6].concat(), 3, false, Disposal::Keep).unwrap();
+        draw(&mut canvas, rect(0, 0, 3, 2), &[red; 6], Disposal::Keep);
         // Cut off at the right; the canvas comes back afterwards.
-        canvas.draw(rect(2, 0, 5, 1), &[green; 5].concat(), 5, true, Disposal::Restore).unwrap();
+        draw(&mut canvas, rect(2, 0, 5, 1), &[green; 5], Disposal::Restore);
         assert_eq!(show(&canvas), "rrgrrr");
-        canvas.draw(rect(0, 1, 1, 9), &[green; 9].concat(), 1, true, Disposal::Clear).unwrap();
+        draw(&mut canvas, rect(0, 1, 1, 9), &[green; 9], Disposal::Clear);
         assert_eq!(show(&canvas), "rrrgrr");
         assert!(canvas.is_opaque());
-        canvas.draw(rect(9, 9, 1, 1), &green, 1, true, Disposal::Keep).unwrap();
+        draw(&mut canvas, rect(9, 9, 1, 1), &[green], Disposal::Keep);
         assert_eq!(show(&canvas), "rrr.rr");
         assert!(!canvas.is_opaque());
     }

@@ -1,0 +1,140 @@
+//! The frames of an animation one after the other, and what their headers say of them.
+
+use super::{Decoder, Job, Reader, find, guard, known};
+use crate::{
+    error::{Error, Result},
+    limits::Limits,
+    model::{
+        frame::{Delay, Disposal, Rect},
+        pixel_format::PixelFormat,
+        pixelmap::{AlphaType, Pixels},
+        source::ImageSource,
+    },
+    pixels::{Canvas, Orientation},
+};
+
+/// What a frame's header says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Frame {
+    /// Its part of the canvas; may pass it.
+    pub area: Rect,
+    /// Time on screen.
+    pub delay: Delay,
+    /// What becomes of its part.
+    pub disposal: Disposal,
+}
+
+/// What an animation says of itself without being decoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timing {
+    /// How often it is to be shown; 0 is for ever.
+    pub loops: u16,
+    /// The frame that was asked for.
+    pub frame: Option<Frame>,
+}
+
+/// Draws the frames of an animation in turn.
+pub trait Frames {
+    /// Draws the next frame; `None` when all have been drawn.
+    fn advance(&mut self) -> Result<Option<Frame>>;
+    /// What is seen now: straight RGBA.
+    fn canvas(&self) -> &[[u8; 4]];
+}
+
+/// A format's way with animations.
+#[derive(Clone, Copy)]
+pub(super) struct Animation {
+    /// Reads headers: tells every frame, answers how often the animation is shown.
+    pub scan: fn(&mut Reader<'_>, &mut dyn FnMut(Frame)) -> Result<u16>,
+    /// Starts to decode.
+    pub frames: for<'a> fn(&Job<'a>) -> Result<Box<dyn Frames + 'a>>,
+}
+
+/// Loops and the header of frame `index`; a still image is shown once, and its frame has no header.
+pub fn timing(source: &ImageSource, index: usize) -> Result<Timing> {
+    let still = Timing { loops: 1, frame: None };
+    if source.info().frames < 2 {
+        // An animation of one frame may say something all the same.
+        return Ok(scan(source, index).unwrap_or(still));
+    }
+    scan(source, index)
+}
+
+fn scan(source: &ImageSource, index: usize) -> Result<Timing> {
+    let mut reader = Reader::new(source.probe())?;
+    let Ok(decoder) = find(reader.head(super::MAGIC)?) else { return Ok(Timing { loops: 1, frame: None }) };
+    let Some(animation) = decoder.animation else { return Ok(Timing { loops: 1, frame: None }) };
+    let (mut frame, mut count) = (None, 0);
+    let loops = guard(decoder, || {
+        (animation.scan)(&mut reader, &mut |found| {
+            if count == index {
+                frame = Some(found);
+            }
+            count += 1;
+        })
+    });
+    let loops = loops.map_err(|error| reader.failure().unwrap_or(error))?;
+    Ok(Timing { loops, frame })
+}
+
+/// Opens an animation whose bytes are read; `None` if the format has none, or if its frames are to be turned.
+pub fn open<'a>(
+    source: &ImageSource,
+    bytes: &'a [u8],
+    limits: &'a Limits,
+) -> Result<Option<Box<dyn Frames + 'a>>> {
+    let info = source.info();
+    limits.check_pixels(info.width, info.height)?;
+    #[cfg(feature = "heif")]
+    if crate::codec::heif::sniff(bytes).is_some() {
+        return Ok(None);
+    }
+    let (decoder, header) = known(info, bytes, 0)?;
+    match decoder.animation {
+        Some(animation) if header.frames > 1 && header.orientation == Orientation::Upright => {
+            let job = Job { bytes, frame: 0, header, limits };
+            let frames = guard(decoder, || (animation.frames)(&job))?;
+            Ok(Some(Box::new(Guarded { decoder, frames })))
+        }
+        _ => Ok(None),
+    }
+}
+
+struct Guarded<'a> {
+    decoder: &'static Decoder,
+    frames: Box<dyn Frames + 'a>,
+}
+
+impl Frames for Guarded<'_> {
+    fn advance(&mut self) -> Result<Option<Frame>> {
+        let Self { decoder, frames } = self;
+        guard(decoder, || frames.advance())
+    }
+
+    fn canvas(&self) -> &[[u8; 4]] {
+        self.frames.canvas()
+    }
+}
+
+/// Draws up to frame `job.frame`, for formats that can only start at the first.
+pub(super) fn up_to(
+    job: &Job<'_>,
+    frames: &mut dyn Frames,
+    early_end: impl Fn(usize) -> Error,
+) -> Result<()> {
+    for index in 0..=job.frame {
+        if frames.advance()?.is_none() {
+            return Err(early_end(index));
+        }
+    }
+    Ok(())
+}
+
+/// A canvas as pixels.
+pub(super) fn into_pixels(canvas: Canvas, job: &Job<'_>) -> Result<Pixels> {
+    let alpha = if canvas.is_opaque() { AlphaType::Opaque } else { AlphaType::Unpremultiplied };
+    let (width, height) = job.header.size;
+    let mut pixels = Pixels::from_vec(width, height, PixelFormat::Rgba8888, canvas.into_bytes())?;
+    pixels.alpha = alpha;
+    Ok(pixels)
+}
