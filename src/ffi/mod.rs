@@ -25,5 +25,7 @@ pub mod packing_options;
 pub mod picture;
 pub mod pixelmap;
 pub mod report;
+pub mod sequence;
+pub mod sequence_options;
 pub mod source;
 pub mod tensor;

@@ -40,6 +40,8 @@ pub enum Kind {
     Report = 8,
     Tensor = 11,
     Batch = 12,
+    SequenceOptions = 11,
+    Sequence = 12,
 }
 
 impl Kind {
@@ -56,6 +58,8 @@ impl Kind {
             8 => "ImageReport",
             11 => "ImageTensor",
             12 => "ImageBatch",
+            11 => "ImageSequenceOptions",
+            12 => "ImageSequence",
             _ => return None,
         })
     }

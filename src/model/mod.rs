@@ -10,5 +10,6 @@ pub mod picture;
 pub mod pixel_format;
 pub mod pixelmap;
 pub mod report;
+pub mod sequence;
 pub mod source;
 pub mod tensor;

@@ -9,3 +9,4 @@ pub mod names;
 pub mod packer;
 pub mod plan;
 pub mod pool;
+pub mod sequence;

@@ -2,7 +2,14 @@
 
 use std::sync::Arc;
 
-use super::{carry, control::Control, crew::Crew, plan::Plan, pool::Pool};
+use super::{
+    carry,
+    control::Control,
+    crew::Crew,
+    plan::Plan,
+    pool::Pool,
+    sequence::{Sequence, Site},
+};
 use crate::{
     bail,
     codec::{decode, features},
@@ -33,6 +40,8 @@ pub enum Input {
     Picture(Arc<Picture>),
     /// An image of a tensor, by its number.
     Tensor(Arc<Tensor>, usize),
+    /// Frames. The options of the pack are those of the sequence.
+    Sequence(Sequence),
 }
 
 /// Packs images. Holds limits; one serves many threads.
@@ -95,23 +104,35 @@ impl Packer {
         let notes = Notes::default();
         let (picture, decoded) = match input {
             Input::Pixels(pixels) => {
-                self.check(pixels.width(), pixels.height(), options)?;
+                check(&self.limits, pixels.width(), pixels.height(), options)?;
                 (Arc::new(Picture::new(pixels)), None)
             }
             Input::Picture(picture) => {
-                self.check(picture.main.width(), picture.main.height(), options)?;
+                check(&self.limits, picture.main.width(), picture.main.height(), options)?;
                 (picture, None)
             }
             Input::Source(source) => {
-                self.check(source.info().width, source.info().height, options)?;
+                check(&self.limits, source.info().width, source.info().height, options)?;
                 let pixels = decode::decode(&source, 0, &self.limits)?;
                 let share = self.limits.memory().take(pixels.tight_bytes(), "the decoded image")?;
                 (Arc::new(Picture::new(Arc::new(pixels))), Some(share))
             }
             Input::Tensor(tensor, index) => {
-                self.check(tensor.width(), tensor.height(), options)?;
+                check(&self.limits, tensor.width(), tensor.height(), options)?;
                 let share = self.limits.memory().take(tensor.copy_bytes(), "the image of a tensor")?;
                 (Arc::new(Picture::new(Arc::new(tensor.image(index)?))), Some(share))
+            }
+            Input::Sequence(sequence) => {
+                let mut counted = Counted { sink, bytes: 0 };
+                let site = Site { limits: &self.limits, pool, control, notes: &notes };
+                let size = sequence.pack(site, &mut counted)?;
+                return Ok(Report {
+                    bytes: counted.bytes,
+                    size,
+                    format: options.format,
+                    codec: (options.format.codec)(),
+                    warnings: notes.into_warnings(),
+                });
             }
         };
         let pixels = picture.main.clone();
@@ -134,23 +155,24 @@ impl Packer {
             warnings: notes.into_warnings(),
         })
     }
+}
 
-    fn check(&self, width: u32, height: u32, options: &Options) -> Result<()> {
-        let format = options.format;
-        self.limits.check_pixels(width, height)?;
-        if width.max(height) > format.max_side {
-            bail!(
-                TooLarge,
-                "{width} x {height} pixels: {} has at most {} pixels a side",
-                format.name(),
-                format.max_side
-            );
-        }
-        if options.lossless && format.features & features::LOSSLESS == 0 {
-            bail!(Unsupported, "{} cannot be lossless", format.name());
-        }
-        Ok(())
+/// Refuses what the format or a limit does not allow.
+pub(super) fn check(limits: &Limits, width: u32, height: u32, options: &Options) -> Result<()> {
+    let format = options.format;
+    limits.check_pixels(width, height)?;
+    if width.max(height) > format.max_side {
+        bail!(
+            TooLarge,
+            "{width} x {height} pixels: {} has at most {} pixels a side",
+            format.name(),
+            format.max_side
+        );
     }
+    if options.lossless && format.features & crate::codec::features::LOSSLESS == 0 {
+        bail!(Unsupported, "{} cannot be lossless", format.name());
+    }
+    Ok(())
 }
 
 /// Notes what the darkroom changes, and what the format has no place for.

@@ -60,9 +60,7 @@ fn walk(reader: &mut Reader<'_>, each: &mut dyn FnMut(Frame)) -> Result<((u32, u
                         delay = side(low, high);
                         disposal = Disposal::from_number(u32::from(flags >> 2 & 7)).unwrap_or(Disposal::Keep);
                     }
-                    (0xff, [name @ .., 1, low, high])
-                        if name == b"NETSCAPE2.0" || name == b"ANIMEXTS1.0" =>
-                    {
+                    (0xff, [name @ .., 1, low, high]) if name == b"NETSCAPE2.0" || name == b"ANIMEXTS1.0" => {
                         loops = u16::from_le_bytes([*low, *high]);
                     }
                     _ => {}
@@ -72,7 +70,8 @@ fn walk(reader: &mut Reader<'_>, each: &mut dyn FnMut(Frame)) -> Result<((u32, u
                 let Some([x0, x1, y0, y1, w0, w1, h0, h1, flags]) = read(reader)? else { break };
                 skip_palette(reader, flags)?;
                 seek(reader, SeekFrom::Current(1))?;
-                let area = Rect { x: side(x0, x1), y: side(y0, y1), width: side(w0, w1), height: side(h0, h1) };
+                let area =
+                    Rect { x: side(x0, x1), y: side(y0, y1), width: side(w0, w1), height: side(h0, h1) };
                 each(Frame { area, delay: Delay::centis(delay), disposal });
                 (delay, disposal) = (0, Disposal::Unspecified);
                 read_blocks(reader, &mut [])?;

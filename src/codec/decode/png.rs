@@ -171,12 +171,8 @@ impl frames::Frames for Frames<'_> {
                 rgba[4 * i..4 * i + 4].copy_from_slice(&[g, g, g, a]);
             }
         }
-        let area = Rect {
-            x: control.x_offset,
-            y: control.y_offset,
-            width: control.width,
-            height: control.height,
-        };
+        let area =
+            Rect { x: control.x_offset, y: control.y_offset, width: control.width, height: control.height };
         let disposal = match control.dispose_op {
             DisposeOp::None => Disposal::Keep,
             DisposeOp::Background => Disposal::Clear,
@@ -217,9 +213,8 @@ fn scan(reader: &mut Reader<'_>, each: &mut dyn FnMut(Frame)) -> Result<u16> {
                 loops = plays.min(u16::MAX.into()) as u16;
             }
             b"fcTL" => {
-                let long = |at: usize| {
-                    u32::from_be_bytes([body[at], body[at + 1], body[at + 2], body[at + 3]])
-                };
+                let long =
+                    |at: usize| u32::from_be_bytes([body[at], body[at + 1], body[at + 2], body[at + 3]]);
                 let short = |at: usize| u16::from_be_bytes([body[at], body[at + 1]]);
                 let area = Rect { x: long(12), y: long(16), width: long(4), height: long(8) };
                 let disposal = match body[24] {

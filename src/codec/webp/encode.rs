@@ -91,7 +91,7 @@ fn is_cut(statistics: &WebPAuxStats) -> bool {
     bitstream <= 0 || statistics.coded_size < bitstream
 }
 
-fn config(options: &Options, mode: Mode) -> Result<WebPConfig> {
+pub(super) fn config(options: &Options, mode: Mode) -> Result<WebPConfig> {
     let preset = match options.get(&PRESET) {
         1 => WebPPreset::WEBP_PRESET_PICTURE,
         2 => WebPPreset::WEBP_PRESET_PHOTO,
@@ -329,7 +329,7 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 /// A picture; frees what libwebp allocated for it, not what we point it to.
-struct Picture(Box<WebPPicture>);
+pub(super) struct Picture(pub Box<WebPPicture>);
 
 impl Drop for Picture {
     fn drop(&mut self) {
@@ -339,7 +339,7 @@ impl Drop for Picture {
 }
 
 impl Picture {
-    fn new((width, height): (u32, u32)) -> Result<Self> {
+    pub fn new((width, height): (u32, u32)) -> Result<Self> {
         let mut picture = MaybeUninit::uninit();
         // SAFETY: WebPPictureInit writes the whole structure, or answers false when the versions differ.
         let mut picture = unsafe {
@@ -443,7 +443,7 @@ unsafe extern "C" fn progress(percent: c_int, picture: *const WebPPicture) -> c_
 }
 
 /// libwebp's error in our words.
-fn explain(code: WebPEncodingError, (width, height): (u32, u32)) -> Error {
+pub(super) fn explain(code: WebPEncodingError, (width, height): (u32, u32)) -> Error {
     use WebPEncodingError::*;
     match code {
         VP8_ENC_ERROR_OUT_OF_MEMORY | VP8_ENC_ERROR_BITSTREAM_OUT_OF_MEMORY => {

@@ -17,6 +17,7 @@
 //! lossless column is libwebp's own ladder (`WebPConfigLosslessPreset`). Quality 100 is lossy here: only `lossless` asks
 //! for exact pixels.
 
+mod animate;
 mod encode;
 mod riff;
 #[cfg(test)]
@@ -76,21 +77,50 @@ const EXACT: Setting = Setting {
     default: 0,
     help: c"webp.exact: keep the colours of fully transparent pixels, 0 or 1, default 1 if lossless, else 0",
 };
+const MINIMIZE: Setting = Setting {
+    name: "webp.minimize_size",
+    kind: SettingKind::Flag,
+    default: 0,
+    help:
+        c"webp.minimize_size: animations: try every way to code a frame, 0 or 1, default 1 from effort 7 on",
+};
+const MIXED: Setting = Setting {
+    name: "webp.mixed",
+    kind: SettingKind::Flag,
+    default: 0,
+    help: c"webp.mixed: animations: each frame lossy or lossless, whichever is smaller, 0 or 1, default 1 from effort 7 on; frames of a lossless animation stay lossless",
+};
+const KEY_FRAMES: Setting = Setting {
+    name: "webp.key_frames",
+    kind: SettingKind::Integer { min: 0, max: 10_000 },
+    default: 0,
+    help: c"webp.key_frames: animations: most frames from a key frame, where players can start, to the next, 0 (only the first) to 10000, default 0",
+};
 
-static SETTINGS: &[Setting] =
-    &[METHOD, PRESET, NEAR_LOSSLESS, ALPHA_QUALITY, SHARP_YUV, FILTER_STRENGTH, EXACT];
+static SETTINGS: &[Setting] = &[
+    METHOD,
+    PRESET,
+    NEAR_LOSSLESS,
+    ALPHA_QUALITY,
+    SHARP_YUV,
+    FILTER_STRENGTH,
+    EXACT,
+    MINIMIZE,
+    MIXED,
+    KEY_FRAMES,
+];
 
 /// WebP's row in the table of formats.
 pub static FORMAT: Format = Format {
     mime: c"image/webp",
     aliases: &["image/x-webp"],
-    features: features::LOSSY | features::LOSSLESS | features::ALPHA,
+    features: features::LOSSY | features::LOSSLESS | features::ALPHA | features::ANIMATION,
     max_side: 16383,
     settings: SETTINGS,
     available: || Ok(()),
     layout,
     encode: encode::encode,
-    animate: None,
+    animate: Some(animate::animate),
     codec: encode::version,
     memory,
 };

@@ -1,0 +1,432 @@
+//! Sequences: frames of any layout, size and place become canvases, which the format's encoder compresses one by one.
+
+use std::sync::Arc;
+
+use super::{control::Control, packer::check, pool::Pool};
+use crate::{
+    bail,
+    codec::{
+        animation::{Animation, Animator, Delay, Disposal, Frame, Rect, Work},
+        decode,
+    },
+    error::Result,
+    limits::{Limits, Share},
+    model::{
+        pixelmap::Pixels,
+        report::{Code, Notes},
+        sequence::{MOST_REPEATED, SequenceOptions},
+        source::ImageSource,
+    },
+    pixels::{Canvas, Layout, Rows, Scratch},
+    sink::Sink,
+};
+
+/// Rows that are converted at a time.
+const BAND: u32 = 64;
+
+/// An animated image on its way out. It takes frames one at a time and holds a few canvases, however many come.
+///
+/// After an error it takes no more frames.
+pub struct Stream {
+    options: Arc<SequenceOptions>,
+    /// Frames of the whole animation, if known.
+    total: Option<u32>,
+    /// Frames so far.
+    count: u32,
+    state: State,
+}
+
+enum State {
+    /// No frame has come yet.
+    New,
+    Running(Box<Running>),
+    /// An error has ended it, or it is finished.
+    Over,
+}
+
+struct Running {
+    encoder: Box<dyn Animator>,
+    width: u32,
+    height: u32,
+    /// Where frames are put together; none where they come as whole canvases.
+    canvas: Option<Canvas>,
+    scratch: Scratch,
+    icc: Option<Arc<[u8]>>,
+    _share: Share,
+}
+
+/// Where a call of a stream works: limits, threads, and whom to ask whether to go on.
+#[derive(Clone, Copy, Debug)]
+#[allow(missing_docs)]
+pub struct Site<'a> {
+    pub limits: &'a Limits,
+    pub pool: &'a Pool,
+    pub control: &'a Control,
+    pub notes: &'a Notes,
+}
+
+/// One frame to put on the canvas.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// Its pixels.
+    pub pixels: Arc<Pixels>,
+    /// Its left and top edge.
+    pub offset: (u32, u32),
+    /// Time on screen.
+    pub delay: Delay,
+    /// What becomes of it.
+    pub disposal: Disposal,
+}
+
+impl std::fmt::Debug for Stream {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Stream").field("count", &self.count).finish_non_exhaustive()
+    }
+}
+
+impl Stream {
+    /// A stream of as many frames as the options say, or of any number.
+    pub fn new(options: Arc<SequenceOptions>) -> Self {
+        let total = (options.frame_count != 0).then_some(options.frame_count);
+        Self { options, total, count: 0, state: State::New }
+    }
+
+    /// Frames that have been added.
+    pub fn count(&self) -> u32 {
+        self.count
+    }
+
+    /// Width and height of the canvas, once a frame has come.
+    fn size(&mut self) -> Result<(u32, u32)> {
+        self.running().map(|running| (running.width, running.height))
+    }
+
+    /// Whether an error has ended it.
+    pub fn is_over(&self) -> bool {
+        matches!(self.state, State::Over)
+    }
+
+    /// Draws a frame and hands the canvas on. A frame that is refused changes nothing.
+    pub fn add(&mut self, site: Site<'_>, step: &Step, sink: &mut dyn Sink) -> Result<()> {
+        let area = self.place(site.limits, step)?;
+        self.step(|stream| {
+            let rows = Rows::new(step.pixels.clone(), Layout::Rgba8, &stream.options.pack)?;
+            if matches!(stream.state, State::New) {
+                let size = stream.options.canvas.unwrap_or((area.x + area.width, area.y + area.height));
+                let loops = stream.options.loops.unwrap_or(0);
+                let icc = rows.icc().map(Arc::from);
+                stream.start(site.limits, size, loops, icc, &step.pixels)?;
+                stream.running()?.canvas = Some(Canvas::new(size.0, size.1)?);
+            }
+            let running = stream.running()?;
+            if rows.icc() != running.icc.as_deref() {
+                let text = "a frame has another colour profile than the first, whose is kept";
+                site.notes.add(Code::ProfileDropped, text);
+            }
+            running.draw(&rows, area, step.disposal)?;
+            let Step { delay, disposal, .. } = *step;
+            stream.hand_on(site, None, decode::Frame { area, delay, disposal }, sink)
+        })
+    }
+
+    /// The part of the canvas that a frame covers, if it may be added.
+    fn place(&self, limits: &Limits, step: &Step) -> Result<Rect> {
+        if let Some(total) = self.total
+            && self.count == total
+        {
+            bail!(FrameCount, "more frames were added than the {total} that were announced");
+        }
+        let (width, height) = (step.pixels.width(), step.pixels.height());
+        limits.check_pixels(width, height)?;
+        let ((x, y), index) = (step.offset, self.count);
+        let (Some(right), Some(bottom)) = (x.checked_add(width), y.checked_add(height)) else {
+            bail!(TooLarge, "frame {index} of {width} x {height} pixels at {x}, {y}");
+        };
+        let canvas = match &self.state {
+            State::Running(running) => Some((running.width, running.height)),
+            _ => self.options.canvas,
+        };
+        if let Some(canvas) = canvas
+            && (right > canvas.0 || bottom > canvas.1)
+        {
+            bail!(
+                OutOfRange,
+                "frame {index} of {width} x {height} pixels at {x}, {y} passes the canvas of {} x {}",
+                canvas.0,
+                canvas.1
+            );
+        }
+        Ok(Rect { x, y, width, height })
+    }
+
+    /// Hands on a canvas that is put together already.
+    fn show(
+        &mut self,
+        site: Site<'_>,
+        canvas: &[[u8; 4]],
+        frame: decode::Frame,
+        sink: &mut dyn Sink,
+    ) -> Result<()> {
+        self.step(|stream| stream.hand_on(site, Some(canvas), frame, sink))
+    }
+
+    /// Writes what is left.
+    pub fn finish(&mut self, site: Site<'_>, sink: &mut dyn Sink) -> Result<()> {
+        if let Some(total) = self.total
+            && total != self.count
+        {
+            bail!(FrameCount, "{} frames were added where {total} were announced", self.count);
+        }
+        if matches!(self.state, State::New) {
+            bail!(FrameCount, "a sequence of 0 frames");
+        }
+        self.step(|stream| {
+            let Site { pool, control, .. } = site;
+            stream.running()?.encoder.finish(Work { pool, control }, sink)?;
+            control.finish()
+        })?;
+        self.state = State::Over;
+        Ok(())
+    }
+
+    /// An error in `work` ends the stream.
+    fn step(&mut self, work: impl FnOnce(&mut Self) -> Result<()>) -> Result<()> {
+        if self.is_over() {
+            bail!(OutOfRange, "the sequence has ended, by its end or by an error");
+        }
+        let result = work(self);
+        if result.is_err() {
+            self.state = State::Over;
+        }
+        result
+    }
+
+    fn running(&mut self) -> Result<&mut Running> {
+        match &mut self.state {
+            State::Running(running) => Ok(running),
+            _ => bail!(Bug, "a sequence that has not begun"),
+        }
+    }
+
+    fn start(
+        &mut self,
+        limits: &Limits,
+        (width, height): (u32, u32),
+        loops: u16,
+        icc: Option<Arc<[u8]>>,
+        sample: &Pixels,
+    ) -> Result<()> {
+        let pack = &self.options.pack;
+        check(limits, width, height, pack)?;
+        let Some(animate) = pack.format.animate else {
+            bail!(Unsupported, "{} has no animations", pack.format.name());
+        };
+        let pixels = u64::from(width) * u64::from(height);
+        // Our canvas and its copy, the encoder's canvases, and what one frame takes.
+        let frame = (pack.format.memory)(sample, pack);
+        let share =
+            limits.memory().take(pixels.saturating_mul(6 * 4).saturating_add(frame), "this sequence")?;
+        let animation = Animation {
+            width,
+            height,
+            loops,
+            frames: self.total,
+            options: Arc::new(pack.clone()),
+            icc: icc.clone(),
+        };
+        let encoder = animate(animation)?;
+        self.state = State::Running(Box::new(Running {
+            encoder,
+            width,
+            height,
+            canvas: None,
+            scratch: Scratch::default(),
+            icc,
+            _share: share,
+        }));
+        Ok(())
+    }
+
+    fn hand_on(
+        &mut self,
+        Site { pool, control, .. }: Site<'_>,
+        canvas: Option<&[[u8; 4]]>,
+        decode::Frame { area, delay, disposal }: decode::Frame,
+        sink: &mut dyn Sink,
+    ) -> Result<()> {
+        // Without a known end there is no progress to tell.
+        control.checkpoint(self.total.map_or(0, |_| self.count.into()), self.total.unwrap_or(1).into())?;
+        let running = self.running()?;
+        let Running { encoder, canvas: own, width, height, .. } = running;
+        let canvas = match (canvas, own) {
+            (Some(canvas), _) => canvas,
+            (None, Some(own)) => own.pixels(),
+            (None, None) => bail!(Bug, "a frame without a canvas"),
+        };
+        if canvas.len() as u64 != u64::from(*width) * u64::from(*height) {
+            bail!(Bug, "a canvas of {} pixels where {width} x {height} were announced", canvas.len());
+        }
+        encoder.frame(&Frame { canvas, area, delay, disposal }, Work { pool, control }, sink)?;
+        self.count += 1;
+        Ok(())
+    }
+}
+
+impl Running {
+    fn draw(&mut self, rows: &Rows, area: Rect, disposal: Disposal) -> Result<()> {
+        let Some(canvas) = &mut self.canvas else { bail!(Bug, "frames and canvases in one sequence") };
+        canvas.begin(area, disposal)?;
+        let over = rows.pixels().has_alpha();
+        for first in (0..area.height).step_by(BAND as usize) {
+            let last = (first + BAND).min(area.height);
+            let plane = rows.band(first..last, &mut self.scratch)?.planes[0];
+            let band = Rect { y: area.y + first, height: last - first, ..area };
+            let row = area.width as usize * 4;
+            let used = plane.stride * (last - first - 1) as usize + row;
+            canvas.draw(band, &plane.bytes[..used], plane.stride, over);
+        }
+        Ok(())
+    }
+}
+
+/// A whole sequence to encode.
+#[derive(Clone, Debug)]
+pub struct Sequence {
+    /// Where the frames come from.
+    pub frames: FramesOf,
+    /// What to make of them.
+    pub options: Arc<SequenceOptions>,
+}
+
+/// Where the frames of a sequence come from.
+#[derive(Clone, Debug)]
+pub enum FramesOf {
+    /// Pixels, in order.
+    Pixels(Arc<[Arc<Pixels>]>),
+    /// An encoded animation, or anything else with frames.
+    Source(Arc<ImageSource>),
+}
+
+impl Sequence {
+    /// Encodes the sequence into `sink`. Answers the size of the canvas. On failure the sink may have
+    /// taken some bytes.
+    pub fn pack(&self, site: Site<'_>, sink: &mut dyn Sink) -> Result<(u32, u32)> {
+        match &self.frames {
+            FramesOf::Pixels(frames) => pack_pixels(site, frames, &self.options, sink),
+            FramesOf::Source(source) => pack_source(site, source, &self.options, sink),
+        }
+    }
+}
+
+/// The number of frames in the file for so many at hand: fewer than the options say are filled up with the last one.
+fn wanted(there: usize, options: &SequenceOptions) -> Result<u32> {
+    let there = u32::try_from(there).unwrap_or(u32::MAX);
+    match options.frame_count {
+        0 => Ok(there),
+        count if count <= there.max(MOST_REPEATED) => Ok(count),
+        count => bail!(
+            FrameCount,
+            "{count} frames from {there}: the last one is repeated up to {MOST_REPEATED} frames in all"
+        ),
+    }
+}
+
+fn pack_pixels(
+    site: Site<'_>,
+    frames: &[Arc<Pixels>],
+    options: &Arc<SequenceOptions>,
+    sink: &mut dyn Sink,
+) -> Result<(u32, u32)> {
+    let total = wanted(frames.len(), options)?;
+    let mut options = SequenceOptions::clone(options);
+    options.frame_count = total;
+    if options.canvas.is_none() {
+        let used = frames.iter().take(total as usize).enumerate();
+        options.canvas = used
+            .map(|(index, pixels)| {
+                let (x, y) = options.offset(index);
+                (x.saturating_add(pixels.width()), y.saturating_add(pixels.height()))
+            })
+            .reduce(|a, b| (a.0.max(b.0), a.1.max(b.1)));
+    }
+    let options = Arc::new(options);
+    let mut stream = Stream::new(options.clone());
+    for index in 0..total as usize {
+        let Some(pixels) = frames.get(index).or(frames.last()) else { break };
+        let step = Step {
+            pixels: pixels.clone(),
+            offset: options.offset(index),
+            delay: options.delay(index),
+            disposal: options.disposal(index),
+        };
+        stream.add(site, &step, sink)?;
+    }
+    let size = stream.size()?;
+    stream.finish(site, sink)?;
+    Ok(size)
+}
+
+fn pack_source(
+    site: Site<'_>,
+    source: &Arc<ImageSource>,
+    options: &Arc<SequenceOptions>,
+    sink: &mut dyn Sink,
+) -> Result<(u32, u32)> {
+    let limits = site.limits;
+    let bytes = source.bytes()?;
+    let Some(mut frames) = decode::open(source, &bytes, limits)? else {
+        // Frames that are images of their own: a still image has one.
+        let mut pixels = Vec::new();
+        for index in 0..wanted(source.info().frames, options)?.min(source.info().frames as u32) {
+            pixels.push(Arc::new(decode::decode(source, index as usize, limits)?));
+        }
+        return pack_pixels(site, &pixels, options, sink);
+    };
+    let total = wanted(source.info().frames, options)?;
+    let (width, height) = (source.info().width, source.info().height);
+    if let Some(canvas) = options.canvas
+        && canvas != (width, height)
+    {
+        bail!(
+            Unsupported,
+            "a canvas of {} x {} for the {width} x {height} pixels of the source",
+            canvas.0,
+            canvas.1
+        );
+    }
+    let loops = options.loops.map_or_else(|| decode::timing(source, 0).map(|timing| timing.loops), Ok)?;
+    let mut options = SequenceOptions::clone(options);
+    options.frame_count = total;
+    let options = Arc::new(options);
+    let mut stream = Stream::new(options.clone());
+    let first = Arc::new(decode::decode(source, 0, limits)?);
+    let icc = Rows::new(first.clone(), Layout::Rgba8, &options.pack)?.icc().map(Arc::from);
+    stream.start(limits, (width, height), loops, icc, &first)?;
+    drop(first);
+    let mut last = None;
+    for index in 0..total as usize {
+        let found = match frames.advance()? {
+            Some(frame) => frame,
+            // The last frame again.
+            None => match last {
+                Some(frame) if index >= source.info().frames => frame,
+                _ => bail!(BadData, "the animation ends before frame {index}"),
+            },
+        };
+        last = Some(found);
+        let delay = options.explicit_delay(index).unwrap_or(found.delay);
+        let area = cut(found.area, width, height);
+        stream.show(site, frames.canvas(), decode::Frame { area, delay, ..found }, sink)?;
+    }
+    let size = stream.size()?;
+    stream.finish(site, sink)?;
+    Ok(size)
+}
+
+/// The part of a rectangle on the canvas; one pixel if there is none.
+fn cut(area: Rect, width: u32, height: u32) -> Rect {
+    let (x, y) = (area.x.min(width - 1), area.y.min(height - 1));
+    let right = area.x.saturating_add(area.width).min(width).max(x + 1);
+    let bottom = area.y.saturating_add(area.height).min(height).max(y + 1);
+    Rect { x, y, width: right - x, height: bottom - y }
+}
