@@ -15,6 +15,8 @@ const DOOR: &[(&str, &str)] = &[
     ("report.rs", "ImageReport"),
     ("packing_options.rs", "ImagePackingOptions"),
     ("packer.rs", "ImagePacker"),
+    ("sequence_options.rs", "ImageSequenceOptions"),
+    ("sequence.rs", "ImageSequence"),
     ("job.rs", "ImageJob"),
     ("picture.rs", "ImagePicture"),
     ("batch.rs", "ImageBatch"),

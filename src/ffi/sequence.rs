@@ -254,11 +254,14 @@ pub struct ImageSequence {
     _private: [u8; 0],
 }
 
+/// Puts the whole image in its file.
+type Commit = Box<dyn FnOnce(&[u8]) -> Result<()> + Send>;
+
 /// Where the bytes go at the end.
 enum Target {
     Memory(Buffer),
     /// The descriptor's duplicate is ours: the caller may close it meanwhile.
-    File(Buffer, Box<dyn FnOnce(&[u8]) -> Result<()> + Send>),
+    File(Buffer, Commit),
     Writer(Box<dyn Sink + Send>),
     Done,
 }

@@ -179,6 +179,59 @@ pub extern "C" fn image_source_get_frame_count(source: *const ImageSource, count
     })
 }
 
+/// How often the animation is to be shown; 0 is for ever, 1 for a still image.
+#[unsafe(no_mangle)]
+pub extern "C" fn image_source_get_loop_count(source: *const ImageSource, loops: *mut u32) -> ImageStatus {
+    run(Family::Data, || {
+        let loops = out(loops, "loops")?;
+        let source = get(source)?;
+        loops.put(host::shield(|| decode::timing(&source, 0))?.loops.into());
+        Ok(())
+    })
+}
+
+/// Time on screen of frame `index` in milliseconds, rounded; 0 for a still image.
+///
+/// @return 401 for an index past the last frame.
+#[unsafe(no_mangle)]
+pub extern "C" fn image_source_get_frame_delay(
+    source: *const ImageSource,
+    index: usize,
+    milliseconds: *mut u32,
+) -> ImageStatus {
+    run(Family::Data, || {
+        let milliseconds = out(milliseconds, "milliseconds")?;
+        milliseconds.put(frame(source, index)?.map_or(0, |frame| frame.delay.to_millis()));
+        Ok(())
+    })
+}
+
+/// What becomes of frame `index` before the next one: 0 to 3 as in image_sequence_options_set_disposal_types(); 0 for a
+/// still image.
+///
+/// @return 401 for an index past the last frame.
+#[unsafe(no_mangle)]
+pub extern "C" fn image_source_get_frame_disposal(
+    source: *const ImageSource,
+    index: usize,
+    disposal: *mut u32,
+) -> ImageStatus {
+    run(Family::Data, || {
+        let disposal = out(disposal, "disposal")?;
+        disposal.put(frame(source, index)?.map_or(0, |frame| frame.disposal as u32));
+        Ok(())
+    })
+}
+
+fn frame(source: *const ImageSource, index: usize) -> Result<Option<decode::Frame>> {
+    let source = get(source)?;
+    let count = source.info().frames;
+    if index >= count {
+        bail!(OutOfRange, "frame {index} of an image with {count} frames");
+    }
+    Ok(host::shield(|| decode::timing(&source, index))?.frame)
+}
+
 /// Decodes frame `index`, upright.
 ///
 /// @return 401 for an index past the last frame; 62980101 for damaged data; 62980106 past 2^28 pixels.

@@ -148,6 +148,8 @@ impl Encoder {
             options.assume_init()
         };
         options.anim_params.loop_count = animation.loops.into();
+        // Transparent, for the few players that do as it says: libwebp's default is white.
+        options.anim_params.bgcolor = 0;
         settle(&mut options, &animation.options);
         // SAFETY: the size was checked against WebP's limit; the options are initialised.
         let encoder =
