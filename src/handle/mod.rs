@@ -40,8 +40,8 @@ pub enum Kind {
     Report = 8,
     Tensor = 11,
     Batch = 12,
-    SequenceOptions = 11,
-    Sequence = 12,
+    SequenceOptions = 13,
+    Sequence = 14,
 }
 
 impl Kind {
@@ -58,8 +58,8 @@ impl Kind {
             8 => "ImageReport",
             11 => "ImageTensor",
             12 => "ImageBatch",
-            11 => "ImageSequenceOptions",
-            12 => "ImageSequence",
+            13 => "ImageSequenceOptions",
+            14 => "ImageSequence",
             _ => return None,
         })
     }
