@@ -540,6 +540,30 @@ ImageStatus image_source_get_size(const ImageSource *source,
 /** Number of frames; 1 for a still image. */
 IMAGE_PACKER_API ImageStatus image_source_get_frame_count(const ImageSource *source, size_t *count);
 
+/** How often the animation is to be shown; 0 is for ever, 1 for a still image. */
+IMAGE_PACKER_API ImageStatus image_source_get_loop_count(const ImageSource *source, uint32_t *loops);
+
+/**
+ * Time on screen of frame `index` in milliseconds, rounded; 0 for a still image.
+ *
+ * @return 401 for an index past the last frame.
+ */
+IMAGE_PACKER_API
+ImageStatus image_source_get_frame_delay(const ImageSource *source,
+                                         size_t index,
+                                         uint32_t *milliseconds);
+
+/**
+ * What becomes of frame `index` before the next one: 0 to 3 as in image_sequence_options_set_disposal_types(); 0 for a
+ * still image.
+ *
+ * @return 401 for an index past the last frame.
+ */
+IMAGE_PACKER_API
+ImageStatus image_source_get_frame_disposal(const ImageSource *source,
+                                            size_t index,
+                                            uint32_t *disposal);
+
 /**
  * Decodes frame `index`, upright.
  *
@@ -1122,6 +1146,298 @@ ImageStatus image_packer_pack_to_writer_from_source(ImagePacker *packer,
                                                     ImageWriteFn write,
                                                     void *user,
                                                     const ImagePackingOptions *options);
+
+/* ==== ImageSequenceOptions ================================================================================ */
+
+/**
+ * What to make of a sequence of frames. A pack reads the options once, at its start. All lists are copied.
+ *
+ * A list that is shorter than the sequence has its last value for all further frames, so that one value is for every
+ * frame; a longer one is cut.
+ */
+typedef struct ImageSequenceOptions ImageSequenceOptions;
+
+/**
+ * Options for a format, everything else at its default.
+ *
+ * @param format       MIME type of an animated format in any case: "image/gif", "image/apng", "image/webp"
+ * @param frame_count  frames of the animation. Fewer than there are: the first ones. More: the last one again, up to
+ *                     10000 frames in all. 0: as many as there are, for image_sequence_begin() and for image sources
+ *                     alone
+ * @param[out] options  new handle
+ * @return 62980113 for a format this machine cannot write; 401 with cause UNSUPPORTED for one without animations.
+ */
+IMAGE_PACKER_API IMAGE_PACKER_NODISCARD
+ImageStatus image_sequence_options_create(const char *format,
+                                          uint32_t frame_count,
+                                          ImageSequenceOptions **options);
+
+/**
+ * Time on screen of each frame, in units of 10 ms, 1 to 65535. Default: 10 for pixel maps; an image source's own.
+ *
+ * @return 401 for NULL, an empty list, or any value out of range; the options are as they were then.
+ */
+IMAGE_PACKER_API
+ImageStatus image_sequence_options_set_delay_times(ImageSequenceOptions *options,
+                                                   const int32_t *delays,
+                                                   size_t count);
+
+/**
+ * What happens to each frame's part of the canvas before the next frame is drawn: 0 unspecified (it stays), 1 it stays,
+ * 2 it becomes transparent, 3 what was there before comes back. NULL and 0 are the default: 1.
+ *
+ * GIF carries these numbers. APNG and WebP animations look the same, whatever they carry. An image source keeps its
+ * own.
+ *
+ * @return 401 for NULL with a count, or any value above 3; the options are as they were then.
+ */
+IMAGE_PACKER_API
+ImageStatus image_sequence_options_set_disposal_types(ImageSequenceOptions *options,
+                                                      const uint32_t *types,
+                                                      size_t count);
+
+/**
+ * Left and top edge of each frame on the canvas, in pixels: x0, y0, x1, y1 ... NULL and 0 are the default: 0, 0.
+ *
+ * @param frames  pairs at `offsets`
+ * @return 401 for NULL with a count.
+ */
+IMAGE_PACKER_API
+ImageStatus image_sequence_options_set_offsets(ImageSequenceOptions *options,
+                                               const uint32_t *offsets,
+                                               size_t frames);
+
+/**
+ * Size of the canvas in pixels; a frame that passes it is an error. 0 and 0 are the default: the smallest that holds
+ * every frame; for image_sequence_begin() the first frame.
+ *
+ * @return 401 if one side is 0 and the other is not.
+ */
+IMAGE_PACKER_API
+ImageStatus image_sequence_options_set_canvas(ImageSequenceOptions *options,
+                                              uint32_t width,
+                                              uint32_t height);
+
+/**
+ * How often the animation is shown, 0 to 65535; 0 is for ever. Default: 0 for pixel maps; an image source's own.
+ *
+ * @return 401 above 65535.
+ */
+IMAGE_PACKER_API
+ImageStatus image_sequence_options_set_loop_count(ImageSequenceOptions *options,
+                                                  uint32_t loops);
+
+/** 0 (smallest) to 100 (best). Default: 80. */
+IMAGE_PACKER_API
+ImageStatus image_sequence_options_set_quality(ImageSequenceOptions *options,
+                                               int32_t quality);
+
+/** 1 (fastest) to 10 (smallest). Default: 5. */
+IMAGE_PACKER_API ImageStatus image_sequence_options_set_effort(ImageSequenceOptions *options, int32_t effort);
+
+/** Exact pixels or an error. Default: false. */
+IMAGE_PACKER_API
+ImageStatus image_sequence_options_set_lossless(ImageSequenceOptions *options,
+                                                bool lossless);
+
+/** Whether packing into a file or a path returns only when the storage says that it has the bytes. Default: false. */
+IMAGE_PACKER_API
+ImageStatus image_sequence_options_set_sync(ImageSequenceOptions *options,
+                                            bool sync);
+
+/** As image_packing_options_set(): a setting of one codec. */
+IMAGE_PACKER_API
+ImageStatus image_sequence_options_set(ImageSequenceOptions *options,
+                                       const char *name,
+                                       const char *value);
+
+/** As image_packing_options_set_progress(): called at least once per frame when the number of frames is known. */
+IMAGE_PACKER_API
+ImageStatus image_sequence_options_set_progress(ImageSequenceOptions *options,
+                                                ImageProgressFn progress,
+                                                void *user);
+
+/** Releases the options. Packs that started with them go on. */
+IMAGE_PACKER_API ImageStatus image_sequence_options_release(ImageSequenceOptions *options);
+
+/* ==== ImageSequence ======================================================================================= */
+
+/**
+ * Encodes frames into one animated image in memory.
+ *
+ * Frames may be of any pixel format and size. Each is drawn on the canvas at its offset: where it has alpha, what was
+ * there before shines through; then it is disposed of as image_sequence_options_set_disposal_types() says. The colour
+ * profile of the first frame is the animation's.
+ *
+ * @param frames       pixel maps; only those that the options' frame count uses are looked at
+ * @param frame_count  pixel maps at `frames`, at least 1
+ * @param[out] data    the encoded animation; release with image_data_release()
+ * @return IMAGE_OK; 401 for a bad or released handle, no frames, a frame count of 0 in the options, or options that
+ *         contradict each other; 1001 when the progress callback stops it; 7800301 for the rest, with a cause that says
+ *         why: FRAME_COUNT for more than 10000 frames by repetition, LIMIT for frames that are too large.
+ */
+IMAGE_PACKER_API IMAGE_PACKER_NODISCARD
+ImageStatus image_packer_pack_to_data_from_sequence(ImagePacker *packer,
+                                                    ImagePixelMap *const *frames,
+                                                    size_t frame_count,
+                                                    const ImageSequenceOptions *options,
+                                                    ImageData **data);
+
+/**
+ * As image_packer_pack_to_data_from_sequence(), into a file descriptor as image_packer_pack_to_file() does; bad
+ * descriptors are 401.
+ */
+IMAGE_PACKER_API IMAGE_PACKER_NODISCARD
+ImageStatus image_packer_pack_to_file_from_sequence(ImagePacker *packer,
+                                                    ImagePixelMap *const *frames,
+                                                    size_t frame_count,
+                                                    int fd,
+                                                    const ImageSequenceOptions *options);
+
+/** As image_packer_pack_to_data_from_sequence(), into the file of this name as image_packer_pack_to_path() does. */
+IMAGE_PACKER_API IMAGE_PACKER_NODISCARD
+ImageStatus image_packer_pack_to_path_from_sequence(ImagePacker *packer,
+                                                    ImagePixelMap *const *frames,
+                                                    size_t frame_count,
+                                                    const char *path,
+                                                    const ImageSequenceOptions *options);
+
+/**
+ * As image_packer_pack_to_data_from_sequence(), to a writer: GIF and APNG pass bytes on frame by frame, WebP, whose
+ * length comes first, at the end.
+ */
+IMAGE_PACKER_API IMAGE_PACKER_NODISCARD
+ImageStatus image_packer_pack_to_writer_from_sequence(ImagePacker *packer,
+                                                      ImagePixelMap *const *frames,
+                                                      size_t frame_count,
+                                                      ImageWriteFn write,
+                                                      void *user,
+                                                      const ImageSequenceOptions *options);
+
+/**
+ * Re-encodes all frames of an image source, one at a time: an animation as it looks, with its delays, disposal types
+ * and loop count where the options set none. An image without animation is one frame, or one per image in the file.
+ *
+ * @return as image_packer_pack_to_data_from_sequence(); 7800301 with cause BAD_DATA for damaged data, and 401 with cause
+ *         UNSUPPORTED for a canvas other than the source's.
+ */
+IMAGE_PACKER_API IMAGE_PACKER_NODISCARD
+ImageStatus image_packer_pack_to_data_from_source_sequence(ImagePacker *packer,
+                                                           const ImageSource *source,
+                                                           const ImageSequenceOptions *options,
+                                                           ImageData **data);
+
+/** As image_packer_pack_to_data_from_source_sequence(), into a file descriptor. */
+IMAGE_PACKER_API IMAGE_PACKER_NODISCARD
+ImageStatus image_packer_pack_to_file_from_source_sequence(ImagePacker *packer,
+                                                           const ImageSource *source,
+                                                           int fd,
+                                                           const ImageSequenceOptions *options);
+
+/** As image_packer_pack_to_data_from_source_sequence(), into the file of this name. */
+IMAGE_PACKER_API IMAGE_PACKER_NODISCARD
+ImageStatus image_packer_pack_to_path_from_source_sequence(ImagePacker *packer,
+                                                           const ImageSource *source,
+                                                           const char *path,
+                                                           const ImageSequenceOptions *options);
+
+/** As image_packer_pack_to_data_from_source_sequence(), to a writer. */
+IMAGE_PACKER_API IMAGE_PACKER_NODISCARD
+ImageStatus image_packer_pack_to_writer_from_source_sequence(ImagePacker *packer,
+                                                             const ImageSource *source,
+                                                             ImageWriteFn write,
+                                                             void *user,
+                                                             const ImageSequenceOptions *options);
+
+/**
+ * An animated image that takes its frames one at a time, so that nobody has to hold them all: a few canvases and the
+ * encoded bytes are all that is in memory. One call at a time; a second one meanwhile answers 401.
+ */
+typedef struct ImageSequence ImageSequence;
+
+/**
+ * Begins an animation in memory.
+ *
+ * @param[out] sequence  new handle
+ * @return 401 for a bad handle.
+ */
+IMAGE_PACKER_API
+ImageStatus image_sequence_begin(ImagePacker *packer,
+                                 const ImageSequenceOptions *options,
+                                 ImageSequence **sequence);
+
+/**
+ * Begins an animation in a file descriptor, which is duplicated: the caller may close `fd` on return. It is written at
+ * the end, as image_packer_pack_to_file() does.
+ */
+IMAGE_PACKER_API
+ImageStatus image_sequence_begin_to_file(ImagePacker *packer,
+                                         int fd,
+                                         const ImageSequenceOptions *options,
+                                         ImageSequence **sequence);
+
+/** Begins an animation in the file of this name, which is written at the end, as image_packer_pack_to_path() does. */
+IMAGE_PACKER_API
+ImageStatus image_sequence_begin_to_path(ImagePacker *packer,
+                                         const char *file,
+                                         const ImageSequenceOptions *options,
+                                         ImageSequence **sequence);
+
+/**
+ * Begins an animation that goes to a writer. GIF passes bytes on frame by frame; APNG too, if the options say how many
+ * frames will come; WebP, whose length comes first, at the end.
+ *
+ * @param write  called on the thread of the call that adds a frame or finishes
+ */
+IMAGE_PACKER_API
+ImageStatus image_sequence_begin_to_writer(ImagePacker *packer,
+                                           ImageWriteFn write,
+                                           void *user,
+                                           const ImageSequenceOptions *options,
+                                           ImageSequence **sequence);
+
+/**
+ * Adds a frame at the offset that the options say.
+ *
+ * @param delay     time on screen in units of 10 ms, 1 to 65535; 0: as the options say
+ * @param disposal  0 to 3 as in image_sequence_options_set_disposal_types(); -1: as the options say
+ * @return 401 for a bad handle, a delay or a disposal out of range, and a frame that passes the canvas; 7800301 with cause
+ *         FRAME_COUNT for more frames than the options announce; else as image_packer_pack_to_data_from_sequence(). After
+ *         a failed encode the sequence takes no more frames; a bad argument changes nothing.
+ */
+IMAGE_PACKER_API
+ImageStatus image_sequence_add_frame(ImageSequence *sequence,
+                                     const ImagePixelMap *pixelmap,
+                                     int32_t delay,
+                                     int32_t disposal);
+
+/**
+ * As image_sequence_add_frame(), at this place of the canvas.
+ *
+ * @param x  left edge of the frame in pixels
+ * @param y  top edge of the frame in pixels
+ */
+IMAGE_PACKER_API
+ImageStatus image_sequence_add_frame_at(ImageSequence *sequence,
+                                        const ImagePixelMap *pixelmap,
+                                        uint32_t x,
+                                        uint32_t y,
+                                        int32_t delay,
+                                        int32_t disposal);
+
+/**
+ * Ends the animation and delivers it. The handle is still to be released.
+ *
+ * @param[out] data  the encoded animation of image_sequence_begin(); NULL is stored, and may be passed, for the others
+ * @return 7800301 with cause FRAME_COUNT for no frames, or fewer than the options announce.
+ */
+IMAGE_PACKER_API
+ImageStatus image_sequence_finish(ImageSequence *sequence,
+                                  ImageData **data);
+
+/** Releases the sequence. One that is not finished is dropped: no file is changed, and a writer gets no more bytes. */
+IMAGE_PACKER_API
+ImageStatus image_sequence_release(ImageSequence *sequence);
 
 /* ==== ImageJob ============================================================================================ */
 
