@@ -1,0 +1,144 @@
+"""Encode pixels into JPEG, PNG, WebP, HEIF and more.
+
+>>> import numpy, image_packer
+>>> jpeg = image_packer.pack(numpy.zeros((48, 64, 3), numpy.uint8), "image/jpeg", quality=90)
+>>> bytes(jpeg[:2])
+b'\\xff\\xd8'
+
+Every function may be called from any thread; the interpreter lock is released while it works.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any, Optional, Tuple
+
+from ._library import (
+    BadDataError,
+    CancelledError,
+    Error,
+    FileError,
+    InvalidArgumentError,
+    OutOfMemoryError,
+    TooLargeError,
+    UnknownFormatError,
+    ffi as _ffi,
+    lib as _lib,
+)
+from ._jobs import Job, awaited, submit as _submit
+from ._pack import Packer, Progress, formats
+
+__all__ = [
+    "BadDataError",
+    "CancelledError",
+    "Error",
+    "FileError",
+    "InvalidArgumentError",
+    "Job",
+    "OutOfMemoryError",
+    "Packer",
+    "TooLargeError",
+    "UnknownFormatError",
+    "formats",
+    "pack",
+    "pack_async",
+    "pack_to_file",
+    "pack_to_file_async",
+    "reencode",
+    "submit",
+    "version",
+]
+
+
+@functools.lru_cache(maxsize=None)
+def _packer() -> Packer:
+    """The packer of the functions below; handles of the library live on in a forked child."""
+    return Packer()
+
+
+def pack(
+    image: Any,
+    format: str = "image/jpeg",
+    quality: int = 75,
+    *,
+    progress: Optional[Progress] = None,
+    **more: Any,
+) -> memoryview:
+    """Encodes one image; the result is read-only memory of the library, not copied.
+
+    image         array (NumPy or anything with ``__array_interface__``), DLPack tensor on the CPU, buffer or Pillow image:
+                  height x width, or with 1 to 4 channels (gray, gray and alpha, RGB, RGBA) of uint8, uint16, bool or
+                  floats from 0 to 1. Borrowed without a copy where the samples of a row lie next to each other.
+    format        MIME type, or its second half: "image/png", "webp"
+    quality       0 (smallest) to 100 (best)
+    progress      called with 0.0 to 1.0, on the threads that work; False stops, and so does an exception
+    effort        1 (fastest) to 10 (smallest); default 5
+    lossless      True: exact pixels or an error
+    subsampling   "420", "422", "444" or None, by quality
+    background    what shows through where the format has no alpha: "#rrggbb", (r, g, b) or 0xRRGGBB; default black
+    density       (x, y) in dots per inch
+    sdr           True: never HDR
+    settings      {"webp.sharp_yuv": 1, ...}: settings of one codec
+    layout        "HWC" or "CHW";  order: "RGB" or "BGR";  premultiplied: True if colour is multiplied by alpha
+    cicp          (primaries, transfer[, matrix[, full_range]]) of ITU-T H.273; floats are then light, not 0 to 1
+    icc_profile   bytes
+    pixel_format  with size=(width, height) and row_stride: a flat buffer as the C header names it: "NV12"
+    """
+    return _packer().pack(image, format, quality, progress=progress, **more)
+
+
+def pack_to_file(
+    image: Any,
+    file: Any,
+    format: Optional[str] = None,
+    quality: int = 75,
+    *,
+    progress: Optional[Progress] = None,
+    **more: Any,
+) -> None:
+    """Encodes one image into a file; the arguments are those of pack().
+
+    file    path: replaced as a whole or not at all; descriptor or open binary file: written from its offset
+    format  None: from the extension of the path
+    """
+    _packer().pack_to_file(image, file, format, quality, progress=progress, **more)
+
+
+def reencode(encoded: Any, format: str = "image/jpeg", quality: int = 75, **more: Any) -> memoryview:
+    """Encodes an encoded image anew: bytes, or the path of a file."""
+    return _packer().reencode(encoded, format, quality, **more)
+
+
+def submit(
+    image: Any,
+    format: Optional[str] = None,
+    quality: int = 75,
+    *,
+    file: Any = None,
+    progress: Optional[Progress] = None,
+    packer: Optional[Packer] = None,
+    **more: Any,
+) -> Job:
+    """As pack(), or with `file` as pack_to_file(), on the library's threads; answers at once with a future.
+
+    `image` is borrowed: leave its pixels alone until the job is done. A descriptor may be closed at once.
+    """
+    return _submit(packer or _packer(), image, file, format, quality, progress, more)
+
+
+async def pack_async(image: Any, format: str = "image/jpeg", quality: int = 75, **more: Any) -> memoryview:
+    """As pack(), for asyncio: the loop goes on meanwhile, and cancelling the task stops the encoder."""
+    return await awaited(submit(image, format, quality, **more))
+
+
+async def pack_to_file_async(image: Any, file: Any, format: Optional[str] = None, quality: int = 75, **more: Any) -> None:
+    """As pack_to_file(), for asyncio."""
+    await awaited(submit(image, format, quality, file=file, **more))
+
+
+def version() -> str:
+    """The versions of the library and of the codecs inside."""
+    return _ffi.string(_lib.image_packer_version_string()).decode()
+
+
+__version__: str = "{}.{}.{}".format(*(lambda n: (n >> 16, n >> 8 & 255, n & 255))(_lib.image_packer_version()))

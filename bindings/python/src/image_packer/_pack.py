@@ -1,0 +1,234 @@
+"""One image: pixels or an encoded image in, bytes or a file out."""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+from typing import Any, Callable, Optional, Tuple, Union
+
+from ._library import InvalidArgumentError, check, fail, ffi, lib, made
+from ._pixels import PLAIN, Meaning, pixelmap
+
+SUBSAMPLING = {
+    None: lib.IMAGE_SUBSAMPLING_AUTO,
+    "420": lib.IMAGE_SUBSAMPLING_420,
+    "422": lib.IMAGE_SUBSAMPLING_422,
+    "444": lib.IMAGE_SUBSAMPLING_444,
+}
+Progress = Callable[[float], Any]
+Background = Union[int, str, Tuple[int, int, int]]
+
+
+def _color(value: Background) -> int:
+    if isinstance(value, str):
+        if not re.fullmatch("#[0-9a-fA-F]{6}", value):
+            raise InvalidArgumentError(f"background {value!r} is not '#rrggbb'")
+        return int(value[1:], 16)
+    if isinstance(value, tuple):
+        red, green, blue = value
+        return red << 16 | green << 8 | blue
+    return value
+
+
+def new_options(
+    format: str = "image/jpeg",
+    quality: int = 75,
+    effort: Optional[int] = None,
+    lossless: bool = False,
+    subsampling: Optional[str] = None,
+    background: Optional[Background] = None,
+    density: Optional[Tuple[int, int]] = None,
+    sdr: bool = False,
+    sync: bool = False,
+    settings: Tuple[Tuple[str, Any], ...] = (),
+) -> Any:
+    """A handle of packing options."""
+    if "/" not in format:
+        format = "image/" + format.lower().lstrip(".")
+    options = made(
+        "ImagePackingOptions",
+        lib.image_packing_options_release,
+        lib.image_packing_options_create,
+        format.encode(),
+        quality,
+    )
+    if effort is not None:
+        check(lib.image_packing_options_set_effort(options, effort))
+    if lossless:
+        check(lib.image_packing_options_set_lossless(options, True))
+    if subsampling is not None:
+        if str(subsampling) not in SUBSAMPLING:
+            raise InvalidArgumentError(f"subsampling {subsampling!r} is none of '420', '422', '444'")
+        check(lib.image_packing_options_set_subsampling(options, SUBSAMPLING[str(subsampling)]))
+    if background is not None:
+        check(lib.image_packing_options_set_background(options, _color(background)))
+    if density is not None:
+        check(lib.image_packing_options_set_density(options, *density))
+    if sdr:
+        check(lib.image_packing_options_set_dynamic_range(options, lib.IMAGE_DYNAMIC_RANGE_SDR))
+    if sync:
+        check(lib.image_packing_options_set_sync(options, True))
+    for name, value in settings:
+        value = str(int(value)) if isinstance(value, bool) else str(value)
+        check(lib.image_packing_options_set(options, name.encode(), value.encode()))
+    return options
+
+
+# Options are immutable once made here, so one handle serves every call with the same arguments.
+cached_options = functools.lru_cache(maxsize=256)(new_options)
+
+_OPTION_NAMES = frozenset(new_options.__annotations__) - {"return", "settings"}
+_MEANING_NAMES = frozenset(Meaning._fields)
+
+
+def split(arguments: dict) -> Tuple[Any, Meaning]:
+    """Options and meaning of the keywords of one call; `settings` is a dictionary there."""
+    wanted, meaning = {}, {}
+    for name, value in arguments.items():
+        if name == "settings":
+            wanted[name] = tuple(sorted(value.items())) if value else ()
+        elif name in _OPTION_NAMES:
+            wanted[name] = tuple(value) if isinstance(value, list) else value
+        elif name in _MEANING_NAMES:
+            meaning[name] = value
+        else:
+            known = ", ".join(sorted(_OPTION_NAMES | _MEANING_NAMES | {"settings", "progress"}))
+            raise TypeError(f"{name!r} is not an argument; these are: {known}")
+    return cached_options(**wanted), Meaning(**meaning) if meaning else PLAIN
+
+
+class Watched:
+    """Options with a progress callback, alive for one pack; keeps what the callback raises."""
+
+    def __init__(self, options: Any, progress: Progress) -> None:
+        self.raised: Optional[BaseException] = None
+        self.handle = made("ImagePackingOptions", lib.image_packing_options_release, lib.image_packing_options_copy, options)
+
+        @ffi.callback("ImageProgressFn", error=1)
+        def call(_user: Any, done: int) -> int:
+            try:
+                return 1 if progress(done / 1000) is False else 0
+            except BaseException as problem:
+                self.raised = problem
+                return 1
+
+        self._call = call
+        check(lib.image_packing_options_set_progress(self.handle, call, ffi.NULL))
+
+    def check(self, status: int) -> None:
+        if status and self.raised is not None:
+            raise self.raised
+        check(status)
+
+
+def taken(data: Any) -> memoryview:
+    """The bytes of an ImageData, without a copy, as read-only memory that frees itself."""
+    place = ffi.new("uint8_t **")
+    size = ffi.new("size_t *")
+    check(lib.image_data_take(data, place, size))
+    length = size[0]
+    return memoryview(ffi.buffer(ffi.gc(place[0], lib.free, length), length)).toreadonly()
+
+
+class Packer:
+    """Packs images within limits; one serves many threads.
+
+    threads        most threads of one pack; 0: one per core. The bytes do not depend on it.
+    max_pixels     most pixels of one image; 0: 2**28
+    memory_limit   most working memory in bytes of all packs together; 0: no limit
+    """
+
+    def __init__(self, threads: int = 0, max_pixels: int = 0, memory_limit: int = 0) -> None:
+        self._arguments = (threads, max_pixels, memory_limit)
+        self.handle = made("ImagePacker", lib.image_packer_release, lib.image_packer_create)
+        check(lib.image_packer_set_threads(self.handle, threads))
+        check(lib.image_packer_set_max_pixels(self.handle, max_pixels))
+        check(lib.image_packer_set_memory_limit(self.handle, memory_limit))
+
+    def __reduce__(self) -> tuple:
+        return type(self), self._arguments
+
+    def pack(self, image: Any, format: str = "image/jpeg", quality: int = 75, *, progress: Optional[Progress] = None, **more: Any) -> memoryview:
+        """See image_packer.pack()."""
+        if more:
+            options, meaning = split({"format": format, "quality": quality, **more})
+        else:
+            options, meaning = cached_options(format, quality), PLAIN
+        pixels, keep = pixelmap(image, meaning)
+        try:
+            place = ffi.new("ImageData **")
+            if progress is None:
+                status = lib.image_packer_pack_to_data(self.handle, pixels, options, place)
+                if status:
+                    fail(status)
+            else:
+                watched = Watched(options, progress)
+                watched.check(lib.image_packer_pack_to_data(self.handle, pixels, watched.handle, place))
+        finally:
+            lib.image_pixelmap_release(pixels)
+            del keep
+        return taken(place[0])
+
+    def pack_to_file(self, image: Any, file: Any, format: Optional[str] = None, quality: int = 75, *, progress: Optional[Progress] = None, **more: Any) -> None:
+        """See image_packer.pack_to_file()."""
+        path = os.fspath(file) if isinstance(file, (str, bytes, os.PathLike)) else None
+        if format is None:
+            if path is None:
+                raise InvalidArgumentError("format= is needed where no file name tells it")
+            format = format_of(path)
+        options, meaning = split({"format": format, "quality": quality, **more})
+        watched = Watched(options, progress) if progress is not None else None
+        used = watched.handle if watched else options
+        pixels, keep = pixelmap(image, meaning)
+        try:
+            if path is not None:
+                status = lib.image_packer_pack_to_path(self.handle, pixels, os.fsencode(path), used)
+            else:
+                if not isinstance(file, int):
+                    file.flush()
+                    file = file.fileno()
+                status = lib.image_packer_pack_to_file(self.handle, pixels, file, used)
+            (watched.check if watched else check)(status)
+        finally:
+            lib.image_pixelmap_release(pixels)
+            del keep
+
+    def reencode(self, encoded: Any, format: str = "image/jpeg", quality: int = 75, **more: Any) -> memoryview:
+        """See image_packer.reencode()."""
+        options, _ = split({"format": format, "quality": quality, **more})
+        source = open_source(encoded)
+        place = ffi.new("ImageData **")
+        check(lib.image_packer_pack_to_data_from_source(self.handle, source, options, place))
+        return taken(place[0])
+
+
+def open_source(encoded: Any) -> Any:
+    """A handle of an encoded image: bytes, or the path of a file."""
+    if isinstance(encoded, (str, os.PathLike)):
+        return made("ImageSource", lib.image_source_release, lib.image_source_create_from_path, os.fsencode(encoded))
+    bytes_ = ffi.from_buffer(encoded)
+    return made("ImageSource", lib.image_source_release, lib.image_source_create_from_copy, bytes_, len(bytes_))
+
+
+_EXTENSIONS = {"jpg": "jpeg", "jpe": "jpeg", "jfif": "jpeg", "heif": "heic", "apng": "apng"}
+
+
+def format_of(path: Union[str, bytes]) -> str:
+    """The MIME type that the extension of a file name stands for."""
+    extension = os.path.splitext(os.fsdecode(path))[1][1:].lower()
+    mime = "image/" + _EXTENSIONS.get(extension, extension)
+    if mime not in formats():
+        raise InvalidArgumentError(f"the name {os.fsdecode(path)!r} tells no format that can be written: {', '.join(formats())}")
+    return mime
+
+
+@functools.lru_cache(maxsize=None)
+def formats() -> Tuple[str, ...]:
+    """MIME types that this machine can write."""
+    found = []
+    while True:
+        name = lib.image_packer_get_supported_format(len(found))
+        if name == ffi.NULL:
+            return tuple(found)
+        found.append(ffi.string(name).decode())
