@@ -27,8 +27,10 @@ def test_futures_give_what_calls_give(photo, tmp_path):
 def test_mistakes_come_at_once_or_in_the_future(photo, tmp_path):
     with pytest.raises(ip.InvalidArgumentError, match="quality 101"):
         ip.submit(photo, quality=101)
-    job = ip.submit(photo, file=tmp_path / "no" / "a.png")
-    assert isinstance(job.exception(60), ip.FileError) and "a.png" in str(job.exception())
+    with pytest.raises(ip.FileError, match="a.png"):
+        ip.submit(photo, file=tmp_path / "no" / "a.png")
+    job = ip.submit(np.zeros((1, 16384), np.uint8), "webp")
+    assert isinstance(job.exception(60), ip.TooLargeError) and "16383" in str(job.exception())
 
 
 def test_cancel_stops_the_encoder():

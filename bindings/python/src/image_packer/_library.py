@@ -74,6 +74,8 @@ _BY_STATUS = {
 def error(status: int, cause: int, message: str) -> Error:
     """The exception for a status."""
     kind = _BY_CAUSE.get(cause) or _BY_STATUS.get(status, Error)
+    if kind is Error and cause == lib.IMAGE_CAUSE_LIMIT:
+        kind = OutOfMemoryError
     return kind(message, status, cause)
 
 

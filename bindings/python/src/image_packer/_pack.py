@@ -122,10 +122,13 @@ class Watched:
         check(status)
 
 
+_BYTES, _SIZE, _DATA = map(ffi.typeof, ("uint8_t **", "size_t *", "ImageData **"))
+
+
 def taken(data: Any) -> memoryview:
     """The bytes of an ImageData, without a copy, as read-only memory that frees itself."""
-    place = ffi.new("uint8_t **")
-    size = ffi.new("size_t *")
+    place = ffi.new(_BYTES)
+    size = ffi.new(_SIZE)
     check(lib.image_data_take(data, place, size))
     length = size[0]
     return memoryview(ffi.buffer(ffi.gc(place[0], lib.free, length), length)).toreadonly()
@@ -157,7 +160,7 @@ class Packer:
             options, meaning = cached_options(format, quality), PLAIN
         pixels, keep = pixelmap(image, meaning)
         try:
-            place = ffi.new("ImageData **")
+            place = ffi.new(_DATA)
             if progress is None:
                 status = lib.image_packer_pack_to_data(self.handle, pixels, options, place)
                 if status:
@@ -198,7 +201,7 @@ class Packer:
         """See image_packer.reencode()."""
         options, _ = split({"format": format, "quality": quality, **more})
         source = open_source(encoded)
-        place = ffi.new("ImageData **")
+        place = ffi.new(_DATA)
         check(lib.image_packer_pack_to_data_from_source(self.handle, source, options, place))
         return taken(place[0])
 

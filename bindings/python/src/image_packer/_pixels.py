@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Optional, Tuple
+from typing import Any, Dict, NamedTuple, Optional, Tuple
 
 from ._library import InvalidArgumentError, check, ffi, lib
 
@@ -58,8 +58,16 @@ class Meaning(NamedTuple):
 PLAIN = Meaning()
 
 
+_MAP = ffi.typeof("ImagePixelMap **")
+_NULL = ffi.NULL
+#: Formats by NumPy's own types, for the arrays that need nothing done: filled as they are met.
+_plain: Dict[Tuple[Any, int, str], int] = {}
+
+
 def pixelmap(image: Any, meaning: Meaning) -> Tuple[Any, Any]:
     """A pixel map that borrows `image`, and what must live as long as it. The caller releases the map."""
+    if meaning is PLAIN and type(image).__name__ == "ndarray":
+        return _array(image, meaning)
     if meaning.pixel_format is not None:
         return _raw(image, meaning)
     if hasattr(image, "__array_interface__"):
@@ -81,8 +89,8 @@ def pixelmap(image: Any, meaning: Meaning) -> Tuple[Any, Any]:
 
 
 def _new(width: int, height: int, kind: int, pixels: Any, size: int, stride: int, meaning: Meaning) -> Any:
-    place = ffi.new("ImagePixelMap **")
-    check(lib.image_pixelmap_create_borrowed(width, height, kind, pixels, size, stride, ffi.NULL, ffi.NULL, place))
+    place = ffi.new(_MAP)
+    check(lib.image_pixelmap_create_borrowed(width, height, kind, pixels, size, stride, _NULL, _NULL, place))
     new = place[0]
     if meaning.premultiplied or meaning.cicp or meaning.icc_profile:
         try:
@@ -112,15 +120,22 @@ def _raw(image: Any, meaning: Meaning) -> Tuple[Any, Any]:
 
 
 def _array(array: Any, meaning: Meaning) -> Tuple[Any, Any]:
-    array = _interleaved(array, meaning.layout)
-    channels = array.shape[2] if array.ndim == 3 else 1
-    kind = _FORMATS.get((array.dtype.str, channels, meaning.order))
-    # Floats are meant for a screen, 0 to 1, unless the caller says which light they are.
-    if kind is None or (array.dtype.kind == "f" and meaning.cicp is None):
-        array, order = _converted(array, channels, meaning)
-        channels = array.shape[2] if array.ndim == 3 else 1
-        kind = _FORMATS[(array.dtype.str, channels, order)]
-    height, width = array.shape[:2]
+    shape = array.shape
+    if len(shape) != 2:
+        array = _interleaved(array, meaning.layout)
+        shape = array.shape
+    channels = shape[2] if len(shape) == 3 else 1
+    kind = _plain.get((array.dtype, channels, meaning.order))
+    if kind is None:
+        kind = _FORMATS.get((array.dtype.str, channels, meaning.order))
+        # Floats are meant for a screen, 0 to 1, unless the caller says which light they are.
+        if kind is None or (array.dtype.kind == "f" and meaning.cicp is None):
+            array, order = _converted(array, channels, meaning)
+            channels = array.shape[2] if array.ndim == 3 else 1
+            kind = _FORMATS[(array.dtype.str, channels, order)]
+        elif array.dtype.kind == "u":
+            _plain[(array.dtype, channels, meaning.order)] = kind
+    height, width = shape[0], shape[1]
     if array.flags.c_contiguous:
         pixels = ffi.from_buffer(array)
         return _new(width, height, kind, pixels, len(pixels), 0, meaning), pixels
