@@ -11,7 +11,7 @@ Every function may be called from any thread; the interpreter lock is released w
 from __future__ import annotations
 
 import functools
-from typing import Any, Optional, Tuple
+from typing import Any, Callable, Optional, Sequence, Tuple, Union
 
 from ._library import (
     BadDataError,
@@ -25,27 +25,37 @@ from ._library import (
     ffi as _ffi,
     lib as _lib,
 )
+from ._batch import BatchError, BatchJob, submit_batch as _submit_batch, wait as _wait
 from ._jobs import Job, awaited, submit as _submit
 from ._pack import Packer, Progress, formats
+from .encoder import PRESETS, ColumnEncoder, ImageBatchEncoder
 
 __all__ = [
     "BadDataError",
+    "BatchError",
+    "BatchJob",
     "CancelledError",
+    "ColumnEncoder",
     "Error",
     "FileError",
+    "ImageBatchEncoder",
     "InvalidArgumentError",
     "Job",
     "OutOfMemoryError",
+    "PRESETS",
     "Packer",
     "TooLargeError",
     "UnknownFormatError",
     "formats",
     "pack",
     "pack_async",
+    "pack_batch",
+    "pack_batch_async",
     "pack_to_file",
     "pack_to_file_async",
     "reencode",
     "submit",
+    "submit_batch",
     "version",
 ]
 
@@ -134,6 +144,64 @@ async def pack_async(image: Any, format: str = "image/jpeg", quality: int = 75, 
 async def pack_to_file_async(image: Any, file: Any, format: Optional[str] = None, quality: int = 75, **more: Any) -> None:
     """As pack_to_file(), for asyncio."""
     await awaited(submit(image, format, quality, file=file, **more))
+
+
+def submit_batch(
+    images: Any,
+    format: str = "image/jpeg",
+    quality: int = 75,
+    *,
+    layout: Optional[str] = None,
+    scale: Optional[Tuple[float, float]] = None,
+    folder: Any = None,
+    names: Optional[Sequence[Any]] = None,
+    prefix: Optional[str] = None,
+    suffix: Optional[str] = None,
+    extension: Optional[str] = None,
+    same_name: str = "error",
+    files: Optional[Sequence[Any]] = None,
+    arrow: bool = False,
+    errors: str = "raise",
+    packer: Optional[Packer] = None,
+    **more: Any,
+) -> BatchJob:
+    """As pack_batch(), but answers at once with a future. Leave the pixels alone until it is done."""
+    rule = (prefix, suffix, extension)
+    return _submit_batch(
+        packer or _packer(), images, format, quality, layout, folder, names, rule, same_name, files, arrow, errors, scale, more
+    )
+
+
+def pack_batch(
+    images: Any,
+    format: str = "image/jpeg",
+    quality: int = 75,
+    *,
+    progress: Union[None, bool, Callable[[int, int], Any]] = None,
+    **more: Any,
+) -> Any:
+    """Encodes many images on all cores, without copies in or out. Bytes and order do not depend on the threads.
+
+    images      one array or DLPack tensor of four dimensions (of three: gray images, with layout="NHW"), or a list of what
+                pack() takes, of any sizes
+    layout      "NHWC", "NCHW", "NHW", "HWC", "CHW"; None: told by the shape, an error where that is not certain
+    scale       (factor, bias) of floats: ``v * factor + bias`` is 0 for black and 1 for white; default (1, 0)
+    arrow       True: the answer is a pyarrow.LargeBinaryArray over the library's memory, with nulls for failures
+    folder      with names: files ``prefix + stem + suffix + "." + extension`` there, each written whole or not at all;
+                by default "out_<stem>.jpg". same_name says what happens when names meet: "error", "number" or "last"
+    files       one descriptor or open file for each image
+    errors      "raise": BatchError after all images have ended; "return": exceptions stand in the list
+    progress    True: a tqdm bar; or called with (ended, all) about ten times a second, and False stops
+    more        packer=Packer(...), and the options of pack()
+
+    Answers a list of read-only memory, an Arrow array, or the sizes of the files.
+    """
+    return _wait(submit_batch(images, format, quality, **more), progress)
+
+
+async def pack_batch_async(images: Any, format: str = "image/jpeg", quality: int = 75, **more: Any) -> Any:
+    """As pack_batch(), for asyncio."""
+    return await awaited(submit_batch(images, format, quality, **more))
 
 
 def version() -> str:

@@ -9,7 +9,7 @@ import os
 import threading
 from typing import Any, Dict, Optional
 
-from ._library import InvalidArgumentError, error, ffi, lib
+from ._library import InvalidArgumentError, ffi, last_error, lib
 from ._pack import Packer, Progress, Watched, format_of, split, taken
 from ._pixels import pixelmap
 
@@ -61,10 +61,7 @@ class Job(concurrent.futures.Future):
                 lib.image_job_cancel(handle)
 
     def _ended(self, status: int, data: Any) -> None:
-        problem: Optional[BaseException] = None
-        if status:
-            message = ffi.string(lib.image_packer_last_error_message()).decode("utf-8", "replace")
-            problem = error(status, lib.image_packer_last_error_cause(), message)
+        problem = last_error(status) if status else None
         with self._guard:
             handle, self._handle, self._keep = self._handle, None, None
         if handle is not None:
@@ -127,8 +124,7 @@ def submit(
         status = lib.image_packer_pack_to_data_async(packer.handle, pixels, *rest)
     if status:
         _running.pop(number, None)
-        message = ffi.string(lib.image_packer_last_error_message()).decode("utf-8", "replace")
-        problem = error(status, lib.image_packer_last_error_cause(), message)
+        problem = last_error(status)
         lib.image_pixelmap_release(pixels)
         raise problem
     lib.image_pixelmap_release(pixels)

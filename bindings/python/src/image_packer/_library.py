@@ -79,10 +79,15 @@ def error(status: int, cause: int, message: str) -> Error:
     return kind(message, status, cause)
 
 
+def last_error(status: int) -> Error:
+    """This thread's last error, which had this status."""
+    message = ffi.string(lib.image_packer_last_error_message()).decode("utf-8", "replace")
+    return error(status, lib.image_packer_last_error_cause(), message)
+
+
 def fail(status: int) -> NoReturn:
     """Raises this thread's last error."""
-    cause = lib.image_packer_last_error_cause()
-    raise error(status, cause, ffi.string(lib.image_packer_last_error_message()).decode("utf-8", "replace"))
+    raise last_error(status)
 
 
 def check(status: int) -> None:
