@@ -273,8 +273,10 @@ impl Batch {
         if !matches!(state.output, Output::Arena) {
             bail!(OutOfRange, "the images of this batch do not go into one piece of memory");
         }
-        if !state.over {
-            bail!(NotReady, "the batch has not ended");
+        // Inside `done` already: all images have ended, though the batch is not over before it returns.
+        let all = state.records.len();
+        if !state.started || state.ended < all {
+            bail!(NotReady, "the batch has not ended; {} of {all} images have", state.ended);
         }
         let arena = std::mem::take(&mut state.arena);
         if arena.offsets.as_slice().is_empty() {
