@@ -1921,8 +1921,8 @@ IMAGE_PACKER_API uint64_t image_batch_get_time(const ImageBatch *batch, size_t i
 IMAGE_PACKER_API ImageStatus image_batch_take_data(ImageBatch *batch, size_t index, ImageData **data);
 
 /**
- * Takes the one piece of memory of image_batch_to_arena() when the batch has ended. Image i is the bytes from offset i to
- * offset i + 1: the buffers of an Arrow LargeBinary array.
+ * Takes the one piece of memory of image_batch_to_arena() when all images have ended, inside `done` at the earliest.
+ * Image i is the bytes from offset i to offset i + 1: the buffers of an Arrow LargeBinary array.
  *
  * @param[out] bytes    all images; release with image_data_release()
  * @param[out] offsets  one int64_t more than there are images, in the byte order of the machine, aligned to 8 bytes
