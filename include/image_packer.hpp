@@ -294,7 +294,8 @@ class Packer {
   /** The MIME types that this machine can write. */
   static std::vector<std::string> formats() {
     std::vector<std::string> formats;
-    for (std::size_t i = 0; const char *format = image_packer_get_supported_format(i); i++) formats.emplace_back(format);
+    for (std::size_t i = 0; const char *format = image_packer_get_supported_format(i); i++)
+      formats.emplace_back(format);
     return formats;
   }
 

@@ -24,10 +24,13 @@ int main() try {
   auto source = ip::Source::copy(jpeg);
   expect(source.format() == "image/jpeg" && source.decode().width() == 6, "the JPEG is what was packed");
   std::vector<std::uint8_t> png;
-  packer.pack(source, [&](const std::uint8_t *bytes, std::size_t size) {
-    png.insert(png.end(), bytes, bytes + size);
-    return true;
-  }, ip::Options("image/png", 100).effort(1));
+  packer.pack(
+      source,
+      [&](const std::uint8_t *bytes, std::size_t size) {
+        png.insert(png.end(), bytes, bytes + size);
+        return true;
+      },
+      ip::Options("image/png", 100).effort(1));
   expect(png.size() > 8 && png[1] == 'P', "a PNG arrived");
 
   // Borrowed memory comes back; what a callback throws arrives here.

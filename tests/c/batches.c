@@ -82,16 +82,19 @@ static void outputs(void) {
     CHECK(image_batch_add_pixelmap(batch, maps[0], options[0]) == 401, "no more images");
     CHECK(image_batch_wait(batch, -1) == IMAGE_OK, "wait");
     size_t ended = 0, failed = 1, count = 0;
-    CHECK(image_batch_get_progress(batch, &ended, &failed, &count) == IMAGE_OK && ended == MOST && failed == 0 && count == MOST,
+    CHECK(image_batch_get_progress(batch, &ended, &failed, &count) == IMAGE_OK && ended == MOST && failed == 0 &&
+              count == MOST,
           "progress");
     for (size_t i = 0; i < MOST; ++i) {
-      CHECK(image_batch_get_status(batch, i) == IMAGE_OK && image_batch_get_size(batch, i) == WANT(i).size, "image %zu", i);
+      CHECK(image_batch_get_status(batch, i) == IMAGE_OK && image_batch_get_size(batch, i) == WANT(i).size, "image %zu",
+            i);
       CHECK(image_batch_get_time(batch, i) > 0, "time");
       CHECK(image_batch_take_data(batch, i, &data) == IMAGE_OK && same(data, WANT(i)), "image %zu", i);
       image_data_release(data);
       CHECK(image_batch_take_data(batch, i, &data) == 401, "taken once");
     }
-    CHECK(image_batch_take_data(batch, MOST, &data) == 401 && image_batch_get_status(batch, MOST) == 401, "no such image");
+    CHECK(image_batch_take_data(batch, MOST, &data) == 401 && image_batch_get_status(batch, MOST) == 401,
+          "no such image");
     CHECK(image_batch_take_arena(batch, &data, &offsets) == 401, "no arena");
     CHECK(image_batch_release(batch) == IMAGE_OK && image_batch_release(batch) == 401, "released once");
 
@@ -118,7 +121,8 @@ static void outputs(void) {
     const int64_t *at = (const int64_t *)(const void *)image_data_bytes(offsets);
     CHECK(at[0] == 0 && (size_t)at[MOST] == image_data_size(data), "begin and end");
     for (size_t i = 0; i < MOST; ++i)
-      CHECK((size_t)(at[i + 1] - at[i]) == WANT(i).size && memcmp(image_data_bytes(data) + at[i], WANT(i).bytes, WANT(i).size) == 0,
+      CHECK((size_t)(at[i + 1] - at[i]) == WANT(i).size &&
+                memcmp(image_data_bytes(data) + at[i], WANT(i).bytes, WANT(i).size) == 0,
             "image %zu", i);
     image_batch_release(batch);
     image_data_release(data);
@@ -179,14 +183,16 @@ static void outputs(void) {
       image_data_release(all[i]);
     }
     many[3] = NULL;
-    CHECK(image_packer_pack_batch_to_data(packer, many, MOST, options[1], all, NULL) == 401, "a bad handle is a bad argument");
+    CHECK(image_packer_pack_batch_to_data(packer, many, MOST, options[1], all, NULL) == 401,
+          "a bad handle is a bad argument");
     many[3] = maps[3];
     int two[2] = {open("/dev/null", O_WRONLY), -1};
     CHECK(image_packer_pack_batch_to_files(packer, many, 2, two, options[1], statuses) == 62980115, "to files");
     CHECK(statuses[0] == IMAGE_OK && statuses[1] == 62980115, "one of two");
     close(two[0]);
     memset(&seen, 0, sizeof seen);
-    NEED(image_packer_pack_batch_to_data_async(packer, many, MOST, options[1], on_item, on_done, &seen, &batch) == IMAGE_OK);
+    NEED(image_packer_pack_batch_to_data_async(packer, many, MOST, options[1], on_item, on_done, &seen, &batch) ==
+         IMAGE_OK);
     CHECK(image_batch_wait(batch, -1) == IMAGE_OK && seen.items == MOST && seen.done == 1, "in the background");
     for (size_t i = 0; i < MOST; ++i) image_data_release(seen.data[i]);
     image_batch_release(batch);
@@ -207,8 +213,8 @@ static void failures(void) {
   for (ImageSameName rule = IMAGE_SAME_NAME_ERROR; rule <= IMAGE_SAME_NAME_LAST_WINS; ++rule) {
     NEED(image_batch_create(packer, &batch) == IMAGE_OK);
     for (int i = 0; i < 6; ++i)
-      NEED((i == 1 ? image_batch_add_source(batch, source, options[0]) : image_batch_add_pixelmap(batch, maps[i % SIZES], options[0])) ==
-           IMAGE_OK);
+      NEED((i == 1 ? image_batch_add_source(batch, source, options[0])
+                   : image_batch_add_pixelmap(batch, maps[i % SIZES], options[0])) == IMAGE_OK);
     NEED(image_batch_to_folder(batch, folder, names, 6, rule) == IMAGE_OK);
     static Seen seen;
     memset(&seen, 0, sizeof seen);
@@ -299,7 +305,9 @@ static size_t store(uint8_t *to, ImageTensorType type, uint8_t value) {
   uint32_t bits;
   memcpy(&bits, &unit, 4);
   switch (type) {
-    case IMAGE_TENSOR_UINT8: *to = value; return 1;
+    case IMAGE_TENSOR_UINT8:
+      *to = value;
+      return 1;
     case IMAGE_TENSOR_UINT16: {
       uint16_t wide = (uint16_t)(value * 257);
       memcpy(to, &wide, 2);
@@ -315,7 +323,9 @@ static size_t store(uint8_t *to, ImageTensorType type, uint8_t value) {
       memcpy(to, &brain, 2);
       return 2;
     }
-    default: memcpy(to, &unit, 4); return 4;
+    default:
+      memcpy(to, &unit, 4);
+      return 4;
   }
 }
 
@@ -339,12 +349,15 @@ static HostBytes reference(int n, int components, bool wide, bool flip, bool coa
           memcpy(&back, &bits, 4);
           value = (uint8_t)(back * 255.0f + 0.5f);
         }
-        if (wide) to += store(to, IMAGE_TENSOR_UINT16, value);
-        else *to++ = value;
+        if (wide)
+          to += store(to, IMAGE_TENSOR_UINT16, value);
+        else
+          *to++ = value;
       }
-  ImagePixelFormat format = components == 1   ? (wide ? IMAGE_PIXEL_FORMAT_GRAY_16 : IMAGE_PIXEL_FORMAT_GRAY_8)
-                            : components == 3 ? (wide ? IMAGE_PIXEL_FORMAT_RGB_161616 : IMAGE_PIXEL_FORMAT_RGB_888)
-                                              : (wide ? IMAGE_PIXEL_FORMAT_RGBA_16161616 : IMAGE_PIXEL_FORMAT_RGBA_8888);
+  ImagePixelFormat format = components == 1 ? (wide ? IMAGE_PIXEL_FORMAT_GRAY_16 : IMAGE_PIXEL_FORMAT_GRAY_8)
+                            : components == 3
+                                ? (wide ? IMAGE_PIXEL_FORMAT_RGB_161616 : IMAGE_PIXEL_FORMAT_RGB_888)
+                                : (wide ? IMAGE_PIXEL_FORMAT_RGBA_16161616 : IMAGE_PIXEL_FORMAT_RGBA_8888);
   NEED(image_pixelmap_create_from_copy(W, H, format, pixels, (size_t)(to - pixels), 0, &map) == IMAGE_OK);
   HostBytes png = host_expected(packer, map, options[1]);
   image_pixelmap_release(map);
@@ -382,9 +395,9 @@ static void tensors(void) {
               int64_t s_nhwc[4] = {image, rows, column, component}, s_nchw[4] = {image, component, rows, column};
               ImageTensor *tensor = NULL;
               ImageBatch *batch = NULL;
-              NEED(image_tensor_create_borrowed(memory, sizeof memory, (size_t)offset, type,
-                                                planar ? IMAGE_LAYOUT_NCHW : IMAGE_LAYOUT_NHWC, planar ? nchw : nhwc,
-                                                planar ? s_nchw : s_nhwc, 4, on_release, &released, &tensor) == IMAGE_OK);
+              NEED(image_tensor_create_borrowed(
+                       memory, sizeof memory, (size_t)offset, type, planar ? IMAGE_LAYOUT_NCHW : IMAGE_LAYOUT_NHWC,
+                       planar ? nchw : nhwc, planar ? s_nchw : s_nhwc, 4, on_release, &released, &tensor) == IMAGE_OK);
               ++made;
               NEED(image_tensor_set_bgr(tensor, bgr) == IMAGE_OK);
               NEED(image_batch_create(packer, &batch) == IMAGE_OK);
@@ -394,10 +407,11 @@ static void tensors(void) {
               CHECK(image_batch_wait(batch, -1) == IMAGE_OK, "type %d", type);
               for (int n = 0; n < N; ++n) {
                 ImageData *data = NULL;
-                HostBytes png = reference(n, components, type == IMAGE_TENSOR_UINT16, flip, type == IMAGE_TENSOR_BFLOAT16);
+                HostBytes png =
+                    reference(n, components, type == IMAGE_TENSOR_UINT16, flip, type == IMAGE_TENSOR_BFLOAT16);
                 CHECK(image_batch_take_data(batch, (size_t)n, &data) == IMAGE_OK && same(data, png),
-                      "type %d planar %d components %d bgr %d padded %d flip %d image %d", type, planar, components, bgr, padded,
-                      flip, n);
+                      "type %d planar %d components %d bgr %d padded %d flip %d image %d", type, planar, components,
+                      bgr, padded, flip, n);
                 image_data_release(data);
                 free(png.bytes);
               }
@@ -417,8 +431,8 @@ static void scales(void) {
     ImageBatch *batch = NULL;
     ImageData *data = NULL;
     ImagePixelMap *map = NULL;
-    NEED(image_tensor_create_borrowed(values, sizeof values, 0, IMAGE_TENSOR_FLOAT32, IMAGE_LAYOUT_AUTO, shape, NULL, 2, NULL,
-                                      NULL, &tensor) == IMAGE_OK);
+    NEED(image_tensor_create_borrowed(values, sizeof values, 0, IMAGE_TENSOR_FLOAT32, IMAGE_LAYOUT_AUTO, shape, NULL, 2,
+                                      NULL, NULL, &tensor) == IMAGE_OK);
     if (scaled) NEED(image_tensor_set_scale(tensor, 1.0f, 0.5f) == IMAGE_OK);
     CHECK(image_tensor_set_scale(tensor, NAN, 0) == 401 && image_tensor_set_depth(tensor, 12) == 401, "no numbers");
     NEED(image_batch_create(packer, &batch) == IMAGE_OK);
@@ -426,7 +440,8 @@ static void scales(void) {
     NEED(image_batch_start(batch, NULL, NULL, NULL) == IMAGE_OK);
     NEED(image_batch_wait(batch, -1) == IMAGE_OK);
     NEED(image_batch_take_data(batch, 0, &data) == IMAGE_OK);
-    NEED(image_pixelmap_create_from_copy(8, 1, IMAGE_PIXEL_FORMAT_GRAY_8, scaled ? half : plain, 8, 0, &map) == IMAGE_OK);
+    NEED(image_pixelmap_create_from_copy(8, 1, IMAGE_PIXEL_FORMAT_GRAY_8, scaled ? half : plain, 8, 0, &map) ==
+         IMAGE_OK);
     HostBytes png = host_expected(packer, map, options[1]);
     CHECK(same(data, png), "scaled %d", scaled);
     free(png.bytes);
@@ -440,9 +455,14 @@ static void scales(void) {
 /* <dlpack/dlpack.h>, as far as it is needed. */
 typedef struct {
   void *data;
-  struct { int32_t type, id; } device;
+  struct {
+    int32_t type, id;
+  } device;
   int32_t ndim;
-  struct { uint8_t code, bits; uint16_t lanes; } dtype;
+  struct {
+    uint8_t code, bits;
+    uint16_t lanes;
+  } dtype;
   int64_t *shape, *strides;
   uint64_t byte_offset;
 } DLTensor;
@@ -452,7 +472,9 @@ typedef struct DLManagedTensor {
   void (*deleter)(struct DLManagedTensor *);
 } DLManagedTensor;
 typedef struct DLManagedTensorVersioned {
-  struct { uint32_t major, minor; } version;
+  struct {
+    uint32_t major, minor;
+  } version;
   void *context;
   void (*deleter)(struct DLManagedTensorVersioned *);
   uint64_t flags;
@@ -488,7 +510,9 @@ static void dlpack(void) {
       if (!well) continue;
       size_t images = 0;
       uint32_t width = 0, height = 0;
-      CHECK(image_tensor_get_size(made, &images, &width, &height) == IMAGE_OK && images == 2 && width == 6 && height == 5, "size");
+      CHECK(
+          image_tensor_get_size(made, &images, &width, &height) == IMAGE_OK && images == 2 && width == 6 && height == 5,
+          "size");
       ImageBatch *batch = NULL;
       NEED(image_batch_create(packer, &batch) == IMAGE_OK);
       NEED(image_batch_add_tensor(batch, made, options[1]) == IMAGE_OK);
@@ -498,7 +522,8 @@ static void dlpack(void) {
       for (size_t i = 0; i < 2; ++i) {
         ImagePixelMap *map = NULL;
         ImageData *data = NULL;
-        NEED(image_pixelmap_create_from_copy(6, 5, IMAGE_PIXEL_FORMAT_RGB_888, pixels + 90 * i, 90, 0, &map) == IMAGE_OK);
+        NEED(image_pixelmap_create_from_copy(6, 5, IMAGE_PIXEL_FORMAT_RGB_888, pixels + 90 * i, 90, 0, &map) ==
+             IMAGE_OK);
         HostBytes png = host_expected(packer, map, options[1]);
         CHECK(image_batch_take_data(batch, i, &data) == IMAGE_OK && same(data, png), "image %zu", i);
         image_data_release(data);
@@ -510,10 +535,12 @@ static void dlpack(void) {
   ImageTensor *made = NULL;
   int64_t shape[4] = {2, 5, 6, 3};
   CHECK(image_tensor_create_from_dlpack(NULL, IMAGE_LAYOUT_AUTO, &made) == 401, "NULL");
-  CHECK(image_tensor_create_borrowed(pixels, sizeof pixels - 1, 0, IMAGE_TENSOR_UINT8, IMAGE_LAYOUT_NHWC, shape, NULL, 4, NULL,
-                                     NULL, &made) == 401, "one byte too few");
-  CHECK(image_tensor_create_borrowed(pixels, sizeof pixels, 1, IMAGE_TENSOR_UINT8, IMAGE_LAYOUT_NHWC, shape, NULL, 4, NULL, NULL,
-                                     &made) == 401, "one byte too far");
+  CHECK(image_tensor_create_borrowed(pixels, sizeof pixels - 1, 0, IMAGE_TENSOR_UINT8, IMAGE_LAYOUT_NHWC, shape, NULL,
+                                     4, NULL, NULL, &made) == 401,
+        "one byte too few");
+  CHECK(image_tensor_create_borrowed(pixels, sizeof pixels, 1, IMAGE_TENSOR_UINT8, IMAGE_LAYOUT_NHWC, shape, NULL, 4,
+                                     NULL, NULL, &made) == 401,
+        "one byte too far");
 }
 
 /* Which file the presets make: 4:4:4, baseline, the steps of their quality. */

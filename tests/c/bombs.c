@@ -85,19 +85,19 @@ static void chunk_end(void) {
 static void zeros(size_t size) {
   uint64_t bits = 0;
   int count = 0;
-#define PUT(value, width)                             \
-  do {                                                \
-    bits |= (uint64_t)(value) << count;               \
-    for (count += (width); count >= 8; count -= 8) {  \
-      byte((unsigned)bits & 255);                     \
-      bits >>= 8;                                     \
-    }                                                 \
+#define PUT(value, width)                            \
+  do {                                               \
+    bits |= (uint64_t)(value) << count;              \
+    for (count += (width); count >= 8; count -= 8) { \
+      byte((unsigned)bits & 255);                    \
+      bits >>= 8;                                    \
+    }                                                \
   } while (0)
   byte(0x78), byte(0x9C);
-  PUT(1 | 1 << 1, 3);                                               /* the last block, fixed codes */
-  PUT(0x0C, 8);                                                     /* 0 is 00110000, from its first bit */
-  for (size_t i = 0; i < (size - 1) / 258; ++i) PUT(0xA3, 13);      /* 285 is 11000101, distance 1 is 00000 */
-  PUT(0, 7);                                                        /* the end */
+  PUT(1 | 1 << 1, 3);                                          /* the last block, fixed codes */
+  PUT(0x0C, 8);                                                /* 0 is 00110000, from its first bit */
+  for (size_t i = 0; i < (size - 1) / 258; ++i) PUT(0xA3, 13); /* 285 is 11000101, distance 1 is 00000 */
+  PUT(0, 7);                                                   /* the end */
   if (count > 0) PUT(0, 8 - count);
   big((uint32_t)((size % 65521) << 16 | 1)); /* Adler-32: the sum is 1 throughout */
 }
@@ -246,7 +246,8 @@ static void budgets(void) {
   png_head(12000, 12000, 8, 0), png_end(1 + 258 * 558140); /* 12000 rows of 12001 zeros: a real one of 0.9 MB */
   long before = most = held;
   NEED(image_source_create_borrowed(bomb, bomb_size, NULL, NULL, &source) == IMAGE_OK);
-  CHECK(image_packer_pack_to_data_from_source(packer, source, options, &data) == IMAGE_ERROR_FAILED, "144 MB in 64 MiB");
+  CHECK(image_packer_pack_to_data_from_source(packer, source, options, &data) == IMAGE_ERROR_FAILED,
+        "144 MB in 64 MiB");
   CHECK(image_packer_last_error_cause() == IMAGE_CAUSE_LIMIT, "cause");
   CHECK(strstr(image_packer_last_error_message(), "67108864") != NULL, "the limit is in the message");
   CHECK(most - before < (long)LITTLE, "%ld bytes were allocated", most - before);

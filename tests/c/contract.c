@@ -39,8 +39,8 @@ static void on_line(void *user, int32_t level, const char *line) {
 }
 
 static void version_and_errors(void) {
-  static const ImageStatus all[] = {IMAGE_OK, 401, 62980115, 62980096, 62980101, 62980106, 62980113,
-                                    62980119, 62980120, 62980172, 62980252, 7800301, 1001};
+  static const ImageStatus all[] = {IMAGE_OK, 401,      62980115, 62980096, 62980101, 62980106, 62980113,
+                                    62980119, 62980120, 62980172, 62980252, 7800301,  1001};
   pthread_t thread;
   ImagePacker *other = NULL;
   char message[256];
@@ -102,8 +102,9 @@ static void pixelmaps(void) {
   size_t sum = 0;
   for (size_t i = 0; i < sizeof rgb; ++i) sum += buffer[i];
   CHECK(sum == 0, "zero bytes");
-  CHECK(image_pixelmap_get_size(map, &width, NULL) == IMAGE_OK && image_pixelmap_get_size(map, NULL, &height) == IMAGE_OK,
-        "either place may be NULL");
+  CHECK(
+      image_pixelmap_get_size(map, &width, NULL) == IMAGE_OK && image_pixelmap_get_size(map, NULL, &height) == IMAGE_OK,
+      "either place may be NULL");
   CHECK(width == 32 && height == 24, "size");
   CHECK(image_pixelmap_get_format(map, &format) == IMAGE_OK && format == IMAGE_PIXEL_FORMAT_RGB_888, "format");
 
@@ -126,8 +127,9 @@ static void pixelmaps(void) {
   NEED(passing != NULL);
   memcpy(passing, rgb, sizeof rgb);
   ImagePixelMap *copied = NULL;
-  CHECK(image_pixelmap_create_from_copy(32, 24, IMAGE_PIXEL_FORMAT_RGB_888, passing, sizeof rgb, 0, &copied) == IMAGE_OK,
-        "copy");
+  CHECK(
+      image_pixelmap_create_from_copy(32, 24, IMAGE_PIXEL_FORMAT_RGB_888, passing, sizeof rgb, 0, &copied) == IMAGE_OK,
+      "copy");
   memset(passing, 0, sizeof rgb);
   free(passing);
   CHECK(equal(packed(copied), packed(other)), "the copy is the library's");
@@ -239,7 +241,8 @@ static void a_source(ImageSource *source, const char *how) {
   uint32_t width = 0, height = 0;
   ImagePixelMap *map = NULL;
   ImageData *again = NULL;
-  CHECK(image_source_get_format(source, &mime) == IMAGE_OK && mime && strcmp(mime, "image/jpeg") == 0, "%s: format", how);
+  CHECK(image_source_get_format(source, &mime) == IMAGE_OK && mime && strcmp(mime, "image/jpeg") == 0, "%s: format",
+        how);
   CHECK(image_source_get_size(source, &width, &height) == IMAGE_OK && width == 32 && height == 24, "%s: size", how);
   CHECK(image_source_get_frame_count(source, &frames) == IMAGE_OK && frames == 1, "%s: frames", how);
   CHECK(image_source_create_pixelmap(source, 1, &map) == 401, "%s: an index past the last frame", how);
@@ -368,11 +371,12 @@ static void formats(void) {
     ImagePackingOptions *options = NULL;
     uint32_t features = image_packer_get_format_features(format);
     CHECK(features & (IMAGE_FORMAT_LOSSY | IMAGE_FORMAT_LOSSLESS), "%s: features %u", format, (unsigned)features);
-    CHECK(image_packing_options_create(format, 50, &options) == IMAGE_OK, "%s: a format this machine can write", format);
+    CHECK(image_packing_options_create(format, 50, &options) == IMAGE_OK, "%s: a format this machine can write",
+          format);
     for (size_t i = 0; image_packer_get_setting(format, i); ++i) {
       const char *setting = image_packer_get_setting(format, i);
-      CHECK(strchr(setting, ':') && strchr(setting, '.') < strchr(setting, ':'), "\"name: meaning, values, default\": %s",
-            setting);
+      CHECK(strchr(setting, ':') && strchr(setting, '.') < strchr(setting, ':'),
+            "\"name: meaning, values, default\": %s", setting);
     }
     image_packing_options_release(options);
     has_jpeg = has_jpeg || strcmp(format, "image/jpeg") == 0;

@@ -1,4 +1,5 @@
-/* Rounding modes, flush-to-zero, traps, locales, signal masks, stdout and stderr: not our inputs and not our victims. */
+/* Rounding modes, flush-to-zero, traps, locales, signal masks, stdout and stderr: not our inputs and not our victims.
+ */
 #include "host.h"
 
 #include <fenv.h>

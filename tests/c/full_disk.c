@@ -23,7 +23,7 @@ static const struct state {
   off_t start;
   bool append, sparse;
 } states[] = {
-    {"new", 0, 0, false, false},        {"shorter", 1000, 0, false, false},     {"longer", LONGER, 0, false, false},
+    {"new", 0, 0, false, false},        {"shorter", 1000, 0, false, false},         {"longer", LONGER, 0, false, false},
     {"sparse", LONGER, 0, false, true}, {"over the end", 9000, 7000, false, false}, {"append", 300, 0, true, false},
 };
 
@@ -59,7 +59,8 @@ static int entries(void) {
   int count = 0;
   DIR *listing = opendir(folder);
   NEED(listing != NULL);
-  for (struct dirent *entry; (entry = readdir(listing)) != NULL;) count += strncmp(entry->d_name, ".image_packer", 13) == 0;
+  for (struct dirent *entry; (entry = readdir(listing)) != NULL;)
+    count += strncmp(entry->d_name, ".image_packer", 13) == 0;
   closedir(listing);
   return count;
 }
@@ -141,8 +142,8 @@ static bool mounted(void) {
   int fd = open(device, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
   NEED(fd >= 0 && ftruncate(fd, 2 << 20) == 0);
   close(fd);
-  snprintf(command, sizeof command, "PATH=$PATH:/usr/sbin:/sbin; %s '%s' && mount -o loop '%s' '%s'", disk->make, device,
-           device, folder);
+  snprintf(command, sizeof command, "PATH=$PATH:/usr/sbin:/sbin; %s '%s' && mount -o loop '%s' '%s'", disk->make,
+           device, device, folder);
   fflush(NULL);
   return system(command) == 0;
 }
@@ -176,8 +177,10 @@ int main(void) {
   for (size_t d = 0; d < sizeof disks / sizeof *disks; ++d) {
     disk = &disks[d];
     int ended = host_apart(on_disk);
-    if (ended == SKIPPED) printf("SKIPPED: %s cannot be mounted here\n", disk->name), ++skipped;
-    else CHECK(ended == 0, "%s: child ended with %d", disk->name, ended);
+    if (ended == SKIPPED)
+      printf("SKIPPED: %s cannot be mounted here\n", disk->name), ++skipped;
+    else
+      CHECK(ended == 0, "%s: child ended with %d", disk->name, ended);
   }
   free(image.bytes);
   image_packing_options_release(options);

@@ -67,6 +67,7 @@ static int32_t read_jpeg(void *user, uint64_t offset, uint8_t *buffer, size_t ca
 #define FORMAT IMAGE_PIXEL_FORMAT_RGB_888
 
 /* ROW(function, handles it takes, status for a bad one, a call that is right when the handles are) */
+/* clang-format off */
 #define FUNCTIONS(ROW)                                                                                               \
   ROW(image_packer_version, 0, 401, ALWAYS(image_packer_version() == IMAGE_PACKER_VERSION))                          \
   ROW(image_packer_version_string, 0, 401, ALWAYS(image_packer_version_string()[0]))                                 \
@@ -186,6 +187,7 @@ static int32_t read_jpeg(void *user, uint64_t offset, uint8_t *buffer, size_t ca
       image_packer_pack_to_writer(h.packer, h.pixelmap, take, NULL, h.options))                                      \
   ROW(image_packer_pack_to_writer_from_source, PACKER | SOURCE | OPTIONS, 401,                                       \
       image_packer_pack_to_writer_from_source(h.packer, h.source, take, NULL, h.options))
+/* clang-format on */
 
 static ImageStatus set_params(ImagePicture *picture) {
   const float low[] = {0, 0, 0}, high[] = {1, 1, 1};
@@ -267,13 +269,26 @@ static void *get(const Handles *h, int kind) {
 
 static Handles with(Handles h, int kind, void *value) {
   switch (1 << kind) {
-    case PACKER: h.packer = value; break;
-    case PIXELMAP: h.pixelmap = value; break;
-    case SOURCE: h.source = value; break;
-    case OPTIONS: h.options = value; break;
-    case PICTURE: h.picture = value; break;
-    case REPORT: h.report = value; break;
-    default: h.data = value;
+    case PACKER:
+      h.packer = value;
+      break;
+    case PIXELMAP:
+      h.pixelmap = value;
+      break;
+    case SOURCE:
+      h.source = value;
+      break;
+    case OPTIONS:
+      h.options = value;
+      break;
+    case PICTURE:
+      h.picture = value;
+      break;
+    case REPORT:
+      h.report = value;
+      break;
+    default:
+      h.data = value;
   }
   return h;
 }
@@ -343,7 +358,8 @@ static void released_twice(void) {
   CHECK(image_data_release(h.data) == IMAGE_OK && image_data_release(h.data) == 401, "data");
   CHECK(image_pixelmap_release(h.pixelmap) == IMAGE_OK && image_pixelmap_release(h.pixelmap) == 401, "pixel map");
   CHECK(image_source_release(h.source) == IMAGE_OK && image_source_release(h.source) == 401, "source");
-  CHECK(image_packing_options_release(h.options) == IMAGE_OK && image_packing_options_release(h.options) == 401, "options");
+  CHECK(image_packing_options_release(h.options) == IMAGE_OK && image_packing_options_release(h.options) == 401,
+        "options");
   CHECK(image_picture_release(h.picture) == IMAGE_OK && image_picture_release(h.picture) == 401, "picture");
   CHECK(image_report_release(h.report) == IMAGE_OK && image_report_release(h.report) == 401, "report");
   CHECK(image_packer_release(h.packer) == IMAGE_OK && image_packer_release(h.packer) == 401, "packer");

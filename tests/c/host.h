@@ -28,24 +28,24 @@ static int host_failures;
 static int host_cases;
 
 /* Counts a case; says what was expected when it did not hold. */
-#define CHECK(condition, ...)                                        \
-  do {                                                               \
-    ++host_cases;                                                    \
+#define CHECK(condition, ...)                                                   \
+  do {                                                                          \
+    ++host_cases;                                                               \
     if (!(condition)) host_broken(__FILE__, __LINE__, #condition, __VA_ARGS__); \
   } while (0)
 
 /* For what the test itself needs. */
-#define NEED(condition)                                                        \
-  do {                                                                         \
-    if (!(condition)) {                                                        \
-      fprintf(stderr, "%s:%d: cannot test: %s: %s (%s)\n", __FILE__, __LINE__, #condition, \
-              strerror(errno), image_packer_last_error_message());             \
-      exit(1);                                                                 \
-    }                                                                          \
+#define NEED(condition)                                                                                     \
+  do {                                                                                                      \
+    if (!(condition)) {                                                                                     \
+      fprintf(stderr, "%s:%d: cannot test: %s: %s (%s)\n", __FILE__, __LINE__, #condition, strerror(errno), \
+              image_packer_last_error_message());                                                           \
+      exit(1);                                                                                              \
+    }                                                                                                       \
   } while (0)
 
-__attribute__((format(printf, 4, 5), unused)) static void host_broken(const char *file, int line,
-                                                                      const char *condition, const char *format, ...) {
+__attribute__((format(printf, 4, 5), unused)) static void host_broken(const char *file, int line, const char *condition,
+                                                                      const char *format, ...) {
   va_list arguments;
   ++host_failures;
   if (host_failures > 20) return; /* the first ones tell enough */

@@ -35,17 +35,17 @@ static size_t shorter(int fd, size_t count, bool *interrupted) {
   return count < most ? count : most;
 }
 
-#define TRANSFER(name, parameters, call)                                   \
-  ssize_t name parameters;                                                 \
-  ssize_t name parameters {                                                \
-    bool interrupted;                                                      \
-    if (fate(fd) == FAIL) return fail_with == 0 ? 0 : -1;                  \
-    count = shorter(fd, count, &interrupted);                              \
-    if (interrupted) return errno = EINTR, -1;                             \
-    return (ssize_t)(call);                                                \
+#define TRANSFER(name, parameters, call)                  \
+  ssize_t name parameters;                                \
+  ssize_t name parameters {                               \
+    bool interrupted;                                     \
+    if (fate(fd) == FAIL) return fail_with == 0 ? 0 : -1; \
+    count = shorter(fd, count, &interrupted);             \
+    if (interrupted) return errno = EINTR, -1;            \
+    return (ssize_t)(call);                               \
   }
-#define PLAIN(type, name, parameters, call)                                \
-  type name parameters;                                                    \
+#define PLAIN(type, name, parameters, call) \
+  type name parameters;                     \
   type name parameters { return fate(fd) == FAIL ? (type)-1 : (type)(call); }
 
 TRANSFER(write, (int fd, const void *bytes, size_t count), syscall(SYS_write, fd, bytes, count))

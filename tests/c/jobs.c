@@ -129,9 +129,10 @@ static void ways(void) {
     free(file.bytes);
     image_job_release(job);
     written.size = 0;
-    status = from_source ? image_packer_pack_to_writer_from_source_async(packer, source, write_piece, &written, options,
-                                                                         NULL, NULL, &job)
-                         : image_packer_pack_to_writer_async(packer, map, write_piece, &written, options, NULL, NULL, &job);
+    status = from_source
+                 ? image_packer_pack_to_writer_from_source_async(packer, source, write_piece, &written, options, NULL,
+                                                                 NULL, &job)
+                 : image_packer_pack_to_writer_async(packer, map, write_piece, &written, options, NULL, NULL, &job);
     CHECK(status == IMAGE_OK && image_job_wait(job, -1) == IMAGE_OK, "to a writer");
     CHECK(written.size == expected.size && memcmp(written.bytes, expected.bytes, written.size) == 0, "the writer");
     image_job_release(job);
@@ -183,7 +184,8 @@ static void mistakes(void) {
   NEED(image_packer_pack_to_data_from_source_async(packer, source, options, done, &end, &job) == IMAGE_OK);
   CHECK(image_job_wait(job, -1) == 62980101, "the job's status");
   CHECK(end.calls == 1 && end.status == 62980101 && end.data == NULL, "told once");
-  CHECK(strcmp(end.message, image_packer_last_error_message()) == 0 && end.message[0], "the same sentence: %s", end.message);
+  CHECK(strcmp(end.message, image_packer_last_error_message()) == 0 && end.message[0], "the same sentence: %s",
+        end.message);
   CHECK(image_job_take_data(job, &data) == 62980101, "nothing to take");
   image_job_release(job);
   free(good.bytes);
@@ -293,14 +295,15 @@ static void many(void) {
   int before = threads_now(), most = 0;
   for (int i = 0; i < JOBS; ++i) {
     end_init(&ends[i]);
-    NEED(image_packer_pack_to_data_async(own, maps[i % 7 == 0 ? 2 : i % 2], options[(size_t)i % formats], done, &ends[i],
-                                         NULL) == IMAGE_OK);
+    NEED(image_packer_pack_to_data_async(own, maps[i % 7 == 0 ? 2 : i % 2], options[(size_t)i % formats], done,
+                                         &ends[i], NULL) == IMAGE_OK);
     int now = threads_now();
     most = now > most ? now : most;
   }
   for (int i = 0; i < JOBS; ++i) {
     end_wait(&ends[i]);
-    CHECK(ends[i].status == IMAGE_OK && same(ends[i].data, want[(size_t)i % formats][i % 7 == 0 ? 2 : i % 2]), "job %d", i);
+    CHECK(ends[i].status == IMAGE_OK && same(ends[i].data, want[(size_t)i % formats][i % 7 == 0 ? 2 : i % 2]), "job %d",
+          i);
     image_data_release(ends[i].data);
   }
   for (int i = 0; i < JOBS; ++i) CHECK(ends[i].calls == 1, "job %d ended %d times", i, ends[i].calls);
@@ -344,7 +347,8 @@ static void memory(void) {
   }
   NEED(image_packer_set_memory_limit(own, 1 << 16) == IMAGE_OK);
   NEED(image_packer_pack_to_data_from_source_async(own, source, options, NULL, NULL, &jobs[0]) == IMAGE_OK);
-  CHECK(image_job_wait(jobs[0], 60000) == 62980096 && image_packer_last_error_cause() == IMAGE_CAUSE_LIMIT, "too large");
+  CHECK(image_job_wait(jobs[0], 60000) == 62980096 && image_packer_last_error_cause() == IMAGE_CAUSE_LIMIT,
+        "too large");
   image_job_release(jobs[0]);
   image_packer_release(own);
   image_source_release(source);

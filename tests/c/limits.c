@@ -2,8 +2,8 @@
  * claim to be huge. An error with the numbers in its message; nothing written, nothing leaked, no crash. */
 #include "host.h"
 
-static const int32_t PIXEL_FORMATS[] = {2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 1000, 1001, 1002, 1003, 1004, 1005, 1006, 1007,
-                                        1008, 1009, 1010, 1011, 1012};
+static const int32_t PIXEL_FORMATS[] = {2,    3,    4,    5,    6,    7,    8,    9,    10,   11,   12,   1000,
+                                        1001, 1002, 1003, 1004, 1005, 1006, 1007, 1008, 1009, 1010, 1011, 1012};
 enum { PIXEL_FORMAT_COUNT = sizeof PIXEL_FORMATS / sizeof *PIXEL_FORMATS };
 
 static ImagePacker *packer;
@@ -51,8 +51,8 @@ static void sides(void) {
 
 static void strides_and_sizes(void) {
   static uint8_t bytes[4096];
-  static const size_t overflowing[] = {SIZE_MAX, SIZE_MAX - 7, SIZE_MAX / 2, SIZE_MAX / 2 + 1, SIZE_MAX / 5 + 1,
-                                       (size_t)1 << 63, ((size_t)1 << 62) + 4};
+  static const size_t overflowing[] = {SIZE_MAX,         SIZE_MAX - 7,    SIZE_MAX / 2,         SIZE_MAX / 2 + 1,
+                                       SIZE_MAX / 5 + 1, (size_t)1 << 63, ((size_t)1 << 62) + 4};
   ImagePixelMap *map = UNTOUCHED;
   refused(image_pixelmap_create_from_copy(6, 4, 3, bytes, sizeof bytes, 20, &map), 401, "20", "6", "a short stride");
   CHECK(strstr(image_packer_last_error_message(), "row stride 20 is less than 6 pixels x 4 bytes"),
@@ -201,7 +201,8 @@ static void no_images(void) {
   refused(image_source_create_from_copy("nothing known", 13, &source), IMAGE_ERROR_UNKNOWN_FORMAT, "6e", NULL, "text");
   refused(image_source_create_from_copy(NULL, 13, &source), 401, NULL, NULL, "NULL bytes");
   refused(image_source_create_from_fd(-1, &source), 401, "-1", NULL, "descriptor -1");
-  refused(image_source_create_from_path("/nowhere/at/all", &source), IMAGE_ERROR_FAILED, "/nowhere/at/all", NULL, "path");
+  refused(image_source_create_from_path("/nowhere/at/all", &source), IMAGE_ERROR_FAILED, "/nowhere/at/all", NULL,
+          "path");
   refused(image_source_create_from_reader(NULL, NULL, NULL, &source), 401, NULL, NULL, "no reader");
   CHECK(source == NULL, "a failure wrote its output");
 }

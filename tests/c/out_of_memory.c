@@ -83,7 +83,7 @@ static struct result {
   long points, failed, succeeded, wrong, at;
   bool for_good;
   char why[200];
-} *result;
+} * result;
 
 static ImageErrorCause cause; /* of the last call: its thread may be gone */
 static char message[200];
@@ -154,8 +154,7 @@ static ImageStatus call(enum way way) {
   armed = false;
   cause = image_packer_last_error_cause();
   snprintf(message, sizeof message, "%s", status == IMAGE_OK ? "" : image_packer_last_error_message());
-  if (status == IMAGE_OK && way == TO_DATA)
-    right = same_image(image_data_bytes(data), image_data_size(data));
+  if (status == IMAGE_OK && way == TO_DATA) right = same_image(image_data_bytes(data), image_data_size(data));
   if (way == TO_FILE) {
     struct stat now;
     NEED(fstat(file, &now) == 0);

@@ -37,7 +37,8 @@ static int entries(void) {
   int count = 0;
   DIR *listing = opendir(folder);
   NEED(listing != NULL);
-  for (struct dirent *entry; (entry = readdir(listing)) != NULL;) count += strcmp(entry->d_name, ".") && strcmp(entry->d_name, "..");
+  for (struct dirent *entry; (entry = readdir(listing)) != NULL;)
+    count += strcmp(entry->d_name, ".") && strcmp(entry->d_name, "..");
   closedir(listing);
   return count;
 }

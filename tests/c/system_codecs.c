@@ -27,9 +27,18 @@ int main(void) {
   NEED(image_packer_create(&packer) == IMAGE_OK);
 
   /* A pointer to a function is data here, as POSIX has it. */
-  union { int (*f)(j_decompress_ptr, boolean); const void *p; } jpeg = {jpeg_read_header};
-  union { int (*f)(void); const void *p; } webp = {WebPGetEncoderVersion};
-  union { png_uint_32 (*f)(void); const void *p; } png = {png_access_version_number};
+  union {
+    int (*f)(j_decompress_ptr, boolean);
+    const void *p;
+  } jpeg = {jpeg_read_header};
+  union {
+    int (*f)(void);
+    const void *p;
+  } webp = {WebPGetEncoderVersion};
+  union {
+    png_uint_32 (*f)(void);
+    const void *p;
+  } png = {png_access_version_number};
   comes_from(jpeg.p, "libjpeg");
   comes_from(webp.p, "libwebp");
   comes_from(png.p, "libpng");

@@ -68,11 +68,20 @@ static void fill(const struct layout *layout, enum content content, uint8_t *row
     uint32_t colour = roll() % 13;
     for (size_t i = 0; i < layout->bytes; ++i) {
       switch (content) {
-        case NOISE: pixel[i] = (uint8_t)roll(); break;
-        case SMOOTH: pixel[i] = (uint8_t)(x * 2 + y * (i + 1) + 20 * i); break;
-        case FEW_COLOURS: pixel[i] = (uint8_t)((colour + i) * 67 / (i + 1)); break;
-        case BLACK_AND_WHITE: pixel[i] = colour % 2 ? 255 : 0; break;
-        default: pixel[i] = (uint8_t)(77 * (i + 1));
+        case NOISE:
+          pixel[i] = (uint8_t)roll();
+          break;
+        case SMOOTH:
+          pixel[i] = (uint8_t)(x * 2 + y * (i + 1) + 20 * i);
+          break;
+        case FEW_COLOURS:
+          pixel[i] = (uint8_t)((colour + i) * 67 / (i + 1));
+          break;
+        case BLACK_AND_WHITE:
+          pixel[i] = colour % 2 ? 255 : 0;
+          break;
+        default:
+          pixel[i] = (uint8_t)(77 * (i + 1));
       }
     }
   }
@@ -90,10 +99,10 @@ static ImagePixelMap *picture(const struct layout *layout, enum content content,
     uint8_t *row = bytes + y * stride;
     fill(layout, content, row, width, y);
     for (size_t i = width * layout->bytes; i < stride; ++i) row[i] = (uint8_t)roll();
-    for (uint32_t x = 0; x < width; ++x)
-      layout->meaning(row + x * layout->bytes, (*expected)[(size_t)y * width + x]);
+    for (uint32_t x = 0; x < width; ++x) layout->meaning(row + x * layout->bytes, (*expected)[(size_t)y * width + x]);
   }
-  NEED(image_pixelmap_create_from_copy(width, height, layout->format, bytes, stride * height, stride, &map) == IMAGE_OK);
+  NEED(image_pixelmap_create_from_copy(width, height, layout->format, bytes, stride * height, stride, &map) ==
+       IMAGE_OK);
   if (layout->alpha) NEED(image_pixelmap_set_alpha_type(map, IMAGE_ALPHA_UNPREMULTIPLIED) == IMAGE_OK);
   free(bytes);
   return map;
@@ -297,7 +306,8 @@ static void lossy(const char *format, Reader *read, bool alpha, const int *subsa
       for (int content = SMOOTH; content <= FLAT; content += FLAT - SMOOTH) {
         Rgba *expected;
         uint32_t width = SIZES[s][0], height = SIZES[s][1];
-        /* The pattern wraps at 256, which is no longer smooth; and the low byte of a deep sample is as good as noise. */
+        /* The pattern wraps at 256, which is no longer smooth; and the low byte of a deep sample is as good as noise.
+         */
         if (content == SMOOTH && (width > 100 || layouts[l].deep)) continue;
         ImagePixelMap *map = picture(&layouts[l], (enum content)content, width, height, SIZES[s][2], &expected);
         for (const int *subsampling = subsamplings; *subsampling != 0; ++subsampling) {

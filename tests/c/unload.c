@@ -36,19 +36,20 @@ static void *use(void *handle) {
   uint8_t pixels[16 * 16 * 3];
   void *packer = NULL, *map = NULL, *options = NULL, *data = NULL;
   memset(pixels, 77, sizeof pixels);
-  if ((__extension__(Create)symbol(handle, "image_packer_create"))(&packer) != 0 ||
-      (__extension__(FromCopy)symbol(handle, "image_pixelmap_create_from_copy"))(16, 16, 5, pixels, sizeof pixels, 0, &map) != 0 ||
-      (__extension__(OptionsCreate)symbol(handle, "image_packing_options_create"))("image/jpeg", 80, &options) != 0 ||
-      (__extension__(Pack)symbol(handle, "image_packer_pack_to_data"))(packer, map, options, &data) != 0) {
-    fprintf(stderr, "pack: %s\n", (__extension__(Message)symbol(handle, "image_packer_last_error_message"))());
+  if ((__extension__(Create) symbol(handle, "image_packer_create"))(&packer) != 0 ||
+      (__extension__(FromCopy) symbol(handle, "image_pixelmap_create_from_copy"))(16, 16, 5, pixels, sizeof pixels, 0,
+                                                                                  &map) != 0 ||
+      (__extension__(OptionsCreate) symbol(handle, "image_packing_options_create"))("image/jpeg", 80, &options) != 0 ||
+      (__extension__(Pack) symbol(handle, "image_packer_pack_to_data"))(packer, map, options, &data) != 0) {
+    fprintf(stderr, "pack: %s\n", (__extension__(Message) symbol(handle, "image_packer_last_error_message"))());
     exit(1);
   }
-  (__extension__(Release)symbol(handle, "image_data_release"))(data);
+  (__extension__(Release) symbol(handle, "image_data_release"))(data);
   /* A failure leaves a message in this thread. */
-  if ((__extension__(Release)symbol(handle, "image_data_release"))(data) == 0) exit(1);
-  (__extension__(Release)symbol(handle, "image_packing_options_release"))(options);
-  (__extension__(Release)symbol(handle, "image_pixelmap_release"))(map);
-  (__extension__(Release)symbol(handle, "image_packer_release"))(packer);
+  if ((__extension__(Release) symbol(handle, "image_data_release"))(data) == 0) exit(1);
+  (__extension__(Release) symbol(handle, "image_packing_options_release"))(options);
+  (__extension__(Release) symbol(handle, "image_pixelmap_release"))(map);
+  (__extension__(Release) symbol(handle, "image_packer_release"))(packer);
   return NULL;
 }
 
@@ -87,8 +88,10 @@ int main(int count, char **arguments) {
       return 1;
     }
     if (pthread_create(&thread, NULL, outlives ? outlive : use, handle) != 0) return 1;
-    if (outlives) pthread_barrier_wait(&used);
-    else pthread_join(thread, NULL);
+    if (outlives)
+      pthread_barrier_wait(&used);
+    else
+      pthread_join(thread, NULL);
     if (dlclose(handle) != 0) return 1;
     if (outlives) {
       pthread_barrier_wait(&closed);
@@ -101,6 +104,7 @@ int main(int count, char **arguments) {
     if (round == ROUNDS / 10) before = in_use();
   }
   long growth = in_use() - before;
-  printf("%d rounds: unloaded %d times; %ld KiB more at the end than after a tenth of them\n", ROUNDS, unloaded, growth);
+  printf("%d rounds: unloaded %d times; %ld KiB more at the end than after a tenth of them\n", ROUNDS, unloaded,
+         growth);
   return unloaded == ROUNDS / 2 && growth < 256 ? 0 : 1;
 }
