@@ -243,16 +243,13 @@ def wait(job: BatchJob, progress: Union[None, bool, Callable[[int, int], Any]]) 
         bar = tqdm(total=job.count, unit="image")
     try:
         while progress:
-            try:
-                result = job.exception(0.1)
-            except concurrent.futures.TimeoutError:
-                result = job
-            ended = job.ended
+            concurrent.futures.wait([job], 0.1)
+            over, ended = job.done(), job.ended
             if bar is not None:
                 bar.update(ended - bar.n)
-            elif progress(ended, job.count) is False:
+            elif callable(progress) and progress(ended, job.count) is False:
                 job.cancel()
-            if result is not job:
+            if over:
                 break
         return job.result()
     except BaseException:

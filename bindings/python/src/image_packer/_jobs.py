@@ -132,6 +132,6 @@ def submit(
     return job
 
 
-async def awaited(job: Job) -> Any:
+async def awaited(job: "concurrent.futures.Future[Any]") -> Any:
     """The result of a job inside a coroutine; cancelling the task stops the encoder."""
     return await asyncio.wrap_future(job)

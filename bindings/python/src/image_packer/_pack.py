@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import re
-from typing import Any, Callable, Optional, Tuple, Union
+from typing import Any, Callable, List, Optional, Tuple, Union
 
 from ._library import InvalidArgumentError, check, fail, ffi, lib, made
 from ._pixels import PLAIN, Meaning, pixelmap
@@ -229,7 +229,7 @@ def format_of(path: Union[str, bytes]) -> str:
 @functools.lru_cache(maxsize=None)
 def formats() -> Tuple[str, ...]:
     """MIME types that this machine can write."""
-    found = []
+    found: List[str] = []
     while True:
         name = lib.image_packer_get_supported_format(len(found))
         if name == ffi.NULL:

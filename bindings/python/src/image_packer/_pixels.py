@@ -69,7 +69,7 @@ def pixelmap(image: Any, meaning: Meaning) -> Tuple[Any, Any]:
     if meaning is PLAIN and type(image).__name__ == "ndarray":
         return _array(image, meaning)
     if meaning.pixel_format is not None:
-        return _raw(image, meaning)
+        return _raw(image, meaning, meaning.pixel_format)
     if hasattr(image, "__array_interface__"):
         # Pillow's images have the array interface too, but their own path knows palettes and profiles.
         return _pillow(image, meaning) if _is_pillow(image) else _array(image, meaning)
@@ -97,7 +97,8 @@ def _new(width: int, height: int, kind: int, pixels: Any, size: int, stride: int
             if meaning.premultiplied:
                 check(lib.image_pixelmap_set_alpha_type(new, lib.IMAGE_ALPHA_PREMULTIPLIED))
             if meaning.cicp:
-                primaries, transfer, matrix, full = (*meaning.cicp, *(0, True)[len(meaning.cicp) - 2 :])
+                whole: Tuple[int, ...] = (*meaning.cicp, *(0, 1)[len(meaning.cicp) - 2 :])
+                primaries, transfer, matrix, full = whole
                 check(lib.image_pixelmap_set_cicp(new, primaries, transfer, matrix, bool(full)))
             if meaning.icc_profile:
                 check(lib.image_pixelmap_set_icc_profile(new, meaning.icc_profile, len(meaning.icc_profile)))
@@ -107,11 +108,11 @@ def _new(width: int, height: int, kind: int, pixels: Any, size: int, stride: int
     return new
 
 
-def _raw(image: Any, meaning: Meaning) -> Tuple[Any, Any]:
+def _raw(image: Any, meaning: Meaning, pixel_format: str) -> Tuple[Any, Any]:
     """A flat buffer whose layout the caller names."""
-    kind = PIXEL_FORMATS.get(meaning.pixel_format.upper())
+    kind = PIXEL_FORMATS.get(pixel_format.upper())
     if kind is None:
-        raise InvalidArgumentError(f"pixel_format {meaning.pixel_format!r} is none of {', '.join(PIXEL_FORMATS)}")
+        raise InvalidArgumentError(f"pixel_format {pixel_format!r} is none of {', '.join(PIXEL_FORMATS)}")
     if meaning.size is None:
         raise InvalidArgumentError("a raw buffer needs size=(width, height)")
     pixels = ffi.from_buffer(image)
