@@ -92,9 +92,17 @@ struct Callback {
   }
 };
 
-inline void run_release(void *user) noexcept {
-  (*static_cast<std::function<void()> *>(user))();
-  delete static_cast<std::function<void()> *>(user);
+/** Calls `create(release, user)`, whose object calls `done` when it needs the caller's memory no longer. */
+template <typename Create>
+void lend(std::function<void()> done, Create create) {
+  using Done = std::function<void()>;
+  std::unique_ptr<Done> owner(done ? new Done(std::move(done)) : nullptr);
+  ImageReleaseFn release = [](void *user) {
+    std::unique_ptr<Done> done(static_cast<Done *>(user));
+    (*done)();
+  };
+  check(create(owner ? release : nullptr, owner.get()));
+  owner.release();
 }
 }  // namespace detail
 
@@ -132,10 +140,32 @@ class PixelMap {
   static PixelMap borrow(std::uint32_t width, std::uint32_t height, ImagePixelFormat format, Bytes pixels,
                          std::size_t stride = 0, std::function<void()> done = {}) {
     ImagePixelMap *map = nullptr;
-    std::unique_ptr<std::function<void()>> owner(done ? new std::function<void()>(std::move(done)) : nullptr);
-    check(image_pixelmap_create_borrowed(width, height, format, pixels.data(), pixels.size(), stride,
-                                         owner ? detail::run_release : nullptr, owner.get(), &map));
-    owner.release();
+    detail::lend(std::move(done), [&](ImageReleaseFn release, void *user) {
+      return image_pixelmap_create_borrowed(width, height, format, pixels.data(), pixels.size(), stride, release, user,
+                                            &map);
+    });
+    return PixelMap(map);
+  }
+  /** A plane of a planar format; `stride` 0 means tight rows. */
+  struct Plane {
+    Bytes bytes;
+    std::size_t stride = 0;
+  };
+  /** Borrows planes, such as a camera's, until `done` is called, on any thread; `done` must not throw. */
+  static PixelMap borrow_planes(std::uint32_t width, std::uint32_t height, ImagePixelFormat format,
+                                const std::vector<Plane> &planes, std::function<void()> done = {}) {
+    std::vector<const void *> starts;
+    std::vector<std::size_t> sizes, strides;
+    for (const Plane &plane : planes) {
+      starts.push_back(plane.bytes.data());
+      sizes.push_back(plane.bytes.size());
+      strides.push_back(plane.stride);
+    }
+    ImagePixelMap *map = nullptr;
+    detail::lend(std::move(done), [&](ImageReleaseFn release, void *user) {
+      return image_pixelmap_create_borrowed_planes(width, height, format, starts.data(), sizes.data(), strides.data(),
+                                                   planes.size(), release, user, &map);
+    });
     return PixelMap(map);
   }
   std::uint32_t width() const { return size().first; }
@@ -164,6 +194,11 @@ class PixelMap {
     check(image_pixelmap_set_icc_profile(get(), profile.data(), profile.size()));
     return *this;
   }
+  /** Brightness of HDR content in cd/m²: of its brightest pixel, and of its brightest frame's mean. */
+  PixelMap &content_light_level(std::uint16_t max_cll, std::uint16_t max_fall) {
+    check(image_pixelmap_set_content_light_level(get(), max_cll, max_fall));
+    return *this;
+  }
   ImagePixelMap *get() const noexcept { return handle_.get(); }
 
  private:
@@ -175,6 +210,9 @@ class PixelMap {
   detail::Handle<ImagePixelMap, image_pixelmap_release> handle_;
 };
 
+/** Reads up to `capacity` encoded bytes from `offset`; how many, 0 at the end. What it throws is a read error. */
+using Reader = std::function<std::size_t(std::uint64_t offset, std::uint8_t *buffer, std::size_t capacity)>;
+
 /** An encoded image to be decoded or re-encoded. */
 class Source {
  public:
@@ -182,6 +220,32 @@ class Source {
   static Source copy(Bytes encoded) {
     ImageSource *source = nullptr;
     check(image_source_create_from_copy(encoded.data(), encoded.size(), &source));
+    return Source(source);
+  }
+  /** Borrows encoded bytes until `done` is called, on any thread; `done` must not throw. */
+  static Source borrow(Bytes encoded, std::function<void()> done = {}) {
+    ImageSource *source = nullptr;
+    detail::lend(std::move(done), [&](ImageReleaseFn release, void *user) {
+      return image_source_create_borrowed(encoded.data(), encoded.size(), release, user, &source);
+    });
+    return Source(source);
+  }
+  /** Reads through a function, one call at a time, on any thread. */
+  static Source reader(Reader reader) {
+    ImageReadFn read = [](void *user, std::uint64_t offset, std::uint8_t *buffer, std::size_t capacity,
+                          std::size_t *size) -> std::int32_t {
+      try {
+        *size = (*static_cast<Reader *>(user))(offset, buffer, capacity);
+        return 0;
+      } catch (...) {
+        return 1;
+      }
+    };
+    auto owner = std::make_unique<Reader>(std::move(reader));
+    ImageReleaseFn release = [](void *user) { delete static_cast<Reader *>(user); };
+    ImageSource *source = nullptr;
+    check(image_source_create_from_reader(read, release, owner.get(), &source));
+    owner.release();
     return Source(source);
   }
   static Source open(const std::string &path) {
@@ -199,6 +263,8 @@ class Source {
     check(image_source_get_format(get(), &mime));
     return mime;
   }
+  std::uint32_t width() const { return size().first; }
+  std::uint32_t height() const { return size().second; }
   std::size_t frames() const {
     std::size_t count = 0;
     check(image_source_get_frame_count(get(), &count));
@@ -212,8 +278,16 @@ class Source {
   ImageSource *get() const noexcept { return handle_.get(); }
 
  private:
+  std::pair<std::uint32_t, std::uint32_t> size() const {
+    std::pair<std::uint32_t, std::uint32_t> size;
+    check(image_source_get_size(get(), &size.first, &size.second));
+    return size;
+  }
   detail::Handle<ImageSource, image_source_release> handle_;
 };
+
+/** `done` of 1000 parts; false stops the pack, and so does an exception. */
+using Progress = std::function<bool(std::uint32_t done)>;
 
 /** What to make of an image; setters can be chained. */
 class Options {
@@ -229,6 +303,30 @@ class Options {
   Options &lossless(bool lossless) { return set(image_packing_options_set_lossless(get(), lossless)); }
   Options &background(std::uint32_t rgb) { return set(image_packing_options_set_background(get(), rgb)); }
   Options &subsampling(ImageSubsampling value) { return set(image_packing_options_set_subsampling(get(), value)); }
+  Options &density(std::uint16_t x_dpi, std::uint16_t y_dpi) {
+    return set(image_packing_options_set_density(get(), x_dpi, y_dpi));
+  }
+  Options &dynamic_range(ImageDynamicRange range) { return set(image_packing_options_set_dynamic_range(get(), range)); }
+  Options &needs_pack_properties(bool needed) {
+    return set(image_packing_options_set_needs_pack_properties(get(), needed));
+  }
+  Options &tail(ImageTail tail) { return set(image_packing_options_set_tail(get(), tail)); }
+  Options &sync(bool sync) { return set(image_packing_options_set_sync(get(), sync)); }
+  Options &buffer_size(std::uint64_t size) { return set(image_packing_options_set_buffer_size(get(), size)); }
+  /** Called while packing; lives as long as the options do, which must outlive the pack. */
+  Options &progress(Progress progress) {
+    ImageProgressFn call = [](void *user, std::uint32_t done) -> std::int32_t {
+      try {
+        return (*static_cast<Progress *>(user))(done) ? 0 : 1;
+      } catch (...) {
+        return 1;
+      }
+    };
+    auto owner = std::make_unique<Progress>(std::move(progress));
+    check(image_packing_options_set_progress(get(), *owner ? call : nullptr, owner.get()));
+    progress_ = std::move(owner);
+    return *this;
+  }
   Options &set(const std::string &name, const std::string &value) {
     return set(image_packing_options_set(get(), name.c_str(), value.c_str()));
   }
@@ -239,6 +337,7 @@ class Options {
     check(status);
     return *this;
   }
+  std::unique_ptr<Progress> progress_; /* before the handle, which goes first */
   detail::Handle<ImagePackingOptions, image_packing_options_release> handle_;
 };
 
