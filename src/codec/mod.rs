@@ -7,6 +7,7 @@ mod gif;
 #[cfg(feature = "heif")]
 mod heif;
 mod jpeg;
+pub mod metadata;
 mod png;
 mod webp;
 

@@ -2,7 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::error::{Result, try_vec};
+use crate::{
+    codec::metadata::exif::{Dir, Exif, tag},
+    error::{Result, try_vec},
+    pixels::Orientation,
+};
 
 /// Blocks of metadata, each as the bytes that every container wraps in its own way.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -15,6 +19,16 @@ pub struct Metadata {
     pub iptc: Option<Arc<[u8]>>,
     /// Resolution.
     pub density: Option<Density>,
+}
+
+impl Metadata {
+    /// How EXIF says that the pixels are stored.
+    pub fn orientation(&self) -> Orientation {
+        let number =
+            self.exif.as_deref().and_then(|block| Exif::new(block).ok()?.number(Dir::Main, tag::ORIENTATION));
+        let number = number.and_then(|number| u16::try_from(number).ok());
+        number.and_then(Orientation::from_exif).unwrap_or_default()
+    }
 }
 
 /// Pixels per inch, horizontally and vertically; both above 0.

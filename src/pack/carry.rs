@@ -1,21 +1,204 @@
-//! What goes into a file beside the pixels: the input's metadata, made fit for the output.
+//! What goes into a file beside the pixels: the input's metadata, made fit for the output. What the new pixels make
+//! wrong is put right; what cannot be carried is told.
 
+use std::sync::Arc;
+
+use super::{pool::Pool, thumbnail};
 use crate::{
+    codec::{
+        Format, features,
+        metadata::{
+            exif::{Dir, Exif, tag},
+            iptc, jpeg, xmp,
+        },
+    },
     error::Result,
     model::{
         metadata::{Density, Metadata},
         options::Options,
-        report::Notes,
+        report::{Code, Notes},
     },
-    pixels::Rows,
+    pixels::{Orientation, Rows},
 };
 
-/// The blocks to embed. Density is always kept; EXIF, XMP and IPTC only where they are asked for.
-pub fn prepare(from: &Metadata, options: &Options, _rows: &Rows, _notes: &Notes) -> Result<Metadata> {
+/// What is known of the output.
+pub struct Output<'a> {
+    /// The caller's options.
+    pub options: &'a Options,
+    /// The pixels to come.
+    pub rows: &'a Rows,
+    /// How the pixels to come are stored; other than upright only where readers turn them.
+    pub orientation: Orientation,
+    /// For a thumbnail.
+    pub pool: &'a Pool,
+    /// Where to tell what is dropped or changed.
+    pub notes: &'a Notes,
+}
+
+/// Whether the file's own structure holds the density.
+fn has_density(format: &Format) -> bool {
+    matches!(format.name(), "image/jpeg" | "image/png")
+}
+
+/// Whether readers turn an image as its EXIF says. Those of PNG and WebP do so partly or not at all; HEIF has its own
+/// way, and its readers take EXIF's word for nothing.
+pub fn is_turned_by_readers(format: &Format) -> bool {
+    format.name() == "image/jpeg"
+}
+
+/// The blocks to embed. Density and orientation are always kept; EXIF, XMP and IPTC only where they are asked for.
+pub fn prepare(from: &Metadata, output: &Output<'_>) -> Result<Metadata> {
+    let Output { options, orientation, notes, .. } = *output;
+    let (format, name) = (options.format, options.format.name());
     let [x, y] = options.density.map(f64::from);
-    let density = Density::per_inch(x, y).or(from.density);
-    if !options.needs_pack_properties {
-        return Ok(Metadata { density, ..Metadata::default() });
+    let in_exif = || Exif::new(from.exif.as_deref()?).ok()?.density();
+    let density = Density::per_inch(x, y).or(from.density).or_else(in_exif);
+    let mut to = Metadata { density: density.filter(|_| has_density(format)), ..Metadata::default() };
+    if !options.needs_pack_properties || format.features & features::METADATA == 0 {
+        if options.needs_pack_properties {
+            drop_all(from, name, notes);
+        }
+        if density.is_some() && to.density.is_none() {
+            notes.add(Code::DensityDropped, format!("dropped the density: {name} has it in EXIF at most"));
+        }
+        if orientation != Orientation::Upright {
+            let mut exif = Exif::empty()?;
+            exif.set_short(Dir::Main, tag::ORIENTATION, orientation as u16)?;
+            to.exif = Some(exif.into_bytes().into());
+        }
+        return Ok(to);
     }
-    Ok(Metadata { density, ..from.clone() })
+    to.exif = exif(from.exif.as_ref(), density, output)?;
+    if let Some(packet) = &from.xmp {
+        to.xmp = self::xmp(packet, options, notes);
+    }
+    match &from.iptc {
+        Some(_) if name != "image/jpeg" => {
+            notes.add(Code::IptcDropped, format!("dropped IPTC: {name} cannot carry it"));
+        }
+        Some(blocks) => match iptc::clean(blocks) {
+            Ok(blocks) => to.iptc = Some(blocks.into()),
+            Err(error) => notes.add(Code::IptcDropped, format!("dropped IPTC: {error}")),
+        },
+        None => {}
+    }
+    Ok(to)
+}
+
+/// Tells what a format without metadata has no place for.
+fn drop_all(from: &Metadata, name: &str, notes: &Notes) {
+    for (code, what, block) in [
+        (Code::ExifDropped, "EXIF", &from.exif),
+        (Code::XmpDropped, "XMP", &from.xmp),
+        (Code::IptcDropped, "IPTC", &from.iptc),
+    ] {
+        if block.is_some() {
+            notes.add(code, format!("dropped {what}: {name} cannot carry it"));
+        }
+    }
+}
+
+/// EXIF for the output. Damage drops it; it is no reason to lose the image.
+fn exif(
+    from: Option<&Arc<[u8]>>,
+    density: Option<Density>,
+    output: &Output<'_>,
+) -> Result<Option<Arc<[u8]>>> {
+    let Output { options, rows, orientation, notes, .. } = *output;
+    let turned = orientation != Orientation::Upright;
+    let alone = density.is_some() && !has_density(options.format);
+    if from.is_none() && !turned && !alone && options.max_embed_thumbnail == 0 {
+        return Ok(None);
+    }
+    let checked = match from {
+        Some(block) => Exif::new(block).inspect_err(|error| {
+            notes.add(Code::ExifDropped, format!("dropped EXIF: {error}"));
+        }),
+        None => Exif::empty(),
+    };
+    let Ok(mut exif) = checked.or_else(|_| Exif::empty()) else { return Ok(None) };
+    let had = exif.bytes().len();
+    let old = exif.number(Dir::Main, tag::ORIENTATION);
+    if old.is_some() || turned {
+        exif.set_short(Dir::Main, tag::ORIENTATION, orientation as u16)?;
+    }
+    for (dir, tag, side) in [
+        (Dir::Main, tag::WIDTH, rows.width()),
+        (Dir::Main, tag::HEIGHT, rows.height()),
+        (Dir::Exif, tag::PIXEL_X, rows.width()),
+        (Dir::Exif, tag::PIXEL_Y, rows.height()),
+    ] {
+        exif.replace_number(dir, tag, side);
+    }
+    let srgb = rows.color().icc.is_none() && rows.color().cicp.is_srgb();
+    exif.replace_number(Dir::Exif, tag::COLOR_SPACE, if srgb { 1 } else { 0xffff });
+    if let Some(density) = density
+        && (alone || exif.density().is_some_and(|old| old.to_inch() != density.to_inch()))
+        && exif.density() != Some(density)
+    {
+        exif.set_density(density)?;
+    }
+    if exif.has_gps() && !options.keep_gps {
+        if let Err(error) = exif.remove_gps() {
+            notes.add(Code::ExifDropped, format!("dropped EXIF: {error}"));
+            return Ok(None);
+        }
+        notes.add(Code::GpsRemoved, "removed the place from EXIF");
+    }
+    if exif.has_thumbnail() {
+        exif.remove_thumbnail();
+        if options.max_embed_thumbnail == 0 {
+            notes.add(Code::ExifChanged, "dropped the thumbnail in EXIF: it shows the old pixels");
+        }
+    }
+    if options.max_embed_thumbnail > 0 {
+        let jpeg = thumbnail::make(rows.pixels(), options.max_embed_thumbnail, output.pool)?;
+        let room = if options.format.name() == "image/jpeg" { jpeg::MOST_EXIF } else { usize::MAX };
+        if exif.bytes().len() + jpeg.len() + 64 <= room {
+            exif.add_thumbnail(&jpeg)?;
+        } else {
+            let text = format!("no thumbnail in EXIF: {} bytes do not fit", jpeg.len());
+            notes.add(Code::ExifChanged, text);
+        }
+    }
+    if options.format.name() == "image/jpeg" && exif.bytes().len() > jpeg::MOST_EXIF {
+        exif.remove_maker_note();
+        if exif.bytes().len() > jpeg::MOST_EXIF {
+            notes.add(
+                Code::ExifDropped,
+                format!("dropped EXIF of {had} bytes: JPEG carries {}", jpeg::MOST_EXIF),
+            );
+            return Ok(None);
+        }
+        notes.add(
+            Code::ExifChanged,
+            format!("dropped the maker's notes: EXIF of {had} bytes is too large for JPEG"),
+        );
+    }
+    if exif.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(exif.into_bytes().into()))
+}
+
+fn xmp(packet: &[u8], options: &Options, notes: &Notes) -> Option<Arc<[u8]>> {
+    let rules = xmp::Rules { keep_gps: options.keep_gps, keep_density: options.density == [0; 2] };
+    let (cleaned, removed) = match xmp::clean(packet, rules) {
+        Ok(cleaned) => cleaned,
+        Err(error) => {
+            notes.add(Code::XmpDropped, format!("dropped XMP: {error}"));
+            return None;
+        }
+    };
+    if removed.stale > 0 {
+        let text = format!("left {} properties of the old file out of XMP", removed.stale);
+        notes.add(Code::XmpChanged, text);
+    }
+    if removed.gps > 0 {
+        notes.add(Code::GpsRemoved, format!("removed {} properties of the place from XMP", removed.gps));
+    }
+    if removed.provenance > 0 {
+        notes.add(Code::ProvenanceDropped, "dropped the link to provenance data in XMP");
+    }
+    Some(xmp::with_wrapper(&cleaned).as_ref().into())
 }

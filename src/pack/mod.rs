@@ -10,3 +10,4 @@ pub mod packer;
 pub mod plan;
 pub mod pool;
 pub mod sequence;
+mod thumbnail;

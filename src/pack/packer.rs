@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     bail,
-    codec::{decode, features},
+    codec::{decode, features, metadata::Found},
     error::Result,
     host,
     limits::{Limits, Share},
@@ -24,7 +24,7 @@ use crate::{
         source::ImageSource,
         tensor::Tensor,
     },
-    pixels::Rows,
+    pixels::{Orientation, Rows, upright},
     shared::Shared,
     sink::Sink,
 };
@@ -113,9 +113,12 @@ impl Packer {
             }
             Input::Source(source) => {
                 check(&self.limits, source.info().width, source.info().height, options)?;
-                let pixels = decode::decode(&source, 0, &self.limits)?;
+                let (pixels, found) =
+                    decode::decode_all(&source, options.needs_pack_properties, &self.limits)?;
                 let share = self.limits.memory().take(pixels.tight_bytes(), "the decoded image")?;
-                (Arc::new(Picture::new(Arc::new(pixels))), Some(share))
+                tell_found(&found, &source, options, &notes);
+                let metadata = found.metadata;
+                (Arc::new(Picture { metadata, ..Picture::new(Arc::new(pixels)) }), Some(share))
             }
             Input::Tensor(tensor, index) => {
                 check(&self.limits, tensor.width(), tensor.height(), options)?;
@@ -135,14 +138,24 @@ impl Packer {
                 });
             }
         };
-        let pixels = picture.main.clone();
+        // A source's pixels stand upright already.
+        let turned = if decoded.is_none() { picture.metadata.orientation() } else { Orientation::Upright };
+        let mut pixels = picture.main.clone();
+        let mut orientation = turned;
+        if turned != Orientation::Upright && !carry::is_turned_by_readers(options.format) {
+            pixels = Arc::new(upright(Pixels::clone(&pixels), turned)?);
+            orientation = Orientation::Upright;
+        }
         let held = decoded.as_ref().map_or(0, Share::bytes);
         let need = (options.format.memory)(&pixels, options);
         let _share = self.limits.memory().take_beside(held, need, "this pack")?;
         let layout = (options.format.layout)(&pixels, options)?;
         let rows = Rows::new(pixels, layout, options)?;
         tell_changes(&picture, &rows, options, &notes);
-        let metadata = carry::prepare(&picture.metadata, options, &rows, &notes)?;
+        let metadata = carry::prepare(
+            &picture.metadata,
+            &carry::Output { options, rows: &rows, orientation, pool, notes: &notes },
+        )?;
         let mut counted = Counted { sink, bytes: 0 };
         let plan = Plan { rows: &rows, options, pool, control, metadata: &metadata, notes: &notes };
         (options.format.encode)(&plan, &mut counted)?;
@@ -173,6 +186,21 @@ pub(super) fn check(limits: &Limits, width: u32, height: u32, options: &Options)
         bail!(Unsupported, "{} cannot be lossless", format.name());
     }
     Ok(())
+}
+
+/// Notes what of a source's file has no way into another.
+fn tell_found(found: &Found, source: &ImageSource, options: &Options, notes: &Notes) {
+    if found.provenance {
+        let text = "dropped provenance data (C2PA): a new encoding breaks its signatures";
+        notes.add(Code::ProvenanceDropped, text);
+    }
+    if found.vendor && options.needs_pack_properties {
+        notes.add(Code::VendorDataDropped, "dropped a vendor's own segments: they describe the old file");
+    }
+    if source.info().frames > 1 {
+        let text = format!("{} frames after the first were dropped", source.info().frames - 1);
+        notes.add(Code::FramesDropped, text);
+    }
 }
 
 /// Notes what the darkroom changes, and what the format has no place for.

@@ -11,11 +11,13 @@ mod webp;
 
 use std::ffi::CStr;
 
+use super::metadata::{self, Found};
 use crate::{
     bail, err,
     error::{Error, Result},
     host::panics,
     limits::Limits,
+    log,
     model::{
         pixelmap::Pixels,
         source::{ImageSource, Probe},
@@ -137,18 +139,41 @@ fn guard<T>(decoder: &Decoder, work: impl FnOnce() -> Result<T>) -> Result<T> {
 
 /// Decodes a frame, upright.
 pub fn decode(source: &ImageSource, frame: usize, limits: &Limits) -> Result<Pixels> {
+    check(source, frame, limits)?;
+    frame_of(source, &source.bytes()?, frame, limits)
+}
+
+/// Decodes the first frame, upright, and finds what the file holds beside it. Without `properties` that is as much as
+/// costs next to nothing: density, and whether there is provenance data.
+pub fn decode_all(source: &ImageSource, properties: bool, limits: &Limits) -> Result<(Pixels, Found)> {
+    check(source, 0, limits)?;
+    let bytes = source.bytes()?;
+    let pixels = frame_of(source, &bytes, 0, limits)?;
+    // libheif would go through the whole file once more, and density is no more than a property there.
+    if !properties && bytes.get(4..8) == Some(b"ftyp") {
+        return Ok((pixels, Found::default()));
+    }
+    let found = metadata::find(source.info().mime, &bytes);
+    let found = found.inspect_err(|error| log::write(log::WARNING, || format!("no metadata: {error}")));
+    Ok((pixels, found.unwrap_or_default()))
+}
+
+fn check(source: &ImageSource, frame: usize, limits: &Limits) -> Result<()> {
     let info = source.info();
     if frame >= info.frames {
         bail!(OutOfRange, "frame {frame} of an image with {} frames", info.frames);
     }
-    limits.check_pixels(info.width, info.height)?;
-    let bytes = source.bytes()?;
+    limits.check_pixels(info.width, info.height)
+}
+
+fn frame_of(source: &ImageSource, bytes: &[u8], frame: usize, limits: &Limits) -> Result<Pixels> {
+    let info = source.info();
     #[cfg(feature = "heif")]
-    if super::heif::sniff(&bytes).is_some() {
-        return super::heif::decode(&bytes, frame, limits);
+    if super::heif::sniff(bytes).is_some() {
+        return super::heif::decode(bytes, frame, limits);
     }
-    let (decoder, header) = known(info, &bytes, frame)?;
-    let pixels = guard(decoder, || (decoder.decode)(&Job { bytes: &bytes, frame, header, limits }))?;
+    let (decoder, header) = known(info, bytes, frame)?;
+    let pixels = guard(decoder, || (decoder.decode)(&Job { bytes, frame, header, limits }))?;
     upright(pixels, header.orientation)
 }
 

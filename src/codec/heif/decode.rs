@@ -9,13 +9,14 @@ use super::{
 };
 use crate::{
     bail,
-    codec::decode::Info,
+    codec::{decode::Info, metadata::Found},
     err,
     error::{Result, try_vec},
     host::stack::apart,
     limits::Limits,
     model::{
         color::{Cicp, check_icc},
+        metadata::block,
         pixel_format::PixelFormat,
         pixelmap::{AlphaType, Pixels},
     },
@@ -69,6 +70,36 @@ fn frame_of(bytes: &[u8], frame: usize, limits: &Limits) -> Result<Pixels> {
     let bytes = u64::from(width) * u64::from(height) * if still.depth() > 8 { 24 } else { 12 };
     let _share = limits.memory().take((16 << 20) + bytes, "decoding with libheif")?;
     pixels(&still)
+}
+
+/// EXIF and XMP of the primary image.
+pub(in crate::codec) fn metadata(bytes: &[u8]) -> Result<Found> {
+    apart(|| {
+        let reading = Reading::new(api(sniff(bytes).unwrap_or(c"image/heif"))?, bytes, 1)?;
+        let still = reading.open(reading.images()?[0])?;
+        let mut found = Found::default();
+        for (kind, content, bytes) in still.metadata()? {
+            match (kind.as_str(), content.as_str()) {
+                // The offset of the TIFF header from behind the offset itself.
+                ("Exif", _) => {
+                    let at = bytes.first_chunk().map_or(0, |at| u32::from_be_bytes(*at) as usize);
+                    if let Some(tiff) = at.checked_add(4).and_then(|at| bytes.get(at..)) {
+                        found.metadata.exif = Some(block(tiff)?);
+                    }
+                }
+                ("mime", "application/rdf+xml") => found.metadata.xmp = Some(block(&bytes)?),
+                _ => {}
+            }
+        }
+        // C2PA's box, with its type of box (C2PA 2.1, A.4).
+        found.provenance = bytes.windows(16).any(|b| {
+            b == [
+                0xd8, 0xfe, 0xc3, 0xd6, 0x1b, 0x0e, 0x48, 0x3c, 0x92, 0x97, 0x58, 0x28, 0x87, 0x7e, 0xc4,
+                0x81,
+            ]
+        });
+        Ok(found)
+    })?
 }
 
 fn api(mime: &CStr) -> Result<&'static library::Api> {

@@ -9,7 +9,10 @@ use super::{
 use crate::{
     err,
     error::Result,
-    model::color::{Cicp, Color},
+    model::{
+        color::{Cicp, Color},
+        metadata::Metadata,
+    },
     sink::Sink,
 };
 
@@ -197,6 +200,7 @@ impl Engine {
         shape: &Shape,
         color: &Color,
         recipe: &Recipe,
+        metadata: &Metadata,
         fill: &mut dyn FnMut([Option<PlaneMut<'_>>; 4]) -> Result<()>,
         sink: &mut dyn Sink,
     ) -> Result<()> {
@@ -211,7 +215,7 @@ impl Engine {
             }
         }
         let image = self.image(shape, color, fill)?;
-        context.encode(&image, &encoder).map_err(|error| {
+        context.encode(&image, &encoder, metadata).map_err(|error| {
             let (codec, library) = (&self.name, self.library);
             err!(Encode, "{} with {codec} of {library} ({:?})", error.message, self.compression)
         })?;

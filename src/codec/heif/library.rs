@@ -120,6 +120,8 @@ table! {
     fn heif_context_get_image_handle(*mut Context, u32, *mut *mut ImageHandle) -> HeifError;
     fn heif_context_encode_image(*mut Context, *const Image, *mut EncoderHandle, *const HeifEncodingOptions, *mut *mut ImageHandle) -> HeifError;
     fn heif_context_get_encoder(*mut Context, *const EncoderDescriptor, *mut *mut EncoderHandle) -> HeifError;
+    fn heif_context_add_exif_metadata(*mut Context, *const ImageHandle, *const c_void, c_int) -> HeifError;
+    fn heif_context_add_XMP_metadata(*mut Context, *const ImageHandle, *const c_void, c_int) -> HeifError;
     fn heif_context_write(*mut Context, *mut HeifWriter, *mut c_void) -> HeifError;
 
     fn heif_image_handle_release(*const ImageHandle);
@@ -131,6 +133,13 @@ table! {
     fn heif_image_handle_get_raw_color_profile_size(*const ImageHandle) -> usize;
     fn heif_image_handle_get_raw_color_profile(*const ImageHandle, *mut c_void) -> HeifError;
     fn heif_image_handle_get_nclx_color_profile(*const ImageHandle, *mut *mut HeifNclx) -> HeifError;
+
+    fn heif_image_handle_get_number_of_metadata_blocks(*const ImageHandle, *const c_char) -> c_int;
+    fn heif_image_handle_get_list_of_metadata_block_IDs(*const ImageHandle, *const c_char, *mut u32, c_int) -> c_int;
+    fn heif_image_handle_get_metadata_type(*const ImageHandle, u32) -> *const c_char;
+    fn heif_image_handle_get_metadata_content_type(*const ImageHandle, u32) -> *const c_char;
+    fn heif_image_handle_get_metadata_size(*const ImageHandle, u32) -> usize;
+    fn heif_image_handle_get_metadata(*const ImageHandle, u32, *mut c_void) -> HeifError;
 
     fn heif_nclx_color_profile_alloc() -> *mut HeifNclx;
     fn heif_nclx_color_profile_free(*mut HeifNclx);

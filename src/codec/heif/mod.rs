@@ -36,7 +36,7 @@ use crate::{
     sink::{Sink, memory::Buffer},
 };
 
-pub(super) use decode::{decode, probe, sniff};
+pub(super) use decode::{decode, metadata, probe, sniff};
 
 /// Rows pulled at a time; even, so that no chroma sample is split.
 const BAND: u32 = 16;
@@ -73,7 +73,8 @@ pub static AVIF: Format = Format {
     memory: |pixels, options| AVIF_CODEC.memory(pixels, options),
 };
 
-const FEATURES: u32 = features::LOSSY | features::LOSSLESS | features::ALPHA | features::DEEP;
+const FEATURES: u32 =
+    features::LOSSY | features::LOSSLESS | features::ALPHA | features::DEEP | features::METADATA;
 
 const ENCODERS: &[&str] = &["auto", "x265", "kvazaar"];
 const PRESETS: &[&str] = &[
@@ -358,7 +359,7 @@ fn encode(codec: &Codec, plan: &Plan<'_>, sink: &mut dyn Sink) -> Result<()> {
             }
             Ok(())
         };
-        engine.encode(&shape, &color, &recipe, &mut fill, &mut bytes)?;
+        engine.encode(&shape, &color, &recipe, plan.metadata, &mut fill, &mut bytes)?;
         Ok(bytes)
     })??;
     sink.write(bytes.as_slice())

@@ -11,7 +11,7 @@ use super::library::*;
 use crate::{
     err,
     error::{Error, Result},
-    model::color::Cicp,
+    model::{color::Cicp, metadata::Metadata},
     sink::Sink,
 };
 
@@ -115,7 +115,7 @@ impl OwnedContext {
     }
 
     /// Compresses `image` into the file; the first one is its primary image.
-    pub fn encode(&self, image: &OwnedImage, encoder: &OwnedEncoder) -> Result<()> {
+    pub fn encode(&self, image: &OwnedImage, encoder: &OwnedEncoder, metadata: &Metadata) -> Result<()> {
         // SAFETY: takes nothing.
         let options = OwnedOptions::own(self.api, unsafe { (self.api.heif_encoding_options_alloc)() })?;
         // SAFETY: libheif allocated at least the fields up to version 4, which 1.15 has.
@@ -125,9 +125,26 @@ impl OwnedContext {
             // Version 1.15 leaves the code points out unless this is cleared.
             (*options.raw).macos_compatibility_workaround_no_nclx_profile = 0;
         }
-        let (raw, handle) = (options.raw, ptr::null_mut());
-        // SAFETY: all four are live; no handle is asked for.
-        check(unsafe { (self.api.heif_context_encode_image)(self.raw, image.raw, encoder.raw, raw, handle) })
+        let (raw, mut handle) = (options.raw, ptr::null_mut());
+        // SAFETY: all four are live, and a place for the answer.
+        check(unsafe {
+            (self.api.heif_context_encode_image)(self.raw, image.raw, encoder.raw, raw, &raw mut handle)
+        })?;
+        let handle = OwnedHandle::own(self.api, handle)?;
+        let size = |block: &[u8]| {
+            c_int::try_from(block.len()).map_err(|_| err!(TooLarge, "metadata of {} bytes", block.len()))
+        };
+        if let Some(exif) = &metadata.exif {
+            let (bytes, size) = (exif.as_ptr().cast(), size(exif)?);
+            // SAFETY: live objects and readable bytes, which are copied.
+            check(unsafe { (self.api.heif_context_add_exif_metadata)(self.raw, handle.raw, bytes, size) })?;
+        }
+        if let Some(xmp) = &metadata.xmp {
+            let (bytes, size) = (xmp.as_ptr().cast(), size(xmp)?);
+            // SAFETY: as above.
+            check(unsafe { (self.api.heif_context_add_XMP_metadata)(self.raw, handle.raw, bytes, size) })?;
+        }
+        Ok(())
     }
 
     /// The finished file goes into the sink.

@@ -4,7 +4,7 @@
 use std::{ffi::c_int, marker::PhantomData, ptr};
 
 use super::{
-    library::{Api, HeifNclx},
+    library::{Api, HeifNclx, text},
     objects::{OwnedContext, OwnedHandle, OwnedImage, OwnedNclx, check},
 };
 use crate::{
@@ -117,6 +117,40 @@ impl Still<'_> {
         // SAFETY: a live handle and room for the size it told.
         check(unsafe { (api.heif_image_handle_get_raw_color_profile)(raw, profile.as_mut_ptr().cast()) })?;
         Ok(Some(profile))
+    }
+
+    /// Blocks of metadata: type, content type, bytes.
+    pub fn metadata(&self) -> Result<Vec<(String, String, Vec<u8>)>> {
+        let (api, raw) = (self.handle.api, self.handle.raw);
+        let mut blocks = Vec::new();
+        // SAFETY: a live handle, no filter; room for as many numbers as is said.
+        let ids = unsafe {
+            let count = (api.heif_image_handle_get_number_of_metadata_blocks)(raw, ptr::null());
+            let mut ids = try_vec::<u32>(usize::try_from(count).unwrap_or(0), "the list of metadata")?;
+            let filled = (api.heif_image_handle_get_list_of_metadata_block_IDs)(
+                raw,
+                ptr::null(),
+                ids.as_mut_ptr(),
+                count,
+            );
+            ids.truncate(usize::try_from(filled).unwrap_or(0));
+            ids
+        };
+        for id in ids {
+            // SAFETY: a live handle and a number of its list; the texts live as long as the handle.
+            let (kind, content, size) = unsafe {
+                (
+                    text((api.heif_image_handle_get_metadata_type)(raw, id)),
+                    text((api.heif_image_handle_get_metadata_content_type)(raw, id)),
+                    (api.heif_image_handle_get_metadata_size)(raw, id),
+                )
+            };
+            let mut bytes = try_vec::<u8>(size, "metadata")?;
+            // SAFETY: a live handle and room for the size it told.
+            check(unsafe { (api.heif_image_handle_get_metadata)(raw, id, bytes.as_mut_ptr().cast()) })?;
+            blocks.push((kind, content, bytes));
+        }
+        Ok(blocks)
     }
 
     /// The code points of the file, if it has them.

@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     bail,
-    error::Result,
+    error::{Error, Result},
     model::{
         metadata::Metadata,
         options::{Options, Subsampling},
@@ -47,6 +47,22 @@ pub fn density(metadata: &Metadata) -> Density {
         Some([x, y]) => Density { unit: 1, x, y },
         None => Density { unit: 0, x: 1, y: 1 },
     }
+}
+
+/// The segments of EXIF, XMP and IPTC.
+pub fn metadata_segments(metadata: &Metadata) -> Result<Vec<u8>> {
+    let mut segments = Vec::new();
+    super::super::metadata::jpeg::write_first(metadata, &mut segments)?;
+    super::super::metadata::jpeg::write_iptc(metadata, &mut segments)?;
+    Ok(segments)
+}
+
+/// Room for everything before the first scan.
+pub fn head_room(icc: Option<&[u8]>, segments: &[u8]) -> Result<Vec<u8>> {
+    let size = 1024 + segments.len() + icc.map_or(0, |icc| icc.len() + icc.len() / 1024);
+    let mut head = Vec::new();
+    head.try_reserve(size).map_err(|_| Error::out_of_memory(size, "the JPEG header"))?;
+    Ok(head)
 }
 
 /// The subsampling of the file: what was asked for, or the input's own, or by quality: from 90 on the colour error of
@@ -144,19 +160,18 @@ pub fn encode_with(
         (_, true) => (3, [0, 1, 2]),
     };
     let quantization: [_; 3] = core::array::from_fn(|c| (c as u8, quantizers[c].steps));
+    let segments = metadata_segments(plan.metadata)?;
     let header = Header {
         geometry,
         density: density(plan.metadata),
+        metadata: &segments,
         icc,
         quantization: &quantization[..count],
         table_of,
         restart_interval: cut.restart_interval as u16,
         progressive: false,
     };
-    let mut head = Vec::new();
-    if head.try_reserve(1024 + icc.map_or(0, |icc| icc.len() + icc.len() / 1024)).is_err() {
-        return Err(crate::error::Error::out_of_memory(icc.map_or(0, <[u8]>::len), "the JPEG header"));
-    }
+    let mut head = head_room(icc, &segments)?;
     header.write(&mut head);
     for (number, spec) in (0u8..).zip(&specs[..classes]) {
         markers::write_huffman(&mut head, 0, number, &spec[0]);

@@ -30,7 +30,7 @@ use super::{
 };
 use crate::{
     bail,
-    error::{Error, Result, try_resize},
+    error::{Result, try_resize},
     pack::plan::Plan,
     pixels::Scratch,
     sink::Sink,
@@ -131,18 +131,18 @@ pub fn encode_with(
     let restart_interval = plan.options.get(&RESTART_INTERVAL) as u16;
     let steps = press.steps();
     let quantization = [(0, steps[0]), (1, steps[1]), (2, steps[2])];
+    let segments = baseline::metadata_segments(plan.metadata)?;
     let header = Header {
         geometry,
         density: baseline::density(plan.metadata),
+        metadata: &segments,
         icc,
         quantization: &quantization[..components],
         table_of: [0, 1, 2],
         restart_interval,
         progressive: effort.scans != Scans::Baseline,
     };
-    let mut head = Vec::new();
-    head.try_reserve(1024 + icc.map_or(0, |icc| icc.len() + icc.len() / 1024))
-        .map_err(|_| Error::out_of_memory(icc.map_or(0, <[u8]>::len), "the JPEG header"))?;
+    let mut head = baseline::head_room(icc, &segments)?;
     header.write(&mut head);
     header.write_restart(&mut head);
     match effort.scans {

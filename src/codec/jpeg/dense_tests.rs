@@ -73,6 +73,7 @@ fn file(kernels: &'static Kernels, geometry: Geometry, job: Job, scans: &[Scan])
     let header = Header {
         geometry,
         density: Density { unit: 0, x: 1, y: 1 },
+        metadata: &[],
         icc: None,
         quantization: &quantization[..job.planes.len()],
         table_of: [0, 1, 2],
@@ -220,6 +221,7 @@ fn baseline_file(
     let quantization = [(0, [3; 64]), (1, [4; 64]), (2, [5; 64])];
     let header = Header {
         geometry,
+        metadata: &[],
         density: Density { unit: 0, x: 1, y: 1 },
         icc: None,
         quantization: &quantization[..planes.len()],

@@ -15,6 +15,8 @@ pub struct Density {
 pub struct Header<'a> {
     pub geometry: Geometry,
     pub density: Density,
+    /// Whole segments that follow JFIF's: EXIF, XMP, IPTC.
+    pub metadata: &'a [u8],
     pub icc: Option<&'a [u8]>,
     /// Table and number of each quantisation table, natural order.
     pub quantization: &'a [(u8, [u16; 64])],
@@ -51,6 +53,7 @@ impl Header<'_> {
             out.extend_from_slice(&y.to_be_bytes());
             out.extend_from_slice(&[0, 0]);
         });
+        out.extend_from_slice(self.metadata);
         let chunks = self.icc.map(|icc| icc.chunks(ICC_CHUNK)).into_iter().flatten();
         let count = chunks.clone().count() as u8;
         for (number, chunk) in (1u8..).zip(chunks) {

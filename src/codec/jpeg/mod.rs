@@ -54,7 +54,7 @@ static SETTINGS: &[Setting] = &[RESTART_INTERVAL];
 pub static FORMAT: Format = Format {
     mime: c"image/jpeg",
     aliases: &["image/jpg", "image/pjpeg"],
-    features: features::LOSSY,
+    features: features::LOSSY | features::METADATA,
     max_side: 65500,
     settings: SETTINGS,
     available: || Ok(()),

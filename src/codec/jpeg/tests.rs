@@ -107,6 +107,7 @@ fn file(
     let header = Header {
         geometry,
         density: Density { unit: 0, x: 1, y: 1 },
+        metadata: &[],
         icc: None,
         quantization: &quantization[..classes],
         table_of: [0, 1, 1],

@@ -68,7 +68,7 @@ static SETTINGS: &[Setting] = &[FILTER, PALETTE];
 pub static FORMAT: Format = Format {
     mime: c"image/png",
     aliases: &["image/x-png"],
-    features: features::LOSSLESS | features::ALPHA | features::DEEP,
+    features: features::LOSSLESS | features::ALPHA | features::DEEP | features::METADATA,
     max_side: i32::MAX as u32,
     settings: SETTINGS,
     available: || Ok(()),
@@ -247,6 +247,8 @@ fn ancillary<'a>(color: &Color, icc: Option<&'a [u8]>, metadata: &'a Metadata) -
     if let Some(density) = metadata.density {
         pieces.push(Ancillary::Density(density.to_metre()));
     }
+    pieces.extend(metadata.exif.as_deref().map(Ancillary::Exif));
+    pieces.extend(metadata.xmp.as_deref().map(Ancillary::Xmp));
     pieces
 }
 

@@ -53,7 +53,8 @@ pub fn encode(plan: &Plan<'_>, sink: &mut dyn Sink) -> Result<()> {
         _ => Samples::argb(plan)?,
     };
     let size = (rows.width(), rows.height());
-    let extras = Extras { icc: rows.icc(), ..Extras::default() };
+    let (exif, xmp) = (plan.metadata.exif.as_deref(), plan.metadata.xmp.as_deref());
+    let extras = Extras { icc: rows.icc(), exif, xmp };
     let mut context =
         Context { container: Container::new(sink, size, extras), control: plan.control, failure: None };
     let mut picture = samples.picture(size)?;

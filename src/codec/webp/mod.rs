@@ -114,7 +114,11 @@ static SETTINGS: &[Setting] = &[
 pub static FORMAT: Format = Format {
     mime: c"image/webp",
     aliases: &["image/x-webp"],
-    features: features::LOSSY | features::LOSSLESS | features::ALPHA | features::ANIMATION,
+    features: features::LOSSY
+        | features::LOSSLESS
+        | features::ALPHA
+        | features::ANIMATION
+        | features::METADATA,
     max_side: 16383,
     settings: SETTINGS,
     available: || Ok(()),

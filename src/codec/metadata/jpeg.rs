@@ -1,0 +1,280 @@
+//! Metadata in JPEG: APP segments before the first scan (T.81, JFIF 1.02, EXIF 2.32, XMP part 3).
+
+use super::{Found, xmp};
+use crate::{
+    bail, err,
+    error::{Result, try_extend},
+    model::metadata::{Density, Metadata, block},
+    sink::Sink,
+};
+
+const EXIF: &[u8] = b"Exif\0\0";
+const XMP: &[u8] = b"http://ns.adobe.com/xap/1.0/\0";
+const MORE_XMP: &[u8] = b"http://ns.adobe.com/xmp/extension/\0";
+const PHOTOSHOP: &[u8] = b"Photoshop 3.0\0";
+/// Most bytes of a segment beside its marker and length.
+const ROOM: usize = 65535 - 2;
+
+/// A segment before the first scan.
+#[derive(Clone, Copy, Debug)]
+pub struct Segment<'a> {
+    /// The second byte of the marker.
+    pub marker: u8,
+    /// What follows the length.
+    pub body: &'a [u8],
+    /// Where its marker starts, and its end.
+    pub range: (usize, usize),
+}
+
+/// The segments up to the first start of scan, and where that starts.
+pub fn segments(file: &[u8]) -> Result<(Vec<Segment<'_>>, usize)> {
+    let damaged = |at: usize| err!(BadData, "the JPEG data is damaged: no segment at byte {at}");
+    let (mut found, mut at) = (Vec::new(), 2);
+    loop {
+        let start = at;
+        // Stray bytes and fill bytes belong to the segment behind them.
+        while file.get(at).is_some_and(|&b| b != 0xff) {
+            at += 1;
+        }
+        while file.get(at) == Some(&0xff) {
+            at += 1;
+        }
+        let marker = *file.get(at).ok_or_else(|| damaged(at))?;
+        at += 1;
+        match marker {
+            0xda => return Ok((found, start)),
+            0x00 | 0x01 | 0xd0..=0xd8 => continue,
+            0xd9 => return Err(damaged(at)),
+            _ => {}
+        }
+        let length = file.get(at..at + 2).ok_or_else(|| damaged(at))?;
+        let length = usize::from(u16::from_be_bytes([length[0], length[1]]));
+        let body = file.get(at + 2..at + length.max(2)).filter(|_| length >= 2).ok_or_else(|| damaged(at))?;
+        at += length;
+        found.push(Segment { marker, body, range: (start, at) });
+        if found.len() > 100_000 {
+            return Err(damaged(at));
+        }
+    }
+}
+
+/// What the segments hold.
+pub(super) fn find(file: &[u8]) -> Result<Found> {
+    let mut found = Found::default();
+    let (segments, _) = segments(file)?;
+    let (mut iptc, mut more) = (Vec::new(), Vec::new());
+    for Segment { marker, body, .. } in segments {
+        match marker {
+            0xe0 if body.starts_with(b"JFIF\0") => found.metadata.density = jfif_density(body),
+            0xe1 if body.starts_with(EXIF) => found.exif(body)?,
+            0xe1 => {
+                if let Some(packet) = body.strip_prefix(XMP) {
+                    found.xmp(packet)?;
+                } else if let Some(part) = body.strip_prefix(MORE_XMP) {
+                    more.push(part);
+                }
+            }
+            0xed => {
+                if let Some(blocks) = body.strip_prefix(PHOTOSHOP) {
+                    try_extend(&mut iptc, blocks, "IPTC")?;
+                }
+            }
+            // JUMBF boxes, which C2PA is made of.
+            0xeb if body.starts_with(b"JP") => found.provenance = true,
+            // Profiles, gain maps and indexes of images are looked at elsewhere; Adobe's segment is about the coding.
+            0xe2 | 0xee => {}
+            0xe3..=0xef => found.vendor = true,
+            _ => {}
+        }
+    }
+    if !iptc.is_empty() {
+        found.metadata.iptc = Some(block(&iptc)?);
+    }
+    if let Some(first) = &found.metadata.xmp
+        && let Some(whole) = joined(first, &more)
+    {
+        found.metadata.xmp = Some(block(&whole)?);
+    }
+    Ok(found)
+}
+
+fn jfif_density(body: &[u8]) -> Option<Density> {
+    let &[unit, x1, x0, y1, y0, ..] = body.get(7..)? else { return None };
+    let [x, y] = [[x1, x0], [y1, y0]].map(|v| f64::from(u16::from_be_bytes(v)));
+    match unit {
+        1 => Density::per_inch(x, y),
+        2 => Density::per_centimetre(x, y),
+        _ => None,
+    }
+}
+
+/// The first packet with the descriptions of the second, whose parts name themselves, their sum and their place.
+fn joined(first: &[u8], parts: &[&[u8]]) -> Option<Vec<u8>> {
+    let guid = xmp::extended_guid(first)?.as_bytes();
+    let mut mine: Vec<_> = parts
+        .iter()
+        .filter_map(|part| {
+            let (head, bytes) = part.split_at_checked(40)?;
+            let offset = u32::from_be_bytes(head[36..40].try_into().ok()?);
+            head[..32].eq_ignore_ascii_case(guid).then_some((offset as usize, bytes))
+        })
+        .collect();
+    mine.sort_by_key(|part| part.0);
+    let mut second = Vec::new();
+    for (offset, bytes) in mine {
+        if offset != second.len() {
+            return None;
+        }
+        try_extend(&mut second, bytes, "XMP").ok()?;
+    }
+    let rules = xmp::Rules { keep_gps: true, keep_density: true };
+    // Its name does not belong in the whole.
+    let (first, _) = xmp::clean(first, rules).ok()?;
+    xmp::merge(Some(&first), xmp::descriptions(&second)?).ok()
+}
+
+/// Appends a segment.
+fn segment(out: &mut Vec<u8>, marker: u8, parts: &[&[u8]]) -> Result<()> {
+    let length: usize = 2 + parts.iter().map(|part| part.len()).sum::<usize>();
+    let Ok(length) = u16::try_from(length) else { bail!(Bug, "a JPEG segment of {length} bytes") };
+    try_extend(out, &[0xff, marker], "a JPEG segment")?;
+    try_extend(out, &length.to_be_bytes(), "a JPEG segment")?;
+    parts.iter().try_for_each(|part| try_extend(out, part, "a JPEG segment"))
+}
+
+/// Most bytes of EXIF that a segment carries.
+pub const MOST_EXIF: usize = ROOM - EXIF.len();
+
+/// Appends the APP1 segments of EXIF and XMP: right behind JFIF's.
+pub fn write_first(metadata: &Metadata, out: &mut Vec<u8>) -> Result<()> {
+    if let Some(exif) = &metadata.exif {
+        if exif.len() > MOST_EXIF {
+            bail!(Encode, "EXIF of {} bytes: JPEG carries at most {MOST_EXIF}", exif.len());
+        }
+        segment(out, 0xe1, &[EXIF, exif])?;
+    }
+    if let Some(packet) = &metadata.xmp {
+        write_xmp(packet, out)?;
+    }
+    Ok(())
+}
+
+/// One segment, or, where that is too small, one with the name of a second packet and the segments of that.
+fn write_xmp(packet: &[u8], out: &mut Vec<u8>) -> Result<()> {
+    if packet.len() <= ROOM - XMP.len() {
+        return segment(out, 0xe1, &[XMP, packet]);
+    }
+    let Ok(total) = u32::try_from(packet.len()) else { bail!(TooLarge, "XMP of {} bytes", packet.len()) };
+    let guid: String = xmp::md5(packet).iter().map(|byte| format!("{byte:02X}")).collect();
+    let first = xmp::wrap(&format!(
+        "<rdf:Description rdf:about=\"\" xmlns:xmpNote=\"http://ns.adobe.com/xmp/note/\" \
+         xmpNote:HasExtendedXMP=\"{guid}\"/>"
+    ));
+    segment(out, 0xe1, &[XMP, first.as_bytes()])?;
+    let room = ROOM - MORE_XMP.len() - 40;
+    for (index, part) in packet.chunks(room).enumerate() {
+        let offset = (index * room) as u32;
+        let numbers = [total.to_be_bytes(), offset.to_be_bytes()];
+        segment(out, 0xe1, &[MORE_XMP, guid.as_bytes(), numbers.as_flattened(), part])?;
+    }
+    Ok(())
+}
+
+/// Appends the APP13 segments of IPTC.
+pub fn write_iptc(metadata: &Metadata, out: &mut Vec<u8>) -> Result<()> {
+    let parts = metadata.iptc.iter().flat_map(|iptc| iptc.chunks(ROOM - PHOTOSHOP.len()));
+    for part in parts {
+        segment(out, 0xed, &[PHOTOSHOP, part])?;
+    }
+    Ok(())
+}
+
+/// A file with other blocks; the rest stays.
+pub(super) fn exchange(file: &[u8], metadata: &Metadata, sink: &mut dyn Sink) -> Result<()> {
+    let (segments, scan) = segments(file)?;
+    let is_mpf = |s: &Segment<'_>| s.marker == 0xe2 && s.body.starts_with(b"MPF\0");
+    let mut head = Vec::new();
+    try_extend(&mut head, &file[..2], "a JPEG head")?;
+    // JFIF comes first, then ours.
+    let mut rest = segments.as_slice();
+    if let Some((first, others)) = rest.split_first()
+        && first.marker == 0xe0
+        && first.body.starts_with(b"JFIF\0")
+        && first.body.len() >= 12
+    {
+        let mut body = Vec::new();
+        try_extend(&mut body, first.body, "a JPEG head")?;
+        if let Some([x, y]) = metadata.density.map(Density::to_inch) {
+            body[7] = 1;
+            body[8..10].copy_from_slice(&x.to_be_bytes());
+            body[10..12].copy_from_slice(&y.to_be_bytes());
+        }
+        segment(&mut head, 0xe0, &[&body])?;
+        rest = others;
+    }
+    write_first(metadata, &mut head)?;
+    write_iptc(metadata, &mut head)?;
+    let mut mpf = None;
+    for segment in rest {
+        let ours = match segment.marker {
+            0xe1 => [EXIF, XMP, MORE_XMP].iter().any(|name| segment.body.starts_with(name)),
+            0xed => segment.body.starts_with(PHOTOSHOP),
+            _ => false,
+        };
+        if ours {
+            continue;
+        }
+        if is_mpf(segment) {
+            mpf = Some((head.len(), *segment));
+        }
+        try_extend(&mut head, &file[segment.range.0..segment.range.1], "a JPEG head")?;
+    }
+    if let Some((at, segment)) = mpf {
+        moved_images(&mut head, at, segment, scan)?;
+    }
+    sink.reserve(head.len() + file.len() - scan);
+    sink.write(&head)?;
+    sink.write(&file[scan..])
+}
+
+/// Puts the index of further images right (CIPA DC-007): offsets count from behind the segment's name, and the first
+/// image has as many bytes more as its head.
+fn moved_images(head: &mut [u8], at: usize, segment: Segment<'_>, scan: usize) -> Result<()> {
+    let broken = || err!(BadData, "the index of images in this JPEG is damaged");
+    // Marker and length before the body, fill bytes before them.
+    let lead = segment.range.1 - segment.range.0 - segment.body.len();
+    let (old, new) = (segment.range.0 + lead + 4, at + lead + 4);
+    let tiff = segment.body.get(4..).ok_or_else(broken)?;
+    let big = tiff.starts_with(b"MM");
+    let number = |at: usize| {
+        let bytes: [u8; 4] = tiff.get(at..at + 4)?.try_into().ok()?;
+        Some(if big { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) })
+    };
+    let short = |at: usize| {
+        let bytes: [u8; 2] = tiff.get(at..at + 2)?.try_into().ok()?;
+        Some(usize::from(if big { u16::from_be_bytes(bytes) } else { u16::from_le_bytes(bytes) }))
+    };
+    let grown = head.len() as i64 - scan as i64;
+    let ifd = number(4).ok_or_else(broken)? as usize;
+    let count = short(ifd).ok_or_else(broken)?;
+    let entry = (0..count).map(|i| ifd + 2 + 12 * i).find(|&at| short(at) == Some(0xb002));
+    let Some(entry) = entry else { return Ok(()) };
+    let (size, list) =
+        (number(entry + 4).ok_or_else(broken)?, number(entry + 8).ok_or_else(broken)? as usize);
+    for (index, image) in (0..size as usize / 16).map(|index| (index, list + 16 * index)) {
+        let change = |value: u32, by: i64| u32::try_from(i64::from(value) + by).map_err(|_| broken());
+        let (field, value) = if index == 0 {
+            (image + 4, change(number(image + 4).ok_or_else(broken)?, grown)?)
+        } else {
+            let offset = number(image + 8).ok_or_else(broken)?;
+            // 0 is no image.
+            if offset == 0 {
+                continue;
+            }
+            (image + 8, change(offset, grown - (new as i64 - old as i64))?)
+        };
+        let bytes = if big { value.to_be_bytes() } else { value.to_le_bytes() };
+        head.get_mut(new + field..new + field + 4).ok_or_else(broken)?.copy_from_slice(&bytes);
+    }
+    Ok(())
+}

@@ -1,0 +1,93 @@
+//! Metadata in containers: found, written, exchanged; and the two kinds that have an inside, EXIF and XMP.
+
+pub mod exif;
+mod gif;
+pub mod iptc;
+pub mod jpeg;
+mod png;
+mod webp;
+pub mod xmp;
+
+use std::ffi::CStr;
+
+use crate::{
+    bail,
+    error::Result,
+    model::{
+        metadata::{Density, Metadata, block},
+        source::ImageSource,
+    },
+    sink::Sink,
+};
+
+/// What a file holds beside its pixels.
+#[derive(Clone, Debug, Default)]
+pub struct Found {
+    /// The blocks.
+    pub metadata: Metadata,
+    /// Provenance data (C2PA, JUMBF).
+    pub provenance: bool,
+    /// Segments of a vendor's own.
+    pub vendor: bool,
+}
+
+impl Found {
+    fn exif(&mut self, bytes: &[u8]) -> Result<()> {
+        let tiff = bytes.strip_prefix(b"Exif\0\0").unwrap_or(bytes);
+        if self.metadata.exif.is_none() && !tiff.is_empty() {
+            self.metadata.exif = Some(block(tiff)?);
+        }
+        Ok(())
+    }
+
+    fn xmp(&mut self, bytes: &[u8]) -> Result<()> {
+        if self.metadata.xmp.is_none() && !bytes.is_empty() {
+            self.metadata.xmp = Some(block(bytes)?);
+        }
+        Ok(())
+    }
+}
+
+/// Looks through an encoded image.
+pub fn find(mime: &CStr, bytes: &[u8]) -> Result<Found> {
+    let mut found = match mime.to_bytes() {
+        b"image/jpeg" => jpeg::find(bytes)?,
+        b"image/png" => png::find(bytes)?,
+        b"image/webp" => webp::find(bytes)?,
+        b"image/gif" => gif::find(bytes)?,
+        b"image/tiff" => {
+            Found { metadata: Metadata { density: tiff(bytes), ..Default::default() }, ..Default::default() }
+        }
+        #[cfg(feature = "heif")]
+        b"image/heic" | b"image/avif" | b"image/heif" => super::heif::metadata(bytes)?,
+        _ => Found::default(),
+    };
+    // EXIF goes before what the container says.
+    if let Some(exif) = &found.metadata.exif
+        && let Ok(exif) = exif::Exif::new(exif)
+        && let Some(density) = exif.density()
+    {
+        found.metadata.density = Some(density);
+    }
+    Ok(found)
+}
+
+/// The density of a TIFF file, whose first directory is the same as EXIF's.
+fn tiff(bytes: &[u8]) -> Option<Density> {
+    exif::Exif::new(bytes).ok()?.density()
+}
+
+/// Writes a file with these blocks in the place of its own; the image's data and all else stay byte for byte.
+pub fn exchange(source: &ImageSource, metadata: &Metadata, sink: &mut dyn Sink) -> Result<()> {
+    let bytes = source.bytes()?;
+    match source.info().mime.to_bytes() {
+        b"image/jpeg" => jpeg::exchange(&bytes, metadata, sink),
+        b"image/png" => png::exchange(&bytes, metadata, sink),
+        b"image/webp" => webp::exchange(&bytes, metadata, (source.info().width, source.info().height), sink),
+        _ => bail!(
+            Unsupported,
+            "metadata of {} cannot be changed without encoding anew; it can of JPEG, PNG and WebP",
+            source.info().mime.to_string_lossy()
+        ),
+    }
+}

@@ -1,0 +1,132 @@
+//! Metadata in PNG: eXIf, iTXt and pHYs (PNG, third edition).
+
+use super::Found;
+use crate::{
+    bail, err,
+    error::Result,
+    model::metadata::{Density, Metadata},
+    sink::Sink,
+};
+
+const XMP: &[u8] = b"XML:com.adobe.xmp\0";
+/// Most bytes of a compressed packet, unpacked.
+const MOST_XMP: usize = 16 << 20;
+
+struct Chunk<'a> {
+    name: [u8; 4],
+    body: &'a [u8],
+    range: (usize, usize),
+}
+
+fn chunks(file: &[u8]) -> impl Iterator<Item = Result<Chunk<'_>>> {
+    let mut at = 8;
+    std::iter::from_fn(move || {
+        let rest = file.get(at..).filter(|rest| !rest.is_empty())?;
+        let chunk = (|| {
+            let length = u32::from_be_bytes(*rest.first_chunk()?) as usize;
+            let name = rest.get(4..8)?.try_into().ok()?;
+            let end = length.checked_add(12)?;
+            let body = rest.get(8..end - 4)?;
+            rest.get(..end)?;
+            Some(Chunk { name, body, range: (at, at + end) })
+        })();
+        Some(match chunk {
+            Some(chunk) => {
+                // What stands behind the end is none of PNG's.
+                at = if &chunk.name == b"IEND" { file.len() } else { chunk.range.1 };
+                Ok(chunk)
+            }
+            None => {
+                let error = err!(BadData, "the PNG data is damaged: no chunk at byte {at}");
+                at = file.len();
+                Err(error)
+            }
+        })
+    })
+}
+
+/// The text of an XMP chunk.
+fn packet(body: &[u8]) -> Option<(bool, &[u8])> {
+    let rest = body.strip_prefix(XMP)?;
+    let (&[packed, 0], rest) = rest.split_first_chunk::<2>()? else { return None };
+    // Language and translated keyword.
+    let mut fields = rest.splitn(3, |&b| b == 0);
+    let text = fields.nth(2)?;
+    Some((packed == 1, text))
+}
+
+pub(super) fn find(file: &[u8]) -> Result<Found> {
+    let mut found = Found::default();
+    for chunk in chunks(file) {
+        // The pixels' decoder tells of damage.
+        let Ok(Chunk { name, body, .. }) = chunk else { break };
+        match &name {
+            b"eXIf" => found.exif(body)?,
+            b"iTXt" => match packet(body) {
+                Some((false, text)) => found.xmp(text)?,
+                Some((true, text)) => {
+                    if let Ok(text) = fdeflate::decompress_to_vec_bounded(text, MOST_XMP) {
+                        found.xmp(&text)?;
+                    }
+                }
+                None => {}
+            },
+            b"pHYs" => {
+                if let &[a, b, c, d, e, f, g, h, 1] = body {
+                    let [x, y] =
+                        [[a, b, c, d], [e, f, g, h]].map(|v| f64::from(u32::from_be_bytes(v)) / 100.0);
+                    found.metadata.density = Density::per_centimetre(x, y);
+                }
+            }
+            // C2PA.
+            b"caBX" => found.provenance = true,
+            _ => {}
+        }
+    }
+    Ok(found)
+}
+
+fn write(sink: &mut dyn Sink, name: &[u8; 4], parts: &[&[u8]]) -> Result<()> {
+    let length: usize = parts.iter().map(|part| part.len()).sum();
+    let Ok(length) = i32::try_from(length) else { bail!(TooLarge, "a PNG chunk of {length} bytes") };
+    let mut crc = crc32fast::Hasher::new();
+    crc.update(name);
+    sink.write(&length.to_be_bytes())?;
+    sink.write(name)?;
+    for part in parts {
+        crc.update(part);
+        sink.write(part)?;
+    }
+    sink.write(&crc.finalize().to_be_bytes())
+}
+
+pub(super) fn exchange(file: &[u8], metadata: &Metadata, sink: &mut dyn Sink) -> Result<()> {
+    // Damage is found before anything is written.
+    let chunks: Vec<_> = chunks(file).collect::<Result<_>>()?;
+    sink.write(&file[..8])?;
+    for (index, Chunk { name, body, range }) in chunks.iter().enumerate() {
+        let ours = match name {
+            b"eXIf" => true,
+            b"pHYs" => metadata.density.is_some(),
+            b"iTXt" => body.starts_with(XMP),
+            _ => false,
+        };
+        if ours {
+            continue;
+        }
+        sink.write(&file[range.0..range.1])?;
+        if index == 0 {
+            if let Some([x, y]) = metadata.density.map(Density::to_metre) {
+                write(sink, b"pHYs", &[&x.to_be_bytes(), &y.to_be_bytes(), &[1]])?;
+            }
+            if let Some(exif) = &metadata.exif {
+                write(sink, b"eXIf", &[exif])?;
+            }
+            if let Some(packet) = &metadata.xmp {
+                write(sink, b"iTXt", &[XMP, &[0; 4], packet])?;
+            }
+        }
+    }
+    let end = chunks.last().map_or(8, |chunk| chunk.range.1);
+    sink.write(&file[end..])
+}

@@ -1,0 +1,490 @@
+//! EXIF, XMP, IPTC and density through every format, looked at with exiftool where it is installed.
+
+use std::{
+    fs,
+    path::PathBuf,
+    process::Command,
+    sync::Arc,
+    sync::atomic::{AtomicU32, Ordering::Relaxed},
+};
+
+use image_packer::{
+    codec::{self, metadata},
+    model::{
+        metadata::{Density, Metadata},
+        options::Options,
+        picture::Picture,
+        pixel_format::PixelFormat,
+        pixelmap::Pixels,
+        report::{Code, Report},
+        source::ImageSource,
+    },
+    pack::{
+        control::Control,
+        packer::{Input, Packer},
+    },
+    sink::memory::Buffer,
+};
+
+const MAKER_NOTE: &[u8] = b"MakersOwnNote\0 with offsets that count from the TIFF header \x01\x02\x03\x04";
+const LATITUDE: [u32; 6] = [48, 1, 8, 1, 123_457, 10_000];
+const LONGITUDE: [u32; 6] = [11, 1, 34, 1, 567_891, 10_000];
+
+/// A value for [`exif`]: type, number of values, bytes in the block's order.
+struct Value(u16, u32, Vec<u8>);
+
+struct Order(bool);
+
+impl Order {
+    fn short(&self, v: u16) -> Vec<u8> {
+        if self.0 { v.to_be_bytes() } else { v.to_le_bytes() }.to_vec()
+    }
+    fn long(&self, v: u32) -> Vec<u8> {
+        if self.0 { v.to_be_bytes() } else { v.to_le_bytes() }.to_vec()
+    }
+    fn s(&self, v: u16) -> Value {
+        Value(3, 1, self.short(v))
+    }
+    fn l(&self, v: u32) -> Value {
+        Value(4, 1, self.long(v))
+    }
+    fn text(&self, v: &str) -> Value {
+        Value(2, v.len() as u32 + 1, [v.as_bytes(), b"\0"].concat())
+    }
+    fn rationals(&self, v: &[u32]) -> Value {
+        Value(5, v.len() as u32 / 2, v.iter().flat_map(|&v| self.long(v)).collect())
+    }
+
+    /// A directory at `at`, with the values that do not fit behind it.
+    fn directory(&self, at: usize, entries: &[(u16, Value)], next: u32) -> Vec<u8> {
+        let mut table = self.short(entries.len() as u16);
+        let mut values = Vec::new();
+        let behind = at + 2 + entries.len() * 12 + 4;
+        for (tag, Value(kind, count, bytes)) in entries {
+            table.extend([self.short(*tag), self.short(*kind), self.long(*count)].concat());
+            let mut place = bytes.clone();
+            if bytes.len() > 4 {
+                place = self.long((behind + values.len()) as u32);
+                values.extend(bytes);
+                values.resize(values.len().next_multiple_of(2), 0);
+            }
+            place.resize(4, 0);
+            table.extend(place);
+        }
+        table.extend(self.long(next));
+        [table, values].concat()
+    }
+}
+
+/// EXIF as a camera writes it: everything that an edit has to mind.
+fn exif(big: bool, orientation: u16) -> Vec<u8> {
+    let o = Order(big);
+    let thumbnail = [&b"\xff\xd8\xff\xdbTHUMBNAIL"[..], &[7; 500], b"\xff\xd9"].concat();
+    let main = |exif: u32, gps: u32| {
+        vec![
+            (0x0100, o.l(4000)),
+            (0x0101, o.l(3000)),
+            (0x010f, o.text("Maker")),
+            (0x0110, o.text("Camera 5")),
+            (0x0112, o.s(orientation)),
+            (0x011a, o.rationals(&[240, 1])),
+            (0x011b, o.rationals(&[240, 1])),
+            (0x0128, o.s(2)),
+            (0x0132, o.text("2024:05:06 07:08:09")),
+            (0x8298, o.text("(c) somebody")),
+            (0x8769, o.l(exif)),
+            (0x8825, o.l(gps)),
+        ]
+    };
+    let photo = [
+        (0x9003, o.text("2024:05:06 07:08:09")),
+        (0x927c, Value(7, MAKER_NOTE.len() as u32, MAKER_NOTE.to_vec())),
+        (0xa001, o.s(1)),
+        (0xa002, o.l(4000)),
+        (0xa003, o.l(3000)),
+    ];
+    let gps = [
+        (0, Value(1, 4, vec![2, 3, 0, 0])),
+        (1, o.text("N")),
+        (2, o.rationals(&LATITUDE)),
+        (3, o.text("E")),
+        (4, o.rationals(&LONGITUDE)),
+        (29, o.text("2024:05:06")),
+    ];
+    let photo_at = 8 + o.directory(8, &main(0, 0), 0).len();
+    let gps_at = photo_at + o.directory(photo_at, &photo, 0).len();
+    let next_at = gps_at + o.directory(gps_at, &gps, 0).len();
+    let second = |data: u32| [(0x0103, o.s(6)), (0x0201, o.l(data)), (0x0202, o.l(thumbnail.len() as u32))];
+    let data_at = next_at + o.directory(next_at, &second(0), 0).len();
+    [
+        if big { b"MM\0*".to_vec() } else { b"II*\0".to_vec() },
+        o.long(8),
+        o.directory(8, &main(photo_at as u32, gps_at as u32), next_at as u32),
+        o.directory(photo_at, &photo, 0),
+        o.directory(gps_at, &gps, 0),
+        o.directory(next_at, &second(data_at as u32), 0),
+        thumbnail,
+    ]
+    .concat()
+}
+
+const XMP: &str = "<?xpacket begin=\"\u{feff}\" id=\"W5M0MpCehiHzreSzNTczkc9d\"?><x:xmpmeta xmlns:x=\"adobe:ns:meta/\">\
+    <rdf:RDF xmlns:rdf=\"http://www.w3.org/1999/02/22-rdf-syntax-ns#\"><rdf:Description rdf:about=\"\" \
+    xmlns:dc=\"http://purl.org/dc/elements/1.1/\" xmlns:exif=\"http://ns.adobe.com/exif/1.0/\" \
+    xmlns:tiff=\"http://ns.adobe.com/tiff/1.0/\" xmlns:hdrgm=\"http://ns.adobe.com/hdr-gain-map/1.0/\" \
+    exif:GPSLatitude=\"48,8.2057N\" tiff:Orientation=\"6\" hdrgm:Version=\"1.0\">\
+    <dc:subject><rdf:Bag><rdf:li>lake</rdf:li></rdf:Bag></dc:subject></rdf:Description></rdf:RDF></x:xmpmeta>\
+    <?xpacket end=\"w\"?>";
+const IPTC: &[u8] = b"8BIM\x04\x04\0\0\0\0\0\x0a\x1c\x02\x78\0\x05hello";
+
+/// Red, green, blue and white in the corners.
+fn corners(width: u32, height: u32) -> Pixels {
+    let mut bytes = Vec::new();
+    for y in 0..height {
+        for x in 0..width {
+            bytes.extend(match (x < width / 2, y < height / 2) {
+                (true, true) => [250, 10, 10],
+                (false, true) => [10, 250, 10],
+                (true, false) => [10, 10, 250],
+                (false, false) => [250, 250, 250],
+            });
+        }
+    }
+    Pixels::from_vec(width, height, PixelFormat::Rgb888, bytes).unwrap()
+}
+
+fn picture(orientation: u16, big: bool) -> Picture {
+    let mut picture = Picture::new(Arc::new(corners(48, 32)));
+    picture.metadata = Metadata {
+        exif: Some(exif(big, orientation).into()),
+        xmp: Some(XMP.as_bytes().into()),
+        iptc: Some(IPTC.into()),
+        density: Density::per_inch(300.0, 300.0),
+    };
+    picture
+}
+
+fn options(mime: &str) -> Options {
+    let mut options = Options::new(mime, 90).unwrap();
+    options.needs_pack_properties = true;
+    options.effort = 1;
+    options
+}
+
+fn pack(input: Input, options: &Options) -> (Vec<u8>, Report) {
+    let mut file = Buffer::default();
+    let report = Packer::default().pack(input, options, &mut file, &Control::default()).unwrap();
+    assert_eq!(report.bytes, file.as_slice().len() as u64);
+    (file.as_slice().to_vec(), report)
+}
+
+fn pack_picture(picture: Picture, options: &Options) -> (Vec<u8>, Report) {
+    pack(Input::Picture(Arc::new(picture)), options)
+}
+
+fn source(file: &[u8]) -> ImageSource {
+    ImageSource::from_copy(file).unwrap()
+}
+
+fn found(file: &[u8]) -> metadata::Found {
+    metadata::find(source(file).info().mime, file).unwrap()
+}
+
+fn codes(report: &Report) -> Vec<Code> {
+    report.warnings.iter().map(|warning| warning.code).collect()
+}
+
+/// Formats with metadata that can be written here.
+fn carriers() -> Vec<&'static str> {
+    let all = codec::supported().filter(|format| format.features & codec::features::METADATA != 0);
+    let all: Vec<_> = all.map(|format| format.name()).collect();
+    assert!(all.len() >= 3, "{all:?}");
+    all
+}
+
+/// What exiftool reads, tag by tag; none where it is not installed.
+fn exiftool(file: &[u8], arguments: &[&str]) -> Option<String> {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let name = format!("metadata-{}-{}", std::process::id(), COUNT.fetch_add(1, Relaxed));
+    let path: PathBuf = [env!("CARGO_TARGET_TMPDIR"), &name].iter().collect();
+    fs::write(&path, file).unwrap();
+    let output = Command::new("exiftool").args(arguments).arg(&path).output();
+    fs::remove_file(&path).unwrap();
+    let output = output.ok()?;
+    Some(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+fn has(haystack: &[u8], needle: &[u8]) -> bool {
+    haystack.windows(needle.len()).any(|bytes| bytes == needle)
+}
+
+#[test]
+fn every_block_goes_through_every_format_and_its_reader() {
+    for mime in carriers() {
+        for big in [false, true] {
+            let (file, report) = pack_picture(picture(1, big), &options(mime));
+            let found = found(&file).metadata;
+            let exif = metadata::exif::Exif::new(found.exif.as_deref().unwrap()).unwrap();
+            use metadata::exif::{Dir, tag};
+            assert_eq!(exif.text(Dir::Main, tag::MODEL).as_deref(), Some("Camera 5"), "{mime}");
+            assert_eq!(exif.number(Dir::Main, tag::WIDTH), Some(48), "{mime}");
+            assert_eq!(exif.number(Dir::Exif, tag::PIXEL_Y), Some(32), "{mime}");
+            assert!(exif.has_gps() && !exif.has_thumbnail() && !has(&file, b"THUMBNAIL"), "{mime}");
+            let original = crate::exif(big, 1);
+            let at = original.windows(MAKER_NOTE.len()).position(|bytes| bytes == MAKER_NOTE).unwrap();
+            assert_eq!(
+                &exif.bytes()[at..at + MAKER_NOTE.len()],
+                MAKER_NOTE,
+                "{mime}: the offset of the notes"
+            );
+
+            assert_eq!(found.density.map(Density::to_inch), Some([300; 2]), "{mime}");
+            let xmp = String::from_utf8(found.xmp.as_deref().unwrap().to_vec()).unwrap();
+            let rest = XMP.replace(" tiff:Orientation=\"6\" hdrgm:Version=\"1.0\"", "");
+            assert_eq!(xmp, rest, "{mime}");
+            assert_eq!(found.iptc.is_some(), mime == "image/jpeg");
+            assert!(
+                codes(&report).contains(&Code::ExifChanged) && codes(&report).contains(&Code::XmpChanged)
+            );
+            assert_eq!(codes(&report).contains(&Code::IptcDropped), mime != "image/jpeg");
+            let Some(read) = exiftool(&file, &["-s", "-a", "-G1"]) else { continue };
+            for line in
+                ["Camera 5", "48 deg 8' 12.35\" N", "(c) somebody", ": lake", "2024:05:06 07:08:09", ": 300"]
+            {
+                assert!(read.contains(line), "{mime}: no {line} in\n{read}");
+            }
+            assert_eq!(read.contains(": hello"), mime == "image/jpeg", "{read}");
+            let complaints = exiftool(&file, &["-validate", "-warning", "-a"]).unwrap();
+            let serious: Vec<_> =
+                complaints.lines().filter(|l| !l.contains("[minor]") && !l.contains(": OK")).collect();
+            let known = ["minor", "MakerNotes", "Entries in", "Missing required"];
+            let serious: Vec<_> = serious.iter().filter(|l| !known.iter().any(|k| l.contains(k))).collect();
+            assert!(serious.is_empty(), "{mime}: {serious:?}");
+        }
+    }
+}
+
+#[test]
+fn from_every_source_to_every_format() {
+    for from in carriers() {
+        let (file, _) = pack_picture(picture(1, true), &options(from));
+        for to in carriers() {
+            let input = Input::Source(Arc::new(source(&file)));
+            let (again, _) = pack(input.clone(), &options(to));
+            let (was, is) = (found(&file).metadata, found(&again).metadata);
+            assert_eq!(is.exif, was.exif, "{from} to {to}");
+            assert_eq!(is.xmp, was.xmp, "{from} to {to}");
+            assert_eq!(is.density, was.density, "{from} to {to}");
+            assert_eq!(is.iptc.is_some(), from == "image/jpeg" && to == "image/jpeg", "{from} to {to}");
+            // Without properties: none, but the density where the container has one.
+            let mut bare = options(to);
+            bare.needs_pack_properties = false;
+            let (bare, _) = pack(input, &bare);
+            let left = found(&bare).metadata;
+            assert!(left.exif.is_none() && left.xmp.is_none() && left.iptc.is_none(), "{from} to {to}");
+            let keeps = |mime: &str| matches!(mime, "image/jpeg" | "image/png");
+            if keeps(to) && from != "image/heic" && from != "image/avif" {
+                assert_eq!(left.density.map(Density::to_inch), Some([300; 2]), "{from} to {to}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_place_leaves_no_byte_behind() {
+    let bytes = |order: &Order, v: &[u32]| v.iter().flat_map(|&v| order.long(v)).collect::<Vec<_>>();
+    for mime in carriers() {
+        for big in [false, true] {
+            let mut options = options(mime);
+            let (with, _) = pack_picture(picture(1, big), &options);
+            options.keep_gps = false;
+            let (without, report) = pack_picture(picture(1, big), &options);
+            assert!(codes(&report).contains(&Code::GpsRemoved));
+            for secret in [bytes(&Order(big), &LATITUDE), bytes(&Order(big), &LONGITUDE)] {
+                // PNG, WebP and HEIF hold EXIF as it is, too.
+                assert!(has(&with, &secret) && !has(&without, &secret), "{mime}");
+            }
+            assert!(has(&with, b"48,8.2057N") && !has(&without, b"48,8.2057N"), "{mime}");
+            assert!(!has(&without, b"GPS"), "{mime}");
+            if let Some(read) = exiftool(&without, &["-s", "-a", "-G1"]) {
+                assert!(!read.contains("GPS") && read.contains("Camera 5"), "{mime}: {read}");
+            }
+        }
+    }
+}
+
+#[test]
+fn pictures_stand_upright_in_every_format() {
+    // Corners of the stored image, in the order red, green, blue, white; and where they are seen.
+    let probe = |pixels: &Pixels, right: bool, low: bool| {
+        let x = if right { pixels.width() - 6 } else { 5 };
+        let y = if low { pixels.height() - 6 } else { 5 };
+        let row = pixels.row(0, y);
+        let at = x as usize * usize::from(pixels.info().planes[0].bytes);
+        match [row[at], row[at + 1], row[at + 2]].map(|v| v > 128) {
+            [true, false, false] => 'r',
+            [false, true, false] => 'g',
+            [false, false, true] => 'b',
+            [true, true, true] => 'w',
+            other => panic!("{other:?}"),
+        }
+    };
+    let seen = ["rgbw", "grwb", "wbgr", "bwrg", "rbgw", "brwg", "wgbr", "gwrb"];
+    for mime in carriers() {
+        for properties in [false, true] {
+            for (number, seen) in (1u16..).zip(seen) {
+                let mut options = options(mime);
+                options.needs_pack_properties = properties;
+                let (file, report) = pack_picture(picture(number, false), &options);
+                let source = source(&file);
+                let size = if number < 5 { (48, 32) } else { (32, 48) };
+                assert_eq!((source.info().width, source.info().height), size, "{mime} {number}");
+                let pixels = codec::decode::decode(&source, 0, &Default::default()).unwrap();
+                let mut corners = String::new();
+                for (right, low) in [(false, false), (true, false), (false, true), (true, true)] {
+                    corners.push(probe(&pixels, right, low));
+                }
+                assert_eq!(corners, seen, "{mime} {number} {properties}");
+                let tagged = found(&file).metadata.orientation() as u16;
+                assert_eq!(tagged, if mime == "image/jpeg" { number } else { 1 }, "{mime}");
+                assert_eq!(report.size, if mime == "image/jpeg" { (48, 32) } else { size });
+                // Once more, from the file: pixels are turned, the tag is not left to turn them again.
+                let (again, _) = pack(Input::Source(Arc::new(source)), &options);
+                assert_eq!(found(&again).metadata.orientation() as u16, 1, "{mime} {number}");
+                let again = codec::decode::decode(&crate::source(&again), 0, &Default::default()).unwrap();
+                assert_eq!((again.width(), again.height()), size);
+                assert_eq!(probe(&again, false, false), seen.chars().next().unwrap());
+            }
+        }
+    }
+}
+
+#[test]
+fn thumbnails_show_the_new_pixels() {
+    let mut options = options("image/jpeg");
+    options.max_embed_thumbnail = 24;
+    let (file, _) = pack_picture(picture(1, true), &options);
+    assert!(!has(&file, b"THUMBNAIL"));
+    let exif = found(&file).metadata.exif.unwrap();
+    let exif = metadata::exif::Exif::new(&exif).unwrap();
+    use metadata::exif::{Dir, tag};
+    let at = exif.number(Dir::Thumbnail, tag::THUMBNAIL).unwrap() as usize;
+    let size = exif.number(Dir::Thumbnail, tag::THUMBNAIL_SIZE).unwrap() as usize;
+    let small = image::load_from_memory(&exif.bytes()[at..at + size]).unwrap().to_rgb8();
+    assert_eq!(small.dimensions(), (24, 16));
+    let [r, g, b] = small.get_pixel(3, 3).0;
+    assert!(r > 200 && g < 60 && b < 60, "{r} {g} {b}");
+}
+
+#[test]
+fn long_xmp_becomes_two_packets_and_one_again() {
+    let long = XMP.replace("lake", &"0123456789abcdef".repeat(20_000));
+    let mut big = picture(1, true);
+    big.metadata.xmp = Some(long.as_bytes().into());
+    let (file, _) = pack_picture(big, &options("image/jpeg"));
+    let read = String::from_utf8(found(&file).metadata.xmp.unwrap().to_vec()).unwrap();
+    assert!(read.contains(&"0123456789abcdef".repeat(20_000)));
+    if let Some(read) = exiftool(&file, &["-b", "-XMP-dc:Subject"]) {
+        assert_eq!(read.trim().len(), 320_000);
+    }
+}
+
+#[test]
+fn damaged_blocks_are_dropped_and_told() {
+    for mime in carriers() {
+        let mut bad = picture(1, true);
+        // Its directory of the photograph is the first one: a circle.
+        let mut exif = exif(true, 1);
+        let at = exif.windows(4).position(|b| b == [0x87, 0x69, 0, 4]).unwrap() + 8;
+        exif[at..at + 4].copy_from_slice(&[0, 0, 0, 8]);
+        bad.metadata.exif = Some(exif.into());
+        bad.metadata.xmp = Some(b"<x:xmpmeta><rdf:RDF></x:xmp".as_slice().into());
+        bad.metadata.iptc = Some(b"8BIM\x04\x04\0\0\0\xff\xff\xff".as_slice().into());
+        let (file, report) = pack_picture(bad, &options(mime));
+        for code in [Code::ExifDropped, Code::XmpDropped, Code::IptcDropped] {
+            assert!(codes(&report).contains(&code), "{mime}: {report:?}");
+        }
+        let found = found(&file).metadata;
+        assert!(found.xmp.is_none() && found.iptc.is_none());
+    }
+}
+
+/// A stream of numbers, the same in every run.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) as usize % limit
+    }
+}
+
+#[test]
+fn any_bytes_are_an_error_or_harmless() {
+    use metadata::exif::{Dir, Exif, tag};
+    let mut random = Random(7);
+    for round in 0..10_000 {
+        let mut block = exif(round % 2 == 0, 6);
+        for _ in 0..1 + random.below(4) {
+            // The tables are in front: most of the changes go there.
+            let limit = if round % 3 == 0 { block.len() } else { 300 };
+            let at = random.below(limit);
+            block[at] = [0, 1, 8, 0x7f, 0x80, 0xff, random.below(256) as u8][random.below(7)];
+        }
+        if round % 5 == 0 {
+            block.truncate(random.below(block.len()));
+        }
+        let Ok(mut exif) = Exif::new(&block) else { continue };
+        let _ = (exif.density(), exif.text(Dir::Main, tag::MAKE), exif.rationals::<3>(Dir::Gps, 2));
+        exif.replace_number(Dir::Main, tag::WIDTH, 70_000);
+        let _ = exif.set_short(Dir::Main, tag::ORIENTATION, 1);
+        let _ = exif.set_text(Dir::Exif, 0x9004, "2024:01:01 00:00:00");
+        exif.remove_thumbnail();
+        let _ = exif.remove_gps();
+        let _ = exif.add_thumbnail(&[1, 2, 3]);
+        exif.remove_maker_note();
+    }
+    for mime in carriers() {
+        let (file, _) = pack_picture(picture(1, false), &options(mime));
+        // libheif is not ours to test.
+        let rounds = if mime.ends_with('f') || mime.ends_with("ic") { 0 } else { 1500 };
+        for _ in 0..rounds {
+            let mut file = file.clone();
+            for _ in 0..1 + random.below(3) {
+                let limit = file.len().min(3000);
+                file[random.below(limit)] = random.below(256) as u8;
+            }
+            if random.below(4) == 0 {
+                file.truncate(random.below(file.len()));
+            }
+            let Ok(source) = ImageSource::from_copy(&file) else { continue };
+            let _ = metadata::find(source.info().mime, &file);
+            let mut out = Buffer::default();
+            let _ = metadata::exchange(&source, &picture(1, true).metadata, &mut out);
+        }
+    }
+}
+
+#[test]
+fn an_exchange_of_metadata_leaves_the_image_alone() {
+    for mime in ["image/jpeg", "image/png", "image/webp"] {
+        let mut plain = picture(1, true);
+        plain.metadata = Metadata::default();
+        let (file, _) = pack_picture(plain, &options(mime));
+        let mut out = Buffer::default();
+        let new = picture(1, false).metadata;
+        metadata::exchange(&source(&file), &new, &mut out).unwrap();
+        let found = found(out.as_slice()).metadata;
+        assert_eq!((found.exif, found.xmp), (new.exif.clone(), new.xmp.clone()), "{mime}");
+        let decode = |file: &[u8]| codec::decode::decode(&source(file), 0, &Default::default()).unwrap();
+        assert_eq!(decode(&file).plane(0).0, decode(out.as_slice()).plane(0).0, "{mime}");
+        // Taken out again, the file is what it was but for WebP's extended header and the density.
+        let mut back = Buffer::default();
+        metadata::exchange(&source(out.as_slice()), &Metadata::default(), &mut back).unwrap();
+        match mime {
+            "image/jpeg" => assert_eq!(back.as_slice()[20..], file[20..]),
+            "image/webp" => assert_eq!(back.as_slice()[30..], file[12..]),
+            _ => assert!(back.as_slice().ends_with(&file[33..])),
+        }
+    }
+}
