@@ -18,8 +18,8 @@ const DOOR: &[(&str, &str)] = &[
     ("sequence_options.rs", "ImageSequenceOptions"),
     ("sequence.rs", "ImageSequence"),
     ("job.rs", "ImageJob"),
-    ("picture.rs", "ImagePicture"),
     ("batch.rs", "ImageBatch"),
+    ("picture.rs", "ImagePicture"),
 ];
 
 const END: &str = "#ifdef __cplusplus\n} /* extern \"C\" */\n#endif\n\n#endif /* IMAGE_PACKER_H */\n";

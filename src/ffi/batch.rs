@@ -65,7 +65,7 @@ impl Object for Batch {
     const KIND: Kind = Kind::Batch;
 }
 
-fn get(batch: *const ImageBatch) -> Result<Arc<Batch>> {
+pub(super) fn get(batch: *const ImageBatch) -> Result<Arc<Batch>> {
     handle::get(batch.addr())
 }
 

@@ -110,25 +110,31 @@ pub(super) struct Reply {
 }
 
 /// The body of every job that packs into memory.
-pub(super) fn to_data(order: impl FnOnce() -> Result<Order>, reply: Reply) -> ImageStatus {
-    run(Family::Data, || {
+pub(super) fn to_data(family: Family, order: impl FnOnce() -> Result<Order>, reply: Reply) -> ImageStatus {
+    run(family, || {
         if reply.done.is_none() && reply.job.is_null() {
             bail!(NullPointer, "done and job are NULL: nobody would get the image");
         }
         let order = order()?;
         let (packer, control) = (order.packer.clone(), Control::new(&order.options));
         let task = move |pool: &Pool, control: &Control| order.encode(pool, control).map(Some);
-        submit(&packer, Family::Data, control, Box::new(task), reply)
+        submit(&packer, family, control, Box::new(task), reply)
     })
 }
 
 /// The body of every job that packs into a descriptor.
-pub(super) fn to_file(order: impl FnOnce() -> Result<Order>, descriptor: c_int, reply: Reply) -> ImageStatus {
-    run(Family::File, || {
+pub(super) fn to_file(
+    family: Family,
+    order: impl FnOnce() -> Result<Order>,
+    descriptor: c_int,
+    reply: Reply,
+) -> ImageStatus {
+    run(family, || {
         let order = order()?;
         let file_options = FileOptions { tail: order.options.tail, sync: order.options.sync };
         let (duplicate, destination) = fd::Destination::check_duplicate(descriptor, file_options)?;
         commit(
+            family,
             order,
             move |image| {
                 let result = destination.commit(image);
@@ -142,19 +148,21 @@ pub(super) fn to_file(order: impl FnOnce() -> Result<Order>, descriptor: c_int, 
 
 /// The body of every job that packs into a path.
 pub(super) fn to_path(
+    family: Family,
     order: impl FnOnce() -> Result<Order>,
     file: *const c_char,
     reply: Reply,
 ) -> ImageStatus {
-    run(Family::File, || {
+    run(family, || {
         let order = order()?;
         let destination = sink::path::Destination::check(path(file, "path")?, order.options.sync)?;
-        commit(order, move |image| destination.commit(image), reply)
+        commit(family, order, move |image| destination.commit(image), reply)
     })
 }
 
 /// A job whose image goes, when it is whole, to `place`.
 fn commit(
+    family: Family,
     order: Order,
     place: impl FnOnce(&[u8]) -> Result<()> + Send + 'static,
     reply: Reply,
@@ -167,17 +175,18 @@ fn commit(
         place.map_or(Ok(()), |place| place(image.as_slice()))?;
         Ok(None)
     };
-    submit(&packer, Family::File, control, Box::new(task), reply)
+    submit(&packer, family, control, Box::new(task), reply)
 }
 
 /// The body of every job that packs to a writer.
 pub(super) fn to_writer(
+    family: Family,
     order: impl FnOnce() -> Result<Order>,
     write: ImageWriteFn,
     write_user: *mut c_void,
     reply: Reply,
 ) -> ImageStatus {
-    run(Family::Data, || {
+    run(family, || {
         let write = writer(write, write_user)?;
         let order = order()?;
         let (packer, control) = (order.packer.clone(), Control::new(&order.options));
@@ -185,7 +194,7 @@ pub(super) fn to_writer(
             order.pack(pool, control, &mut Writer::new(write.clone()))?;
             Ok(None)
         };
-        submit(&packer, Family::Data, control, Box::new(task), reply)
+        submit(&packer, family, control, Box::new(task), reply)
     })
 }
 
@@ -234,7 +243,7 @@ pub extern "C" fn image_packer_pack_to_data_async(
     user: *mut c_void,
     job: *mut *mut ImageJob,
 ) -> ImageStatus {
-    to_data(|| Order::new(packer, from_pixelmap(pixelmap), options), Reply { done, user, job })
+    to_data(Family::Data, || Order::new(packer, from_pixelmap(pixelmap), options), Reply { done, user, job })
 }
 
 /// As image_packer_pack_to_data_async() from an image source.
@@ -247,7 +256,7 @@ pub extern "C" fn image_packer_pack_to_data_from_source_async(
     user: *mut c_void,
     job: *mut *mut ImageJob,
 ) -> ImageStatus {
-    to_data(|| Order::new(packer, from_source(source), options), Reply { done, user, job })
+    to_data(Family::Data, || Order::new(packer, from_source(source), options), Reply { done, user, job })
 }
 
 /// As image_packer_pack_to_file() on the library's threads. The descriptor is duplicated: `fd` may be closed on return. The image
@@ -262,7 +271,12 @@ pub extern "C" fn image_packer_pack_to_file_async(
     user: *mut c_void,
     job: *mut *mut ImageJob,
 ) -> ImageStatus {
-    to_file(|| Order::new(packer, from_pixelmap(pixelmap), options), fd, Reply { done, user, job })
+    to_file(
+        Family::File,
+        || Order::new(packer, from_pixelmap(pixelmap), options),
+        fd,
+        Reply { done, user, job },
+    )
 }
 
 /// As image_packer_pack_to_file_async() from an image source.
@@ -276,7 +290,7 @@ pub extern "C" fn image_packer_pack_to_file_from_source_async(
     user: *mut c_void,
     job: *mut *mut ImageJob,
 ) -> ImageStatus {
-    to_file(|| Order::new(packer, from_source(source), options), fd, Reply { done, user, job })
+    to_file(Family::File, || Order::new(packer, from_source(source), options), fd, Reply { done, user, job })
 }
 
 /// As image_packer_pack_to_path() on the library's threads.
@@ -290,7 +304,12 @@ pub extern "C" fn image_packer_pack_to_path_async(
     user: *mut c_void,
     job: *mut *mut ImageJob,
 ) -> ImageStatus {
-    to_path(|| Order::new(packer, from_pixelmap(pixelmap), options), path, Reply { done, user, job })
+    to_path(
+        Family::File,
+        || Order::new(packer, from_pixelmap(pixelmap), options),
+        path,
+        Reply { done, user, job },
+    )
 }
 
 /// As image_packer_pack_to_path_async() from an image source.
@@ -304,7 +323,12 @@ pub extern "C" fn image_packer_pack_to_path_from_source_async(
     user: *mut c_void,
     job: *mut *mut ImageJob,
 ) -> ImageStatus {
-    to_path(|| Order::new(packer, from_source(source), options), path, Reply { done, user, job })
+    to_path(
+        Family::File,
+        || Order::new(packer, from_source(source), options),
+        path,
+        Reply { done, user, job },
+    )
 }
 
 /// As image_packer_pack_to_writer() on the library's threads. `write` and `done` are called on a worker.
@@ -320,6 +344,7 @@ pub extern "C" fn image_packer_pack_to_writer_async(
     job: *mut *mut ImageJob,
 ) -> ImageStatus {
     to_writer(
+        Family::Data,
         || Order::new(packer, from_pixelmap(pixelmap), options),
         write,
         write_user,
@@ -340,6 +365,7 @@ pub extern "C" fn image_packer_pack_to_writer_from_source_async(
     job: *mut *mut ImageJob,
 ) -> ImageStatus {
     to_writer(
+        Family::Data,
         || Order::new(packer, from_source(source), options),
         write,
         write_user,

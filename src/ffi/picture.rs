@@ -7,12 +7,14 @@ use std::{
 };
 
 use super::{
+    batch::{self, ImageBatch},
     boundary::run,
     callback::ImageWriteFn,
     data::{self, ImageData},
     handle::{self, Kind, Object},
+    job::{self, ImageDoneFn, ImageJob, Order, Reply},
     packer::{self, ImagePacker},
-    packing_options::ImagePackingOptions,
+    packing_options::{self, ImagePackingOptions},
     pixelmap::{self, ImagePixelMap},
     pointer::{array, bytes, out},
     status::{Family, ImageStatus},
@@ -387,6 +389,79 @@ pub extern "C" fn image_packer_pack_to_writer_from_picture(
     options: *const ImagePackingOptions,
 ) -> ImageStatus {
     packer::to_writer(Family::Picture, packer, || input(picture), write, user, options)
+}
+
+/// As image_packer_pack_to_data_async(), with the statuses of image_packer_pack_to_data_from_picture().
+#[unsafe(no_mangle)]
+pub extern "C" fn image_packer_pack_to_data_from_picture_async(
+    packer: *mut ImagePacker,
+    picture: *const ImagePicture,
+    options: *const ImagePackingOptions,
+    done: ImageDoneFn,
+    user: *mut c_void,
+    job: *mut *mut ImageJob,
+) -> ImageStatus {
+    let order = || Order::new(packer, || input(picture), options);
+    job::to_data(Family::Picture, order, Reply { done, user, job })
+}
+
+/// As image_packer_pack_to_file_async(), with the statuses of image_packer_pack_to_data_from_picture().
+#[unsafe(no_mangle)]
+pub extern "C" fn image_packer_pack_to_file_from_picture_async(
+    packer: *mut ImagePacker,
+    picture: *const ImagePicture,
+    fd: c_int,
+    options: *const ImagePackingOptions,
+    done: ImageDoneFn,
+    user: *mut c_void,
+    job: *mut *mut ImageJob,
+) -> ImageStatus {
+    let order = || Order::new(packer, || input(picture), options);
+    job::to_file(Family::Picture, order, fd, Reply { done, user, job })
+}
+
+/// As image_packer_pack_to_path_async(), with the statuses of image_packer_pack_to_data_from_picture().
+#[unsafe(no_mangle)]
+pub extern "C" fn image_packer_pack_to_path_from_picture_async(
+    packer: *mut ImagePacker,
+    picture: *const ImagePicture,
+    path: *const c_char,
+    options: *const ImagePackingOptions,
+    done: ImageDoneFn,
+    user: *mut c_void,
+    job: *mut *mut ImageJob,
+) -> ImageStatus {
+    let order = || Order::new(packer, || input(picture), options);
+    job::to_path(Family::Picture, order, path, Reply { done, user, job })
+}
+
+/// As image_packer_pack_to_writer_async(), with the statuses of image_packer_pack_to_data_from_picture().
+#[unsafe(no_mangle)]
+pub extern "C" fn image_packer_pack_to_writer_from_picture_async(
+    packer: *mut ImagePacker,
+    picture: *const ImagePicture,
+    write: ImageWriteFn,
+    write_user: *mut c_void,
+    options: *const ImagePackingOptions,
+    done: ImageDoneFn,
+    user: *mut c_void,
+    job: *mut *mut ImageJob,
+) -> ImageStatus {
+    let order = || Order::new(packer, || input(picture), options);
+    job::to_writer(Family::Picture, order, write, write_user, Reply { done, user, job })
+}
+
+/// Adds a picture to a batch.
+#[unsafe(no_mangle)]
+pub extern "C" fn image_batch_add_picture(
+    batch: *mut ImageBatch,
+    picture: *const ImagePicture,
+    options: *const ImagePackingOptions,
+) -> ImageStatus {
+    run(Family::Data, || {
+        let input = input(picture)?;
+        batch::get(batch)?.add(1, |_| input.clone(), &packing_options::snapshot(options)?)
+    })
 }
 
 /// Releases the picture. Packs that are using it go on.

@@ -140,6 +140,19 @@ static void ways(void) {
   unlink(path);
   rmdir(folder);
 
+  /* From a picture: its own codes for errors. */
+  ImagePicture *picture = NULL;
+  End of_picture;
+  end_init(&of_picture);
+  NEED(image_picture_create(map, &picture) == IMAGE_OK);
+  NEED(image_packer_pack_to_data_from_picture_async(packer, picture, options, done, &of_picture, &job) == IMAGE_OK);
+  CHECK(image_job_wait(job, -1) == IMAGE_OK && same(of_picture.data, want), "from a picture");
+  image_data_release(of_picture.data);
+  image_job_release(job);
+  CHECK(image_packer_pack_to_path_from_picture_async(packer, picture, "/none/such", options, NULL, NULL, NULL) == 7800301,
+        "a picture's code");
+  image_picture_release(picture);
+
   /* Neither handle is needed, and every input may go and its place be used again. */
   End end;
   end_init(&end);
