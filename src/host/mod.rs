@@ -1,6 +1,7 @@
 //! The host's process: what we must not disturb, and what must not disturb us.
 
 pub mod fpu;
+pub mod leave;
 pub mod lent;
 pub mod panics;
 pub mod reserve;

@@ -3,7 +3,7 @@
 use std::{
     ffi::c_void,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{
             AtomicBool, AtomicU32,
             Ordering::{Acquire, Relaxed, Release},
@@ -12,7 +12,7 @@ use std::{
     time::Instant,
 };
 
-use crate::{bail, error::Result, model::options::Options};
+use crate::{bail, error::Result, limits::Share, model::options::Options};
 
 /// Tells the host how far a pack is; answers whether to go on.
 pub type Progress = dyn Fn(u32) -> bool + Send + Sync;
@@ -27,6 +27,16 @@ pub struct Control {
     reporting: AtomicBool,
     progress: Option<Arc<Progress>>,
     deadline: Option<Instant>,
+    held: Mutex<Option<Arc<Share>>>,
+}
+
+/// While it lives, [`Control::held`] answers the pack's share of the memory.
+pub struct Held<'a>(&'a Control);
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        *self.0.held.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
 }
 
 impl std::fmt::Debug for Control {
@@ -51,6 +61,17 @@ impl Control {
     /// Control of a part of something larger, which `cancelled` stops as a whole. Progress is told of the whole.
     pub fn part_of(cancelled: Arc<AtomicBool>, options: &Options) -> Self {
         Self { cancelled, progress: None, ..Self::new(options) }
+    }
+
+    /// Keeps a pack's share of the memory.
+    pub fn hold(&self, share: Share) -> Held<'_> {
+        *self.held.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(share));
+        Held(self)
+    }
+
+    /// The pack's share of the memory, for work that may go on when the pack has been stopped.
+    pub fn held(&self) -> Option<Arc<Share>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Per mille that are done.

@@ -148,7 +148,7 @@ impl Packer {
         }
         let held = decoded.as_ref().map_or(0, Share::bytes);
         let need = (options.format.memory)(&pixels, options);
-        let _share = self.limits.memory().take_beside(held, need, "this pack")?;
+        let _held = control.hold(self.limits.memory().take_beside(held, need, "this pack")?);
         let layout = (options.format.layout)(&pixels, options)?;
         let rows = Rows::new(pixels, layout, options)?;
         tell_changes(&picture, &rows, options, &notes);

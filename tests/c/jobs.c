@@ -149,8 +149,9 @@ static void ways(void) {
   CHECK(image_job_wait(job, -1) == IMAGE_OK && same(of_picture.data, want), "from a picture");
   image_data_release(of_picture.data);
   image_job_release(job);
-  CHECK(image_packer_pack_to_path_from_picture_async(packer, picture, "/none/such", options, NULL, NULL, NULL) == 7800301,
-        "a picture's code");
+  CHECK(
+      image_packer_pack_to_path_from_picture_async(packer, picture, "/none/such", options, NULL, NULL, NULL) == 7800301,
+      "a picture's code");
   image_picture_release(picture);
 
   /* Neither handle is needed, and every input may go and its place be used again. */

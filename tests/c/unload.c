@@ -19,6 +19,8 @@ typedef int32_t (*Release)(void *);
 typedef int32_t (*FromCopy)(uint32_t, uint32_t, int32_t, const void *, size_t, size_t, void **);
 typedef int32_t (*OptionsCreate)(const char *, int32_t, void **);
 typedef int32_t (*Pack)(void *, const void *, const void *, void **);
+typedef int32_t (*PackAsync)(void *, const void *, const void *, void *, void *, void **);
+typedef int32_t (*Wait)(const void *, int64_t);
 typedef const char *(*Message)(void);
 
 static const char *library;
@@ -34,7 +36,7 @@ static void *symbol(void *handle, const char *name) {
 
 static void *use(void *handle) {
   uint8_t pixels[16 * 16 * 3];
-  void *packer = NULL, *map = NULL, *options = NULL, *data = NULL;
+  void *packer = NULL, *map = NULL, *options = NULL, *data = NULL, *job = NULL;
   memset(pixels, 77, sizeof pixels);
   if ((__extension__(Create) symbol(handle, "image_packer_create"))(&packer) != 0 ||
       (__extension__(FromCopy) symbol(handle, "image_pixelmap_create_from_copy"))(16, 16, 5, pixels, sizeof pixels, 0,
@@ -45,6 +47,14 @@ static void *use(void *handle) {
     exit(1);
   }
   (__extension__(Release) symbol(handle, "image_data_release"))(data);
+  /* And in the background: the packer's end below waits for the thread of the job that was waited for. */
+  if ((__extension__(PackAsync) symbol(handle, "image_packer_pack_to_data_async"))(packer, map, options, NULL, NULL,
+                                                                                   &job) != 0 ||
+      (__extension__(Wait) symbol(handle, "image_job_wait"))(job, -1) != 0) {
+    fprintf(stderr, "job: %s\n", (__extension__(Message) symbol(handle, "image_packer_last_error_message"))());
+    exit(1);
+  }
+  (__extension__(Release) symbol(handle, "image_job_release"))(job);
   /* A failure leaves a message in this thread. */
   if ((__extension__(Release) symbol(handle, "image_data_release"))(data) == 0) exit(1);
   (__extension__(Release) symbol(handle, "image_packing_options_release"))(options);

@@ -9,6 +9,7 @@ use super::{
 use crate::{
     err,
     error::Result,
+    host::leave::or_leave,
     model::{
         color::{Cicp, Color},
         metadata::Metadata,
@@ -194,7 +195,8 @@ impl Engine {
         list
     }
 
-    /// Codes one image into a complete file. `fill` writes the planes: Y, Cb, Cr, alpha.
+    /// Codes one image into a complete file. `fill` writes the planes: Y, Cb, Cr, alpha. The codec cannot be stopped: when
+    /// `go_on` says so it is left alone, and ends by itself with all that it has, `kept` included.
     pub fn encode(
         &self,
         shape: &Shape,
@@ -203,6 +205,8 @@ impl Engine {
         metadata: &Metadata,
         fill: &mut dyn FnMut([Option<PlaneMut<'_>>; 4]) -> Result<()>,
         sink: &mut dyn Sink,
+        kept: impl Send + 'static,
+        go_on: impl Fn() -> Result<()>,
     ) -> Result<()> {
         let context = OwnedContext::new(self.api)?;
         let encoder = context.encoder(self.descriptor)?;
@@ -215,11 +219,16 @@ impl Engine {
             }
         }
         let image = self.image(shape, color, fill)?;
-        context.encode(&image, &encoder, metadata).map_err(|error| {
+        let metadata = metadata.clone();
+        let work = move || {
+            let result = context.encode(&image, &encoder, &metadata);
+            drop((image, encoder, kept));
+            result.map(|()| context)
+        };
+        let context = or_leave(work, go_on)?.map_err(|error| {
             let (codec, library) = (&self.name, self.library);
             err!(Encode, "{} with {codec} of {library} ({:?})", error.message, self.compression)
         })?;
-        drop((image, encoder));
         context.write(sink)
     }
 

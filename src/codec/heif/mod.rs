@@ -359,7 +359,10 @@ fn encode(codec: &Codec, plan: &Plan<'_>, sink: &mut dyn Sink) -> Result<()> {
             }
             Ok(())
         };
-        engine.encode(&shape, &color, &recipe, plan.metadata, &mut fill, &mut bytes)?;
+        // Threads and memory are the codec's until it ends, wanted or not.
+        let kept = (reserved, plan.control.held());
+        let go_on = || plan.control.check();
+        engine.encode(&shape, &color, &recipe, plan.metadata, &mut fill, &mut bytes, kept, go_on)?;
         Ok(bytes)
     })??;
     sink.write(bytes.as_slice())

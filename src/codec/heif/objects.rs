@@ -77,6 +77,13 @@ owner!(/** A codec with its parameters. */ OwnedEncoder(EncoderHandle) by heif_e
 owner!(/** Colour as code points. */ OwnedNclx(HeifNclx) by heif_nclx_color_profile_free);
 owner!(/** What goes into the file. */ OwnedOptions(HeifEncodingOptions) by heif_encoding_options_free);
 
+// SAFETY: libheif ties none of these to a thread; each has one owner, who passes it on as a whole.
+unsafe impl Send for OwnedContext {}
+// SAFETY: as above.
+unsafe impl Send for OwnedImage {}
+// SAFETY: as above.
+unsafe impl Send for OwnedEncoder {}
+
 /// An encoder that libheif knows.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Descriptor(*const EncoderDescriptor);
