@@ -1580,174 +1580,6 @@ IMAGE_PACKER_API ImageStatus image_job_cancel(ImageJob *job);
 /** Forgets the job; does not stop it. */
 IMAGE_PACKER_API ImageStatus image_job_release(ImageJob *job);
 
-/* ==== ImagePicture ======================================================================================== */
-
-/**
- * A main image with what belongs to it: gain map, depth, metadata.
- *
- * It shares its pixel maps with their handles: what is written to them later is what is packed.
- */
-typedef struct ImagePicture ImagePicture;
-
-/** What an auxiliary image is for. */
-typedef int32_t ImageAuxiliaryType;
-
-/** How the main image of one dynamic range becomes one of another (ISO 21496-1). */
-#define IMAGE_AUXILIARY_GAIN_MAP 1
-/** Distance from the camera. */
-#define IMAGE_AUXILIARY_DEPTH_MAP 2
-/** The image before its background was blurred. */
-#define IMAGE_AUXILIARY_UNREFOCUS_MAP 3
-/** Linear light. */
-#define IMAGE_AUXILIARY_LINEAR_MAP 4
-/** A part of the image, as stickers and watermarks keep it. */
-#define IMAGE_AUXILIARY_FRAGMENT_MAP 5
-
-/** Kinds of metadata. */
-typedef int32_t ImageMetadataType;
-
-/** EXIF from its TIFF header on ("II*" or "MM"), without "Exif\0\0". */
-#define IMAGE_METADATA_EXIF 1
-/** An XMP packet in UTF-8. */
-#define IMAGE_METADATA_XMP 1000
-/** IPTC as Photoshop's image resources hold it, from the first "8BIM" on. */
-#define IMAGE_METADATA_IPTC 1001
-
-/**
- * A picture of nothing but its main image.
- *
- * @param[out] picture  new handle
- */
-IMAGE_PACKER_API IMAGE_PACKER_NODISCARD ImageStatus image_picture_create(const ImagePixelMap *main, ImagePicture **picture);
-
-/** A new handle for the main image. */
-IMAGE_PACKER_API ImageStatus image_picture_get_main(const ImagePicture *picture, ImagePixelMap **pixelmap);
-
-/**
- * Sets, replaces or, with NULL, removes an auxiliary image. A gain map also needs
- * image_picture_set_gain_map_params().
- */
-IMAGE_PACKER_API
-ImageStatus image_picture_set_auxiliary(ImagePicture *picture,
-                                        ImageAuxiliaryType auxiliary,
-                                        const ImagePixelMap *pixelmap);
-
-/** A new handle for an auxiliary image; NULL if the picture has none of this type. */
-IMAGE_PACKER_API
-ImageStatus image_picture_get_auxiliary(const ImagePicture *picture,
-                                        ImageAuxiliaryType auxiliary,
-                                        ImagePixelMap **pixelmap);
-
-/**
- * How the gain map brightens the main image (ISO 21496-1). Each array holds one value per channel: R, G, B; all
- * alike for a gray map. Headrooms and gains are log2, 0 to 64 and -64 to 64; offsets are parts of SDR white.
- *
- * @param base_headroom       of the main image; 0 for SDR
- * @param alternate_headroom  of the image with the map applied in full
- * @param use_base_color      whether the gain is applied in the main image's primaries: true but for maps that were
- *                            made otherwise
- * @return 401 for values that no reader could apply: minimum above maximum, gamma not above 0, equal headrooms.
- */
-IMAGE_PACKER_API
-ImageStatus image_picture_set_gain_map_params(ImagePicture *picture,
-                                              float base_headroom,
-                                              float alternate_headroom,
-                                              const float *gain_min,
-                                              const float *gain_max,
-                                              const float *gamma,
-                                              const float *base_offset,
-                                              const float *alternate_offset,
-                                              bool use_base_color);
-
-/**
- * The values of image_picture_set_gain_map_params(). Every place may be NULL; arrays have 3 values.
- *
- * @return 401 if there are none.
- */
-IMAGE_PACKER_API
-ImageStatus image_picture_get_gain_map_params(const ImagePicture *picture,
-                                              float *base_headroom,
-                                              float *alternate_headroom,
-                                              float *gain_min,
-                                              float *gain_max,
-                                              float *gamma,
-                                              float *base_offset,
-                                              float *alternate_offset,
-                                              bool *use_base_color);
-
-/**
- * Sets, replaces or, with NULL and 0, removes a block of metadata; copied. It is written when the options ask for
- * properties.
- *
- * @return 401 for an unknown type, and for bytes that do not start as blocks of this type do.
- */
-IMAGE_PACKER_API
-ImageStatus image_picture_set_metadata(ImagePicture *picture,
-                                       ImageMetadataType metadata,
-                                       const void *block_bytes,
-                                       size_t size);
-
-/**
- * A copy of a block of metadata, to be released with image_data_release(); NULL if the picture has none of this
- * type.
- */
-IMAGE_PACKER_API
-ImageStatus image_picture_get_metadata(const ImagePicture *picture,
-                                       ImageMetadataType metadata,
-                                       ImageData **data);
-
-/**
- * Resolution in pixels per inch, written with or without other properties; image_packing_options_set_density() goes
- * before it. 0 and 0 remove it.
- */
-IMAGE_PACKER_API
-ImageStatus image_picture_set_density(ImagePicture *picture,
-                                      double x_dpi,
-                                      double y_dpi);
-
-/** Resolution in pixels per inch; 0 and 0 if it is unknown. */
-IMAGE_PACKER_API
-ImageStatus image_picture_get_density(const ImagePicture *picture,
-                                      double *x_dpi,
-                                      double *y_dpi);
-
-/**
- * Encodes a picture into memory: its main image, and what of the rest the format carries.
- *
- * @return IMAGE_OK; 401 for bad arguments; 7800301 for every other failure, whose cause says more; 1001 when the
- *         progress callback stops it.
- */
-IMAGE_PACKER_API IMAGE_PACKER_NODISCARD
-ImageStatus image_packer_pack_to_data_from_picture(ImagePacker *packer,
-                                                   const ImagePicture *picture,
-                                                   const ImagePackingOptions *options,
-                                                   ImageData **data);
-
-/** As image_packer_pack_to_file(), with the statuses of image_packer_pack_to_data_from_picture(). */
-IMAGE_PACKER_API IMAGE_PACKER_NODISCARD
-ImageStatus image_packer_pack_to_file_from_picture(ImagePacker *packer,
-                                                   const ImagePicture *picture,
-                                                   int fd,
-                                                   const ImagePackingOptions *options);
-
-/** As image_packer_pack_to_path(), with the statuses of image_packer_pack_to_data_from_picture(). */
-IMAGE_PACKER_API IMAGE_PACKER_NODISCARD
-ImageStatus image_packer_pack_to_path_from_picture(ImagePacker *packer,
-                                                   const ImagePicture *picture,
-                                                   const char *path,
-                                                   const ImagePackingOptions *options);
-
-/** As image_packer_pack_to_writer(), with the statuses of image_packer_pack_to_data_from_picture(). */
-IMAGE_PACKER_API IMAGE_PACKER_NODISCARD
-ImageStatus image_packer_pack_to_writer_from_picture(ImagePacker *packer,
-                                                     const ImagePicture *picture,
-                                                     ImageWriteFn write,
-                                                     void *user,
-                                                     const ImagePackingOptions *options);
-
-/** Releases the picture. Packs that are using it go on. */
-IMAGE_PACKER_API ImageStatus image_picture_release(ImagePicture *picture);
-
 /* ==== ImageBatch ========================================================================================== */
 
 /**
@@ -1975,6 +1807,220 @@ ImageStatus image_packer_pack_batch_to_data_async(ImagePacker *packer,
                                                   ImageDoneFn done,
                                                   void *user,
                                                   ImageBatch **batch);
+
+/* ==== ImagePicture ======================================================================================== */
+
+/**
+ * A main image with what belongs to it: gain map, depth, metadata.
+ *
+ * It shares its pixel maps with their handles: what is written to them later is what is packed.
+ */
+typedef struct ImagePicture ImagePicture;
+
+/** What an auxiliary image is for. */
+typedef int32_t ImageAuxiliaryType;
+
+/** How the main image of one dynamic range becomes one of another (ISO 21496-1). */
+#define IMAGE_AUXILIARY_GAIN_MAP 1
+/** Distance from the camera. */
+#define IMAGE_AUXILIARY_DEPTH_MAP 2
+/** The image before its background was blurred. */
+#define IMAGE_AUXILIARY_UNREFOCUS_MAP 3
+/** Linear light. */
+#define IMAGE_AUXILIARY_LINEAR_MAP 4
+/** A part of the image, as stickers and watermarks keep it. */
+#define IMAGE_AUXILIARY_FRAGMENT_MAP 5
+
+/** Kinds of metadata. */
+typedef int32_t ImageMetadataType;
+
+/** EXIF from its TIFF header on ("II*" or "MM"), without "Exif\0\0". */
+#define IMAGE_METADATA_EXIF 1
+/** An XMP packet in UTF-8. */
+#define IMAGE_METADATA_XMP 1000
+/** IPTC as Photoshop's image resources hold it, from the first "8BIM" on. */
+#define IMAGE_METADATA_IPTC 1001
+
+/**
+ * A picture of nothing but its main image.
+ *
+ * @param[out] picture  new handle
+ */
+IMAGE_PACKER_API IMAGE_PACKER_NODISCARD ImageStatus image_picture_create(const ImagePixelMap *main, ImagePicture **picture);
+
+/** A new handle for the main image. */
+IMAGE_PACKER_API ImageStatus image_picture_get_main(const ImagePicture *picture, ImagePixelMap **pixelmap);
+
+/**
+ * Sets, replaces or, with NULL, removes an auxiliary image. A gain map also needs
+ * image_picture_set_gain_map_params().
+ */
+IMAGE_PACKER_API
+ImageStatus image_picture_set_auxiliary(ImagePicture *picture,
+                                        ImageAuxiliaryType auxiliary,
+                                        const ImagePixelMap *pixelmap);
+
+/** A new handle for an auxiliary image; NULL if the picture has none of this type. */
+IMAGE_PACKER_API
+ImageStatus image_picture_get_auxiliary(const ImagePicture *picture,
+                                        ImageAuxiliaryType auxiliary,
+                                        ImagePixelMap **pixelmap);
+
+/**
+ * How the gain map brightens the main image (ISO 21496-1). Each array holds one value per channel: R, G, B; all
+ * alike for a gray map. Headrooms and gains are log2, 0 to 64 and -64 to 64; offsets are parts of SDR white.
+ *
+ * @param base_headroom       of the main image; 0 for SDR
+ * @param alternate_headroom  of the image with the map applied in full
+ * @param use_base_color      whether the gain is applied in the main image's primaries: true but for maps that were
+ *                            made otherwise
+ * @return 401 for values that no reader could apply: minimum above maximum, gamma not above 0, equal headrooms.
+ */
+IMAGE_PACKER_API
+ImageStatus image_picture_set_gain_map_params(ImagePicture *picture,
+                                              float base_headroom,
+                                              float alternate_headroom,
+                                              const float *gain_min,
+                                              const float *gain_max,
+                                              const float *gamma,
+                                              const float *base_offset,
+                                              const float *alternate_offset,
+                                              bool use_base_color);
+
+/**
+ * The values of image_picture_set_gain_map_params(). Every place may be NULL; arrays have 3 values.
+ *
+ * @return 401 if there are none.
+ */
+IMAGE_PACKER_API
+ImageStatus image_picture_get_gain_map_params(const ImagePicture *picture,
+                                              float *base_headroom,
+                                              float *alternate_headroom,
+                                              float *gain_min,
+                                              float *gain_max,
+                                              float *gamma,
+                                              float *base_offset,
+                                              float *alternate_offset,
+                                              bool *use_base_color);
+
+/**
+ * Sets, replaces or, with NULL and 0, removes a block of metadata; copied. It is written when the options ask for
+ * properties.
+ *
+ * @return 401 for an unknown type, and for bytes that do not start as blocks of this type do.
+ */
+IMAGE_PACKER_API
+ImageStatus image_picture_set_metadata(ImagePicture *picture,
+                                       ImageMetadataType metadata,
+                                       const void *block_bytes,
+                                       size_t size);
+
+/**
+ * A copy of a block of metadata, to be released with image_data_release(); NULL if the picture has none of this
+ * type.
+ */
+IMAGE_PACKER_API
+ImageStatus image_picture_get_metadata(const ImagePicture *picture,
+                                       ImageMetadataType metadata,
+                                       ImageData **data);
+
+/**
+ * Resolution in pixels per inch, written with or without other properties; image_packing_options_set_density() goes
+ * before it. 0 and 0 remove it.
+ */
+IMAGE_PACKER_API
+ImageStatus image_picture_set_density(ImagePicture *picture,
+                                      double x_dpi,
+                                      double y_dpi);
+
+/** Resolution in pixels per inch; 0 and 0 if it is unknown. */
+IMAGE_PACKER_API
+ImageStatus image_picture_get_density(const ImagePicture *picture,
+                                      double *x_dpi,
+                                      double *y_dpi);
+
+/**
+ * Encodes a picture into memory: its main image, and what of the rest the format carries.
+ *
+ * @return IMAGE_OK; 401 for bad arguments; 7800301 for every other failure, whose cause says more; 1001 when the
+ *         progress callback stops it.
+ */
+IMAGE_PACKER_API IMAGE_PACKER_NODISCARD
+ImageStatus image_packer_pack_to_data_from_picture(ImagePacker *packer,
+                                                   const ImagePicture *picture,
+                                                   const ImagePackingOptions *options,
+                                                   ImageData **data);
+
+/** As image_packer_pack_to_file(), with the statuses of image_packer_pack_to_data_from_picture(). */
+IMAGE_PACKER_API IMAGE_PACKER_NODISCARD
+ImageStatus image_packer_pack_to_file_from_picture(ImagePacker *packer,
+                                                   const ImagePicture *picture,
+                                                   int fd,
+                                                   const ImagePackingOptions *options);
+
+/** As image_packer_pack_to_path(), with the statuses of image_packer_pack_to_data_from_picture(). */
+IMAGE_PACKER_API IMAGE_PACKER_NODISCARD
+ImageStatus image_packer_pack_to_path_from_picture(ImagePacker *packer,
+                                                   const ImagePicture *picture,
+                                                   const char *path,
+                                                   const ImagePackingOptions *options);
+
+/** As image_packer_pack_to_writer(), with the statuses of image_packer_pack_to_data_from_picture(). */
+IMAGE_PACKER_API IMAGE_PACKER_NODISCARD
+ImageStatus image_packer_pack_to_writer_from_picture(ImagePacker *packer,
+                                                     const ImagePicture *picture,
+                                                     ImageWriteFn write,
+                                                     void *user,
+                                                     const ImagePackingOptions *options);
+
+/** As image_packer_pack_to_data_async(), with the statuses of image_packer_pack_to_data_from_picture(). */
+IMAGE_PACKER_API IMAGE_PACKER_NODISCARD
+ImageStatus image_packer_pack_to_data_from_picture_async(ImagePacker *packer,
+                                                         const ImagePicture *picture,
+                                                         const ImagePackingOptions *options,
+                                                         ImageDoneFn done,
+                                                         void *user,
+                                                         ImageJob **job);
+
+/** As image_packer_pack_to_file_async(), with the statuses of image_packer_pack_to_data_from_picture(). */
+IMAGE_PACKER_API IMAGE_PACKER_NODISCARD
+ImageStatus image_packer_pack_to_file_from_picture_async(ImagePacker *packer,
+                                                         const ImagePicture *picture,
+                                                         int fd,
+                                                         const ImagePackingOptions *options,
+                                                         ImageDoneFn done,
+                                                         void *user,
+                                                         ImageJob **job);
+
+/** As image_packer_pack_to_path_async(), with the statuses of image_packer_pack_to_data_from_picture(). */
+IMAGE_PACKER_API IMAGE_PACKER_NODISCARD
+ImageStatus image_packer_pack_to_path_from_picture_async(ImagePacker *packer,
+                                                         const ImagePicture *picture,
+                                                         const char *path,
+                                                         const ImagePackingOptions *options,
+                                                         ImageDoneFn done,
+                                                         void *user,
+                                                         ImageJob **job);
+
+/** As image_packer_pack_to_writer_async(), with the statuses of image_packer_pack_to_data_from_picture(). */
+IMAGE_PACKER_API IMAGE_PACKER_NODISCARD
+ImageStatus image_packer_pack_to_writer_from_picture_async(ImagePacker *packer,
+                                                           const ImagePicture *picture,
+                                                           ImageWriteFn write,
+                                                           void *write_user,
+                                                           const ImagePackingOptions *options,
+                                                           ImageDoneFn done,
+                                                           void *user,
+                                                           ImageJob **job);
+
+/** Adds a picture to a batch. */
+IMAGE_PACKER_API
+ImageStatus image_batch_add_picture(ImageBatch *batch,
+                                    const ImagePicture *picture,
+                                    const ImagePackingOptions *options);
+
+/** Releases the picture. Packs that are using it go on. */
+IMAGE_PACKER_API ImageStatus image_picture_release(ImagePicture *picture);
 
 #ifdef __cplusplus
 } /* extern "C" */
