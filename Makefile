@@ -4,6 +4,7 @@
 #   make install PREFIX=… library, headers, pkg-config and CMake files
 #   make demo             packs a photograph into every format
 #   make test             all tests
+#   make soak             random images through every format and effort, SECONDS long
 #   make bench            speed beside the peers' own libraries, into out/benchmark.md
 
 PREFIX ?= /usr/local
@@ -33,4 +34,10 @@ IMAGES ?= --photo $(CURDIR)/examples/data/astronaut.png
 bench: all
 	cd benches && cargo run --release -- --library "$(CURDIR)/$(BUILD)/lib/libimage_packer.so" $(IMAGES) --out "$(CURDIR)/out"
 
-.PHONY: all install demo test bench clean
+SECONDS ?= 600
+
+soak:
+	bindings/python/run-tests tests/test_pack.py
+	build/python/bin/python bindings/python/tests/soak.py $(SECONDS)
+
+.PHONY: all install demo test soak bench clean
