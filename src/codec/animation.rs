@@ -25,8 +25,8 @@ pub struct Animation {
     pub height: u32,
     /// How often the animation is shown; 0 is for ever.
     pub loops: u16,
-    /// How many frames will come, if that is known; the caller of the encoder sees to it that so many come. A format
-    /// whose header has the number (APNG) holds its bytes back while it is not known.
+    /// How many frames will come, if that is known; the caller of the encoder sees to it that so many come. APNG
+    /// merges equal frames and holds its bytes back in any case.
     pub frames: Option<u32>,
     /// Quality, effort, exactness, background, the codec's settings.
     pub options: Arc<Options>,

@@ -185,8 +185,8 @@ pub extern "C" fn image_packer_pack_to_path_from_sequence(
     to_path(packer, || from_maps(frames, frame_count, options), path)
 }
 
-/// As image_packer_pack_to_data_from_sequence(), to a writer: GIF and APNG pass bytes on frame by frame, WebP, whose
-/// length comes first, at the end.
+/// As image_packer_pack_to_data_from_sequence(), to a writer: GIF passes bytes on frame by frame, APNG and WebP, whose
+/// headers tell of what follows, at the end.
 #[unsafe(no_mangle)]
 pub extern "C" fn image_packer_pack_to_writer_from_sequence(
     packer: *mut ImagePacker,
@@ -379,8 +379,8 @@ pub extern "C" fn image_sequence_begin_to_path(
     })
 }
 
-/// Begins an animation that goes to a writer. GIF passes bytes on frame by frame; APNG too, if the options say how many
-/// frames will come; WebP, whose length comes first, at the end.
+/// Begins an animation that goes to a writer. GIF passes bytes on frame by frame; APNG and WebP, whose headers tell of what
+/// follows, at the end: until then they are kept compressed.
 ///
 /// @param write  called on the thread of the call that adds a frame or finishes
 #[unsafe(no_mangle)]

@@ -5,11 +5,11 @@
 //!
 //! | effort | filters, chosen per chunk | flat | mixed | noisy, bare |
 //! |---|---|---|---|---|
-//! | 1 | none or Paeth | one probe per pixel | one probe per pixel | one probe per pixel; where that saves little: codes only |
+//! | 1 | none or Paeth | one probe per pixel; where that saves little: runs of one byte | the same | the same |
 //! | 2 | none or by magnitude, per row | one probe per pixel | one probe per pixel | one probe per pixel |
 //! | 3 | the same; palettes from here on | chains of 2 pixels | chains of 4 bytes | one probe per pixel |
 //! | 4 | the same | chains of 3 pixels | lazy chains of 8 bytes | one probe per pixel |
-//! | 5, default | the same | chains of 4 pixels | lazy chains of 16 bytes | one probe per pixel |
+//! | 5, default | the same | chains of 4 pixels | lazy chains of 16 bytes | lazy chains of 4 bytes; bare: one probe per pixel |
 //! | 6 | also by entropy | lazy chains of 8 bytes | lazy chains of 32 bytes | one probe per pixel |
 //! | 7 | also by pairs of bytes | lazy chains of 32 bytes | lazy chains of 64 bytes | near-optimal, one pass |
 //! | 8 | the same, judged by a near-optimal parse | near-optimal, 2 passes | the same | the same |
@@ -19,6 +19,7 @@
 //! Alpha that is opaque and colour that is gray are dropped at every effort: looking costs next to nothing, since
 //! it ends at the first pixel that needs them. Samples of 16 bits stay 16 bits.
 
+mod animation;
 mod chunk;
 mod deflate;
 mod filter;
@@ -44,7 +45,7 @@ use deflate::{Limits, Search};
 use filter::Filter;
 use select::Strategy;
 use simd::Simd;
-use stream::{Effort, Job};
+use stream::{Effort, Job, Source};
 
 /// "png.filter".
 const FILTER: Setting = Setting {
@@ -67,14 +68,18 @@ static SETTINGS: &[Setting] = &[FILTER, PALETTE];
 /// PNG's row in the table of formats.
 pub static FORMAT: Format = Format {
     mime: c"image/png",
-    aliases: &["image/x-png"],
-    features: features::LOSSLESS | features::ALPHA | features::DEEP | features::METADATA,
+    aliases: &["image/x-png", "image/apng"],
+    features: features::LOSSLESS
+        | features::ALPHA
+        | features::ANIMATION
+        | features::DEEP
+        | features::METADATA,
     max_side: i32::MAX as u32,
     settings: SETTINGS,
     available: || Ok(()),
     layout,
     encode,
-    animate: None,
+    animate: Some(animation::animate),
     codec: super::own_codec,
     memory,
 };
@@ -91,15 +96,17 @@ const fn optimal(depth: u32, nice: usize, passes: u32) -> Search {
 const NONE: Strategy = Strategy::Fixed(Filter::None);
 const PAETH: Strategy = Strategy::Fixed(Filter::Paeth);
 
-/// At effort 1 a search that saves less of the bits than this is left out: it would take longer than all the rest.
-const WORTH: f32 = 0.01;
+/// At effort 1 a search that saves less of the bits than this against runs alone is left out: matches are what takes
+/// time there.
+const WORTH: f32 = 0.02;
 
 /// The first effort that looks for palettes.
 const PALETTE_EFFORT: u8 = 3;
 
 /// What each effort does; the table above in numbers.
 static EFFORTS: [Effort; 10] = {
-    use Search::{Fast, Literals};
+    const FAST: Search = Search::Fast { skip: 7 };
+    const HASTE: Search = Search::Fast { skip: 5 };
     use Strategy::{Entropy, Magnitude, Pairs};
     const LIGHT: &[Strategy] = &[NONE, Magnitude];
     const MORE: &[Strategy] = &[NONE, Magnitude, Entropy];
@@ -120,22 +127,22 @@ static EFFORTS: [Effort; 10] = {
         judge: Search,
         [flat, mixed, noisy, bare]: [Search; 4],
     ) -> Effort {
-        Effort { strategies, sample, judge, flat, mixed, noisy, bare, worth: f32::NEG_INFINITY }
+        Effort { strategies, sample, judge, flat, mixed, noisy, bare, worth: 0.0 }
     }
     const fn all(search: Search) -> [Search; 4] {
         [search; 4]
     }
     [
-        Effort { worth: WORTH, ..effort(&[NONE, PAETH], 16, Fast, [Fast, Fast, Fast, Literals]) },
-        effort(LIGHT, 8, Fast, all(Fast)),
-        effort(LIGHT, 8, Fast, [grid(2, 32), chain(4, 32, false, 6), Fast, Fast]),
-        effort(LIGHT, 8, Fast, [grid(3, 32), chain(8, 32, true, 6), Fast, Fast]),
-        effort(LIGHT, 8, Fast, [grid(4, 32), chain(16, 64, true, 6), Fast, Fast]),
-        effort(MORE, 4, Fast, [chain(8, 64, true, 30), chain(32, 64, true, 30), Fast, Fast]),
+        Effort { worth: WORTH, ..effort(&[NONE, PAETH], 32, HASTE, [HASTE, HASTE, HASTE, Search::Runs]) },
+        effort(LIGHT, 8, FAST, all(FAST)),
+        effort(LIGHT, 8, FAST, [grid(2, 32), chain(4, 32, false, 6), FAST, FAST]),
+        effort(LIGHT, 8, FAST, [grid(3, 32), chain(8, 32, true, 6), FAST, FAST]),
+        effort(LIGHT, 8, FAST, [grid(4, 32), chain(16, 64, true, 6), chain(4, 16, true, 6), FAST]),
+        effort(MORE, 4, FAST, [chain(8, 64, true, 30), chain(32, 64, true, 30), FAST, FAST]),
         effort(
             ALL,
             4,
-            Fast,
+            FAST,
             [chain(32, 128, true, 30), chain(64, 128, true, 30), optimal(6, 32, 1), optimal(6, 32, 1)],
         ),
         effort(ALL, 4, optimal(8, 32, 1), all(optimal(16, 64, 2))),
@@ -194,8 +201,8 @@ fn encode(plan: &Plan<'_>, sink: &mut dyn Sink) -> Result<()> {
 fn encode_with(plan: &Plan<'_>, simd: Simd, sink: &mut dyn Sink) -> Result<()> {
     let (rows, options) = (plan.rows, plan.options);
     let color = rows.color();
-    let palette = options.effort >= PALETTE_EFFORT && options.get(&PALETTE) == 0;
-    let shape = reduce::shape(rows, palette, !has_rgb_profile(color), plan.control)?;
+    let settings = Settings::of(options);
+    let shape = reduce::shape(rows, settings.palette, !has_rgb_profile(color), plan.control)?;
     let icc = rows.icc().filter(|profile| is_rgb(profile) != shape.color.is_gray());
     if icc.is_none() && color.icc.is_some() {
         bail!(Icc, "the image's profile cannot go into a {:?} PNG", shape.color);
@@ -213,15 +220,38 @@ fn encode_with(plan: &Plan<'_>, simd: Simd, sink: &mut dyn Sink) -> Result<()> {
             chunks.write(b"tRNS", &[&alpha])?;
         }
     }
-    let mut effort = EFFORTS[usize::from(options.effort.clamp(1, 10)) - 1];
-    if let Ok(fixed @ 1..) = usize::try_from(options.get(&FILTER)) {
-        effort.strategies = &FIXED[fixed - 1..fixed];
-    } else if shape.depth < 8 {
-        // Filters work on bytes, and a byte holds several pixels here.
-        effort.strategies = &FIXED[..1];
-    }
-    Job::new(rows, &shape, effort, simd, plan.control).run(plan.pool, &mut chunks)?;
+    Job::new(Source::Rows(rows), &shape, settings.effort(shape.depth), simd, plan.control)
+        .run(plan.pool, &mut |parts| chunks.write(b"IDAT", parts))?;
     chunks.finish()
+}
+
+/// What the options ask for.
+struct Settings {
+    /// 1 to 10.
+    number: u8,
+    palette: bool,
+    /// Place in [`FIXED`].
+    filter: Option<usize>,
+}
+
+impl Settings {
+    fn of(options: &Options) -> Self {
+        let number = options.effort.clamp(1, 10);
+        let filter = usize::try_from(options.get(&FILTER)).ok().and_then(|filter| filter.checked_sub(1));
+        Self { number, palette: number >= PALETTE_EFFORT && options.get(&PALETTE) == 0, filter }
+    }
+
+    /// What that means for samples of `depth` bits.
+    fn effort(&self, depth: u8) -> Effort {
+        let mut effort = EFFORTS[usize::from(self.number) - 1];
+        if let Some(fixed) = self.filter {
+            effort.strategies = &FIXED[fixed..=fixed];
+        } else if depth < 8 {
+            // Filters work on bytes, and a byte holds several pixels here.
+            effort.strategies = &FIXED[..1];
+        }
+        effort
+    }
 }
 
 static FIXED: [Strategy; 5] = [

@@ -24,7 +24,7 @@ pub struct Palette {
 }
 
 impl Palette {
-    fn new() -> Self {
+    pub fn new() -> Self {
         Self { colors: Vec::with_capacity(256), keys: Box::new([0; SLOTS]), indices: Box::new([0; SLOTS]) }
     }
 
@@ -39,7 +39,7 @@ impl Palette {
 
     /// Adds a colour; false when it does not fit any more.
     #[inline]
-    fn insert(&mut self, color: u32) -> bool {
+    pub fn insert(&mut self, color: u32) -> bool {
         let slot = self.slot(color);
         if self.indices[slot] == 0 {
             if self.colors.len() == 256 {
@@ -54,7 +54,7 @@ impl Palette {
 
     /// Sorts the colours: translucent ones first, so that tRNS is short, then by value, so that the order does
     /// not depend on where they were seen.
-    fn sort(&mut self) {
+    pub fn sort(&mut self) {
         self.colors.sort_unstable_by_key(|&c| (c & 0xff == 255, c));
         self.indices.fill(0);
         for index in 0..self.colors.len() {
@@ -81,7 +81,8 @@ impl Palette {
 
     /// Data of the tRNS chunk: the alpha of all colours up to the last translucent one.
     pub fn trns(&self) -> Vec<u8> {
-        self.colors.iter().map(|&c| c as u8).take_while(|&a| a < 255).collect()
+        let used = self.colors.iter().rposition(|&c| c & 0xff < 255).map_or(0, |last| last + 1);
+        self.colors[..used].iter().map(|&c| c as u8).collect()
     }
 
     /// Looks colours up, one after the other.

@@ -1,6 +1,7 @@
 //! Choosing filters.
 
 use super::{
+    deflate::plain_bits,
     filter::{ALL, Filter, apply, magnitude},
     simd::Simd,
 };
@@ -53,7 +54,7 @@ impl Filterer {
                 for (filter, candidate) in ALL.into_iter().zip(&mut self.candidates) {
                     apply(simd, filter, bpp, above, row, candidate);
                     let cost = match strategy {
-                        Strategy::Entropy => entropy(candidate),
+                        Strategy::Entropy => plain_bits(candidate).max(0.0) as u64,
                         Strategy::Pairs => pairs(&mut self.seen, candidate),
                         _ => magnitude(simd, candidate),
                     };
@@ -69,13 +70,6 @@ impl Filterer {
         kind[0] = fixed as u8;
         apply(simd, fixed, bpp, above, row, out);
     }
-}
-
-/// Bits that an ideal code for this row alone would take.
-fn entropy(row: &[u8]) -> u64 {
-    let counts = super::deflate::byte_counts(row);
-    let all = super::deflate::n_log_n(row.len() as u32);
-    (all - counts.iter().map(|&n| super::deflate::n_log_n(n)).sum::<f32>()).max(0.0) as u64
 }
 
 /// Number of different pairs of neighbouring bytes.

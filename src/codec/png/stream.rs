@@ -4,7 +4,7 @@
 use std::sync::Mutex;
 
 use super::{
-    chunk::{Chunks, buffer},
+    chunk::buffer,
     deflate::{Bits, Compressor, Estimate, Grid, OutOfMemory, Search},
     filter::Filter,
     select::{Filterer, Strategy},
@@ -15,7 +15,7 @@ use crate::{
     err,
     error::{Error, Result, try_vec},
     pack::{control::Control, pool::Pool},
-    pixels::{Rows, Scratch},
+    pixels::{Plane, Rows, Scratch},
 };
 
 /// How far back a match can reach.
@@ -53,7 +53,7 @@ pub struct Effort {
     pub noisy: Search,
     /// and where next to nothing does.
     pub bare: Search,
-    /// The share of the bits that a search has to save, or it is not made.
+    /// The share of the bits that a search has to save against one for runs, or that one is made; 0 does not ask.
     pub worth: f32,
 }
 
@@ -61,8 +61,6 @@ impl Effort {
     fn search(&self, content: &Estimate) -> Search {
         if content.repeats >= FLAT {
             self.flat
-        } else if content.bits > content.plain_bits * (1.0 - self.worth) {
-            Search::Literals
         } else if content.repeats >= NOISY && content.matches >= SPARSE {
             self.mixed
         } else if content.repeats >= BARE {
@@ -79,9 +77,18 @@ impl From<OutOfMemory> for Error {
     }
 }
 
+/// Where rows come from.
+#[derive(Clone, Copy)]
+pub enum Source<'a> {
+    /// An image.
+    Rows(&'a Rows),
+    /// The samples of one frame of an animation, row after row.
+    Samples(&'a [u8]),
+}
+
 /// Everything that is the same for all chunks.
 pub struct Job<'a> {
-    pub rows: &'a Rows,
+    pub source: Source<'a>,
     pub shape: &'a Shape,
     pub effort: Effort,
     pub simd: Simd,
@@ -131,16 +138,22 @@ struct Worker {
 
 impl<'a> Job<'a> {
     /// A job with its chunk size.
-    pub fn new(rows: &'a Rows, shape: &'a Shape, effort: Effort, simd: Simd, control: &'a Control) -> Self {
+    pub fn new(
+        source: Source<'a>,
+        shape: &'a Shape,
+        effort: Effort,
+        simd: Simd,
+        control: &'a Control,
+    ) -> Self {
         let row = shape.row_bytes() + 1;
         let chunk = (row.saturating_mul(shape.height as usize) / 40).clamp(*CHUNK.start(), *CHUNK.end());
         let step = (chunk / row).clamp(1, shape.height as usize) as u32;
-        Self { rows, shape, effort, simd, control, step }
+        Self { source, shape, effort, simd, control, step }
     }
 
-    /// Writes the IDAT chunks: wave after wave of chunks is filtered, gets to know what comes before, is
-    /// compressed, and is written in order.
-    pub fn run(&self, pool: &Pool, chunks: &mut Chunks<'_>) -> Result<()> {
+    /// Writes the zlib stream: wave after wave of chunks is filtered, gets to know what comes before, is
+    /// compressed, and is written in order, the parts of each in one call.
+    pub fn run(&self, pool: &Pool, write: &mut dyn FnMut(&[&[u8]]) -> Result<()>) -> Result<()> {
         let row = self.shape.row_bytes() + 1;
         let count = self.shape.height.div_ceil(self.step) as usize;
         let wave = if pool.threads() > 1 { count.min(pool.threads() * AHEAD).min(IN_FLIGHT) } else { 1 };
@@ -172,14 +185,14 @@ impl<'a> Job<'a> {
                 start..(start.saturating_add(self.step)).min(self.shape.height)
             };
             pool.for_each(these, &|index| {
-                self.control.checkpoint((first + index) as u64, count as u64)?;
+                self.checkpoint((first + index) as u64, count as u64)?;
                 with_worker(&mut |worker| self.filter(rows_of(index), worker, &mut lock(&slots[index])))
             })?;
             for slot in &slots[..these] {
                 history.pass(&mut lock(slot));
             }
             pool.for_each(these, &|index| {
-                self.control.checkpoint((first + index) as u64, count as u64)?;
+                self.checkpoint((first + index) as u64, count as u64)?;
                 let last = first + index + 1 == count;
                 with_worker(&mut |worker| self.compress(last, worker, &mut lock(&slots[index])))
             })?;
@@ -189,10 +202,18 @@ impl<'a> Job<'a> {
                 let start: &[u8] = if first + index == 0 { &ZLIB_HEADER } else { &[] };
                 let end = adler.to_be_bytes();
                 let end: &[u8] = if first + index + 1 == count { &end } else { &[] };
-                chunks.write(b"IDAT", &[start, slot.output.written(), end])?;
+                write(&[start, slot.output.written(), end])?;
             }
         }
         Ok(())
+    }
+
+    /// Whether to go on. Progress of animations is counted in frames, by others.
+    fn checkpoint(&self, done: u64, total: u64) -> Result<()> {
+        match self.source {
+            Source::Rows(_) => self.control.checkpoint(done, total),
+            Source::Samples(_) => self.control.check(),
+        }
     }
 
     fn grid(&self) -> Grid {
@@ -218,8 +239,10 @@ impl<'a> Job<'a> {
         let Worker { filterer, scratch, packed, compressor } = worker;
         // The row above comes along, for the filters that look at it.
         let from = rows.start.saturating_sub(1);
-        let band = self.rows.band(from..rows.end, scratch)?;
-        let plane = &band.planes[0];
+        let plane = match self.source {
+            Source::Rows(source) => source.band(from..rows.end, scratch)?.planes[0],
+            Source::Samples(bytes) => Plane { bytes: &bytes[from as usize * row_bytes..], stride: row_bytes },
+        };
         let mut fill = |strategy, part: std::ops::Range<usize>, out: &mut [u8]| {
             for (k, out) in part.clone().zip(out.chunks_exact_mut(row_bytes + 1)) {
                 let at = k + usize::from(rows.start > 0);
@@ -255,6 +278,12 @@ impl<'a> Job<'a> {
             let bits = estimate.bits * if unfiltered { UNFILTERED } else { 1.0 };
             if bits < best.0 {
                 best = (bits, strategy, self.effort.search(&estimate));
+                if self.effort.worth > 0.0 {
+                    let runs = compressor.estimate(Search::Runs, out, self.grid())?;
+                    if runs.bits * (1.0 - self.effort.worth) <= estimate.bits {
+                        best.2 = Search::Runs;
+                    }
+                }
             }
         }
         slot.search = Some(best.2);

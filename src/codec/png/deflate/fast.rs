@@ -27,6 +27,7 @@ impl Fast {
         data: &[u8],
         start: usize,
         grid: Grid,
+        skip: u32,
         out: &mut Vec<Sequence>,
     ) {
         // Bytes that are hashed: two pixels, since less rarely pays against literals.
@@ -74,16 +75,18 @@ impl Fast {
                         || distance > at
                         || (word64(data, at - distance) ^ word) << unused != 0
                     {
-                        at += STEP * (1 + ((at - literals_from) >> 7));
+                        at += STEP * (1 + ((at - literals_from) >> skip));
                         continue;
                     }
                     let mut from = at;
                     // Bytes skipped over may belong to the match.
-                    while from > literals_from
-                        && from > distance
-                        && data[from - 1] == data[from - 1 - distance]
-                    {
-                        from -= 1;
+                    while from >= distance + 8 {
+                        let differing = word64(data, from - 8) ^ word64(data, from - 8 - distance);
+                        let equal = (differing.leading_zeros() as usize / 8).min(from - literals_from);
+                        from -= equal;
+                        if equal < 8 {
+                            break;
+                        }
                     }
                     let length = match_length(data, from - distance, from, end - from);
                     push_match(out, from - literals_from, length, distance);
@@ -104,6 +107,7 @@ pub struct Parse<'a> {
     pub data: &'a [u8],
     pub start: usize,
     pub grid: Grid,
+    pub skip: u32,
     pub out: &'a mut Vec<Sequence>,
 }
 
@@ -111,13 +115,13 @@ impl Kernel for Parse<'_> {
     type Output = ();
     #[inline(always)]
     fn run(self) {
-        let Self { fast, data, start, grid, out } = self;
+        let Self { fast, data, start, grid, skip, out } = self;
         match grid.bpp {
-            3 => fast.parse_stepped::<3>(data, start, grid, out),
-            4 => fast.parse_stepped::<4>(data, start, grid, out),
-            6 => fast.parse_stepped::<6>(data, start, grid, out),
-            8 => fast.parse_stepped::<8>(data, start, grid, out),
-            _ => fast.parse_stepped::<1>(data, start, grid, out),
+            3 => fast.parse_stepped::<3>(data, start, grid, skip, out),
+            4 => fast.parse_stepped::<4>(data, start, grid, skip, out),
+            6 => fast.parse_stepped::<6>(data, start, grid, skip, out),
+            8 => fast.parse_stepped::<8>(data, start, grid, skip, out),
+            _ => fast.parse_stepped::<1>(data, start, grid, skip, out),
         }
     }
 }

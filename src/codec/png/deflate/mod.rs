@@ -8,14 +8,14 @@ mod fast;
 mod huffman;
 mod literals;
 mod optimal;
+mod runs;
 mod tree;
 mod window;
 
 use super::simd::Simd;
 
 pub use bits::Bits;
-pub use block::n_log_n;
-use block::{Histogram, Sequence};
+use block::{Histogram, Sequence, n_log_n};
 pub use optimal::Limits;
 
 /// A buffer could not be had.
@@ -41,8 +41,11 @@ impl Grid {
 pub enum Search {
     /// None: Huffman codes only.
     Literals,
-    /// One probe per position, with strides over data that does not repeat.
-    Fast,
+    /// Runs of one byte.
+    Runs,
+    /// One probe per position, with strides over data that does not repeat: a pixel more for so many bytes
+    /// (as a power of two) without a match.
+    Fast { skip: u32 },
     /// Hash chains: candidates per position, and the length that ends a search.
     Chain { depth: u32, nice: usize, lazy: bool, exact: bool, skip: u32 },
     /// All matches, and the cheapest way through them.
@@ -54,8 +57,6 @@ pub enum Search {
 pub struct Estimate {
     /// About how many bits it would take.
     pub bits: f32,
-    /// And how many with codes only.
-    pub plain_bits: f32,
     /// The share of it that repeats.
     pub repeats: f32,
     /// Matches per byte.
@@ -83,14 +84,7 @@ impl Compressor {
         histogram.count(data, &self.sequences);
         let matched: usize = self.sequences.iter().map(|s| usize::from(s.length)).sum();
         let (size, count) = (data.len() as f32, self.sequences.len() as f32);
-        let all = n_log_n(data.len() as u32);
-        let plain_bits = all - byte_counts(data).iter().map(|&n| n_log_n(n)).sum::<f32>();
-        Ok(Estimate {
-            bits: histogram.entropy(),
-            plain_bits,
-            repeats: matched as f32 / size,
-            matches: count / size,
-        })
+        Ok(Estimate { bits: histogram.entropy(), repeats: matched as f32 / size, matches: count / size })
     }
 
     /// Appends the compressed form of `data[start..]`. The bytes before
@@ -130,12 +124,13 @@ impl Compressor {
                 length: 0,
                 distance: 0,
             }),
-            Search::Fast => {
+            Search::Runs => self.simd.run(runs::Parse { data, start, out: &mut self.sequences }),
+            Search::Fast { skip } => {
                 let fast = match &mut self.fast {
                     Some(fast) => fast,
                     none => none.insert(fast::Fast::new()?),
                 };
-                self.simd.run(fast::Parse { fast, data, start, grid, out: &mut self.sequences });
+                self.simd.run(fast::Parse { fast, data, start, grid, skip, out: &mut self.sequences });
             }
             Search::Optimal(limits) => {
                 let optimal = match &mut self.optimal {
@@ -172,7 +167,7 @@ impl Compressor {
     fn blocks(&self, search: Search, data: &[u8], last: bool, bits: &mut Bits) -> Result<(), OutOfMemory> {
         // Bytes of input that a step of the search for cuts covers.
         let width = match search {
-            Search::Literals | Search::Fast => usize::MAX,
+            Search::Literals | Search::Runs | Search::Fast { .. } => usize::MAX,
             Search::Chain { lazy: false, .. } => 48 << 10,
             _ => 12 << 10,
         };
@@ -216,11 +211,11 @@ impl Compressor {
     }
 }
 
-/// How often each byte occurs.
-pub fn byte_counts(bytes: &[u8]) -> [u32; 256] {
+/// About how many bits these bytes would take with codes only.
+pub fn plain_bits(bytes: &[u8]) -> f32 {
     let mut counts = [0; block::LITERAL_SYMBOLS];
     literals::count(bytes, &mut counts);
-    *counts.first_chunk().unwrap_or(&[0; 256])
+    n_log_n(bytes.len() as u32) - counts.iter().map(|&n| n_log_n(n)).sum::<f32>()
 }
 
 /// `len` zeros.

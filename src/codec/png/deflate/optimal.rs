@@ -14,7 +14,7 @@ use super::window::{MAX_MATCH, WINDOW};
 /// Bytes that are parsed at a time.
 const STRETCH: usize = 32 << 10;
 /// Matches that are kept at a time; a stretch ends early when they are more.
-const MATCHES: usize = 8 * STRETCH;
+const MATCHES: usize = 4 * STRETCH;
 /// Costs are in 16ths of a bit.
 const BIT: f32 = 16.0;
 

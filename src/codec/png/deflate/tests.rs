@@ -8,9 +8,10 @@ use super::{
     window::{MAX_MATCH, WINDOW},
 };
 
-const SEARCHES: [Search; 6] = [
+const SEARCHES: [Search; 7] = [
     Search::Literals,
-    Search::Fast,
+    Search::Runs,
+    Search::Fast { skip: 5 },
     Search::Chain { depth: 16, nice: 64, lazy: true, exact: false, skip: 6 },
     Search::Chain { depth: 64, nice: 128, lazy: true, exact: true, skip: 30 },
     Search::Optimal(Limits { depth: 32, nice: 64, passes: 1 }),

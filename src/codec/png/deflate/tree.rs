@@ -6,7 +6,7 @@
 use super::window::{MAX_MATCH, WINDOW, match_length, word32};
 
 const HASH4_BITS: u32 = 16;
-const HASH3_BITS: u32 = 16;
+const HASH3_BITS: u32 = 15;
 
 /// Positions are stored plus one; 0 is none.
 pub struct Tree {
