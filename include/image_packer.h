@@ -1303,8 +1303,8 @@ ImageStatus image_packer_pack_to_path_from_sequence(ImagePacker *packer,
                                                     const ImageSequenceOptions *options);
 
 /**
- * As image_packer_pack_to_data_from_sequence(), to a writer: GIF and APNG pass bytes on frame by frame, WebP, whose
- * length comes first, at the end.
+ * As image_packer_pack_to_data_from_sequence(), to a writer: GIF passes bytes on frame by frame, APNG and WebP, whose
+ * headers tell of what follows, at the end.
  */
 IMAGE_PACKER_API IMAGE_PACKER_NODISCARD
 ImageStatus image_packer_pack_to_writer_from_sequence(ImagePacker *packer,
@@ -1384,8 +1384,8 @@ ImageStatus image_sequence_begin_to_path(ImagePacker *packer,
                                          ImageSequence **sequence);
 
 /**
- * Begins an animation that goes to a writer. GIF passes bytes on frame by frame; APNG too, if the options say how many
- * frames will come; WebP, whose length comes first, at the end.
+ * Begins an animation that goes to a writer. GIF passes bytes on frame by frame; APNG and WebP, whose headers tell of what
+ * follows, at the end: until then they are kept compressed.
  *
  * @param write  called on the thread of the call that adds a frame or finishes
  */
