@@ -36,6 +36,16 @@ functions! {
     image_packing_options_set(Handle, *const c_char, *const c_char) -> i32;
     image_packing_options_release(Handle) -> i32;
     image_packer_pack_to_data(Handle, Handle, Handle, *mut Handle) -> i32;
+    image_sequence_options_create(*const c_char, u32, *mut Handle) -> i32;
+    image_sequence_options_set_quality(Handle, i32) -> i32;
+    image_sequence_options_set_effort(Handle, i32) -> i32;
+    image_sequence_options_set_lossless(Handle, bool) -> i32;
+    image_sequence_options_set(Handle, *const c_char, *const c_char) -> i32;
+    image_sequence_options_release(Handle) -> i32;
+    image_sequence_begin(Handle, Handle, *mut Handle) -> i32;
+    image_sequence_add_frame(Handle, Handle, i32, i32) -> i32;
+    image_sequence_finish(Handle, *mut Handle) -> i32;
+    image_sequence_release(Handle) -> i32;
     image_data_bytes(Handle) -> *const u8;
     image_data_size(Handle) -> usize;
     image_data_release(Handle) -> i32;
@@ -163,5 +173,57 @@ impl Library {
     /// The encoded size.
     pub fn size(&self, pixels: Pixels<'_>, options: &Options) -> Result<usize, String> {
         self.encode(pixels, options, <[u8]>::len)
+    }
+
+    /// Encodes frames into one animation.
+    pub fn animate(
+        &self,
+        frames: &[image::RgbImage],
+        delay: i32,
+        options: &Options,
+    ) -> Result<Vec<u8>, String> {
+        let call = &self.call;
+        let (mut packer, mut opts, mut sequence, mut data) =
+            (ptr::null_mut(), ptr::null_mut(), ptr::null_mut(), ptr::null_mut());
+        let mime = CString::new(options.mime).unwrap();
+        // SAFETY: handles and memory as the header demands; the frames outlive their maps.
+        unsafe {
+            let run = || -> Result<Vec<u8>, String> {
+                self.check((call.image_packer_create)(&mut packer), "packer")?;
+                self.check((call.image_packer_set_threads)(packer, options.threads), "threads")?;
+                let count = frames.len() as u32;
+                self.check((call.image_sequence_options_create)(mime.as_ptr(), count, &mut opts), "options")?;
+                self.check((call.image_sequence_options_set_quality)(opts, options.quality), "quality")?;
+                self.check((call.image_sequence_options_set_effort)(opts, options.effort), "effort")?;
+                self.check((call.image_sequence_options_set_lossless)(opts, options.lossless), "lossless")?;
+                for (name, value) in &options.settings {
+                    let (n, v) = (CString::new(*name).unwrap(), CString::new(value.as_str()).unwrap());
+                    self.check((call.image_sequence_options_set)(opts, n.as_ptr(), v.as_ptr()), name)?;
+                }
+                self.check((call.image_sequence_begin)(packer, opts, &mut sequence), "begin")?;
+                for frame in frames {
+                    let (width, height) = frame.dimensions();
+                    let (bytes, size) = (frame.as_raw().as_ptr().cast(), frame.as_raw().len());
+                    let (format, mut map) = (Format::Rgb as i32, ptr::null_mut());
+                    let (none, user) = (ptr::null(), ptr::null_mut());
+                    let made = (call.image_pixelmap_create_borrowed)(
+                        width, height, format, bytes, size, 0, none, user, &mut map,
+                    );
+                    self.check(made, "pixel map")?;
+                    let added = (call.image_sequence_add_frame)(sequence, map, delay, -1);
+                    (call.image_pixelmap_release)(map);
+                    self.check(added, "frame")?;
+                }
+                self.check((call.image_sequence_finish)(sequence, &mut data), "finish")?;
+                let (bytes, size) = ((call.image_data_bytes)(data), (call.image_data_size)(data));
+                Ok(std::slice::from_raw_parts(bytes, size).to_vec())
+            };
+            let result = run();
+            (call.image_data_release)(data);
+            (call.image_sequence_release)(sequence);
+            (call.image_sequence_options_release)(opts);
+            (call.image_packer_release)(packer);
+            result
+        }
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! `image_packer_bench --library PATH [--corpus FOLDER | --photo FILE] [--out FOLDER] [--only WORD] [--ladder]`
 
+mod animations;
 mod images;
 mod library;
 mod measure;
@@ -83,6 +84,12 @@ fn main() {
         }
     }
     let path = library.expect("--library PATH of libimage_packer.so");
+    if only.as_deref() == Some("animations") {
+        // Their own run: minutes, and the other images are not needed.
+        let mut report = Report::default();
+        report.tables.push(animations::table(&Library::open(&path), corpus.as_deref()));
+        return report.write(&out);
+    }
     let images = match (corpus, photo) {
         (Some(folder), _) => Images::from_corpus(&folder),
         (None, photo) => Images::from_photo(&photo.expect("--corpus FOLDER or --photo FILE")),

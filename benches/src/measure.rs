@@ -69,6 +69,5 @@ pub fn paired(ours: &mut dyn FnMut(), peer: &mut dyn FnMut()) -> Paired {
             cpu: of(&|p| p.0.cpu / p.1.cpu.max(1e-3)),
             wall: of(&|p| p.0.wall / p.1.wall.max(1e-3)),
         },
-
     }
 }

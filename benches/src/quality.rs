@@ -11,8 +11,12 @@ fn floats(image: &RgbImage) -> Rgb {
 
 /// SSIMULACRA2 of an encoded image against its original; 100 is the same.
 pub fn score(original: &RgbImage, encoded: &[u8]) -> f64 {
-    let decoded = image::load_from_memory(encoded).expect("decodable").to_rgb8();
-    compute_frame_ssimulacra2(floats(original), floats(&decoded)).expect("scored")
+    compare(original, &image::load_from_memory(encoded).expect("decodable").to_rgb8())
+}
+
+/// SSIMULACRA2 of an image against its original.
+pub fn compare(original: &RgbImage, decoded: &RgbImage) -> f64 {
+    compute_frame_ssimulacra2(floats(original), floats(decoded)).expect("scored")
 }
 
 /// Bytes at `target` on a curve of (score, bytes), linear in log bytes; none outside the curve.
