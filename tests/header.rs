@@ -16,8 +16,8 @@ const DOOR: &[(&str, &str)] = &[
     ("packing_options.rs", "ImagePackingOptions"),
     ("packer.rs", "ImagePacker"),
     ("sequence_options.rs", "ImageSequenceOptions"),
-    ("sequence.rs", "ImageSequence"),
     ("job.rs", "ImageJob"),
+    ("sequence.rs", "ImageSequence"),
     ("batch.rs", "ImageBatch"),
     ("picture.rs", "ImagePicture"),
 ];

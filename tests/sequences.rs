@@ -9,7 +9,8 @@ use std::{
 use image_packer::{
     error::Result,
     ffi::{
-        data::*, packer::*, pixelmap::*, sequence::*, sequence_options::*, source::*, status::*, version::*,
+        data::*, job::*, packer::*, pixelmap::*, sequence::*, sequence_options::*, source::*, status::*,
+        version::*,
     },
 };
 
@@ -650,4 +651,76 @@ fn damaged_animations_are_errors() -> Result<()> {
         ok(image_source_release(source));
     }
     Ok(())
+}
+
+#[test]
+fn jobs_give_the_same_bytes_and_errors() {
+    let maps: Vec<_> = (0..4u8).map(|i| flat(30, 20, [i * 60, 9, 9, 255])).collect();
+    let (packer, frames) = (packer(), handles(&maps));
+    let (mut job, mut data) = (ptr::null_mut(), ptr::null_mut());
+    for format in FORMATS {
+        let options = options(format, 4);
+        let (none, user) = (None, ptr::null_mut());
+        let status = image_packer_pack_to_data_from_sequence_async(
+            packer.0,
+            frames.as_ptr(),
+            4,
+            options.0,
+            none,
+            user,
+            &mut job,
+        );
+        ok(status);
+        ok(image_job_wait(job, -1));
+        ok(image_job_take_data(job, &mut data));
+        assert_eq!(take(data), pack(&maps, &options));
+        ok(image_job_release(job));
+    }
+    let wide = flat(70000, 1, RED);
+    let (options, frames) = (options(c"image/webp", 1), [wide.0]);
+    let args = (None, ptr::null_mut());
+    ok(image_packer_pack_to_data_from_sequence_async(
+        packer.0,
+        frames.as_ptr(),
+        1,
+        options.0,
+        args.0,
+        args.1,
+        &mut job,
+    ));
+    fails(image_job_wait(job, -1), 7_800_301, IMAGE_CAUSE_LIMIT, "70000 x 1");
+    ok(image_job_release(job));
+    let status = image_packer_pack_to_file_from_sequence_async(
+        packer.0,
+        frames.as_ptr(),
+        1,
+        -1,
+        options.0,
+        args.0,
+        args.1,
+        &mut job,
+    );
+    fails(status, 401, IMAGE_CAUSE_BAD_DESCRIPTOR, "-1");
+}
+
+#[test]
+fn gif_carries_the_numbers_of_the_disposal_types() {
+    let maps: Vec<_> = (0..4u8).map(|i| flat(9, 9, [i * 60, 9, 9, 255])).collect();
+    let options = exact(c"image/gif", 6);
+    ok(image_sequence_options_set_disposal_types(options.0, [0, 2, 3, 1, 2].as_ptr(), 5));
+    ok(image_sequence_options_set_delay_times(options.0, [10, 1, 65535].as_ptr(), 3));
+    let bytes = pack(&maps, &options);
+    let source = source(&bytes);
+    let mut count = 0;
+    ok(image_source_get_frame_count(source, &mut count));
+    assert_eq!(count, 6);
+    for (index, (disposal, millis)) in
+        [(0, 100), (2, 10), (3, 655_350), (1, 655_350), (2, 655_350), (2, 655_350)].into_iter().enumerate()
+    {
+        let (mut found, mut time) = (9, 9);
+        ok(image_source_get_frame_disposal(source, index, &mut found));
+        ok(image_source_get_frame_delay(source, index, &mut time));
+        assert_eq!((found, time), (disposal, millis), "frame {index}");
+    }
+    ok(image_source_release(source));
 }

@@ -88,6 +88,11 @@ impl Order {
         })
     }
 
+    /// The order of arguments that have been looked up.
+    pub(super) fn of(packer: Arc<Packer>, input: Input, options: Options) -> Self {
+        Self { packer, input, options: Arc::new(options) }
+    }
+
     fn pack(&self, pool: &Pool, control: &Control, sink: &mut dyn Sink) -> Result<()> {
         self.packer.pack_with(pool, self.input.clone(), &self.options, sink, control).map(drop)
     }

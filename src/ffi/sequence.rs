@@ -11,6 +11,7 @@ use super::{
     callback::{ImageWriteFn, writer},
     data::{self, ImageData},
     handle::{self, Kind, Object},
+    job::{self, ImageDoneFn, ImageJob, Order, Reply},
     packer::{self, ImagePacker},
     pixelmap::{self, ImagePixelMap},
     pointer::{array, out, path},
@@ -246,6 +247,50 @@ pub extern "C" fn image_packer_pack_to_writer_from_source_sequence(
     options: *const ImageSequenceOptions,
 ) -> ImageStatus {
     to_writer(packer, || from_source(source, options), write, user)
+}
+
+fn order(packer: *mut ImagePacker, sequence: impl FnOnce() -> Result<Sequence>) -> Result<Order> {
+    let (packer, sequence) = (packer::get(packer)?, sequence()?);
+    let options = sequence.options.pack.clone();
+    Ok(Order::of(packer, Input::Sequence(sequence), options))
+}
+
+/// As image_packer_pack_to_data_from_sequence() on the library's threads.
+///
+/// @param done  called at the end; NULL if the image is fetched with image_job_take_data()
+/// @param[out] job  new handle; NULL if nobody waits or cancels
+#[unsafe(no_mangle)]
+pub extern "C" fn image_packer_pack_to_data_from_sequence_async(
+    packer: *mut ImagePacker,
+    frames: *const *mut ImagePixelMap,
+    frame_count: usize,
+    options: *const ImageSequenceOptions,
+    done: ImageDoneFn,
+    user: *mut c_void,
+    job: *mut *mut ImageJob,
+) -> ImageStatus {
+    let order = || order(packer, || from_maps(frames, frame_count, options));
+    job::to_data(Family::Picture, order, Reply { done, user, job })
+}
+
+/// As image_packer_pack_to_file_from_sequence() on the library's threads. The descriptor is duplicated: `fd` may be closed
+/// on return.
+///
+/// @param done  called at the end, with no data; may be NULL
+/// @param[out] job  new handle; NULL if nobody waits or cancels
+#[unsafe(no_mangle)]
+pub extern "C" fn image_packer_pack_to_file_from_sequence_async(
+    packer: *mut ImagePacker,
+    frames: *const *mut ImagePixelMap,
+    frame_count: usize,
+    fd: c_int,
+    options: *const ImageSequenceOptions,
+    done: ImageDoneFn,
+    user: *mut c_void,
+    job: *mut *mut ImageJob,
+) -> ImageStatus {
+    let order = || order(packer, || from_maps(frames, frame_count, options));
+    job::to_file(Family::Picture, order, fd, Reply { done, user, job })
 }
 
 /// An animated image that takes its frames one at a time, so that nobody has to hold them all: a few canvases and the
