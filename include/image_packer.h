@@ -1260,185 +1260,6 @@ ImageStatus image_sequence_options_set_progress(ImageSequenceOptions *options,
 /** Releases the options. Packs that started with them go on. */
 IMAGE_PACKER_API ImageStatus image_sequence_options_release(ImageSequenceOptions *options);
 
-/* ==== ImageSequence ======================================================================================= */
-
-/**
- * Encodes frames into one animated image in memory.
- *
- * Frames may be of any pixel format and size. Each is drawn on the canvas at its offset: where it has alpha, what was
- * there before shines through; then it is disposed of as image_sequence_options_set_disposal_types() says. The colour
- * profile of the first frame is the animation's.
- *
- * @param frames       pixel maps; only those that the options' frame count uses are looked at
- * @param frame_count  pixel maps at `frames`, at least 1
- * @param[out] data    the encoded animation; release with image_data_release()
- * @return IMAGE_OK; 401 for a bad or released handle, no frames, a frame count of 0 in the options, or options that
- *         contradict each other; 1001 when the progress callback stops it; 7800301 for the rest, with a cause that says
- *         why: FRAME_COUNT for more than 10000 frames by repetition, LIMIT for frames that are too large.
- */
-IMAGE_PACKER_API IMAGE_PACKER_NODISCARD
-ImageStatus image_packer_pack_to_data_from_sequence(ImagePacker *packer,
-                                                    ImagePixelMap *const *frames,
-                                                    size_t frame_count,
-                                                    const ImageSequenceOptions *options,
-                                                    ImageData **data);
-
-/**
- * As image_packer_pack_to_data_from_sequence(), into a file descriptor as image_packer_pack_to_file() does; bad
- * descriptors are 401.
- */
-IMAGE_PACKER_API IMAGE_PACKER_NODISCARD
-ImageStatus image_packer_pack_to_file_from_sequence(ImagePacker *packer,
-                                                    ImagePixelMap *const *frames,
-                                                    size_t frame_count,
-                                                    int fd,
-                                                    const ImageSequenceOptions *options);
-
-/** As image_packer_pack_to_data_from_sequence(), into the file of this name as image_packer_pack_to_path() does. */
-IMAGE_PACKER_API IMAGE_PACKER_NODISCARD
-ImageStatus image_packer_pack_to_path_from_sequence(ImagePacker *packer,
-                                                    ImagePixelMap *const *frames,
-                                                    size_t frame_count,
-                                                    const char *path,
-                                                    const ImageSequenceOptions *options);
-
-/**
- * As image_packer_pack_to_data_from_sequence(), to a writer: GIF passes bytes on frame by frame, APNG and WebP, whose
- * headers tell of what follows, at the end.
- */
-IMAGE_PACKER_API IMAGE_PACKER_NODISCARD
-ImageStatus image_packer_pack_to_writer_from_sequence(ImagePacker *packer,
-                                                      ImagePixelMap *const *frames,
-                                                      size_t frame_count,
-                                                      ImageWriteFn write,
-                                                      void *user,
-                                                      const ImageSequenceOptions *options);
-
-/**
- * Re-encodes all frames of an image source, one at a time: an animation as it looks, with its delays, disposal types
- * and loop count where the options set none. An image without animation is one frame, or one per image in the file.
- *
- * @return as image_packer_pack_to_data_from_sequence(); 7800301 with cause BAD_DATA for damaged data, and 401 with cause
- *         UNSUPPORTED for a canvas other than the source's.
- */
-IMAGE_PACKER_API IMAGE_PACKER_NODISCARD
-ImageStatus image_packer_pack_to_data_from_source_sequence(ImagePacker *packer,
-                                                           const ImageSource *source,
-                                                           const ImageSequenceOptions *options,
-                                                           ImageData **data);
-
-/** As image_packer_pack_to_data_from_source_sequence(), into a file descriptor. */
-IMAGE_PACKER_API IMAGE_PACKER_NODISCARD
-ImageStatus image_packer_pack_to_file_from_source_sequence(ImagePacker *packer,
-                                                           const ImageSource *source,
-                                                           int fd,
-                                                           const ImageSequenceOptions *options);
-
-/** As image_packer_pack_to_data_from_source_sequence(), into the file of this name. */
-IMAGE_PACKER_API IMAGE_PACKER_NODISCARD
-ImageStatus image_packer_pack_to_path_from_source_sequence(ImagePacker *packer,
-                                                           const ImageSource *source,
-                                                           const char *path,
-                                                           const ImageSequenceOptions *options);
-
-/** As image_packer_pack_to_data_from_source_sequence(), to a writer. */
-IMAGE_PACKER_API IMAGE_PACKER_NODISCARD
-ImageStatus image_packer_pack_to_writer_from_source_sequence(ImagePacker *packer,
-                                                             const ImageSource *source,
-                                                             ImageWriteFn write,
-                                                             void *user,
-                                                             const ImageSequenceOptions *options);
-
-/**
- * An animated image that takes its frames one at a time, so that nobody has to hold them all: a few canvases and the
- * encoded bytes are all that is in memory. One call at a time; a second one meanwhile answers 401.
- */
-typedef struct ImageSequence ImageSequence;
-
-/**
- * Begins an animation in memory.
- *
- * @param[out] sequence  new handle
- * @return 401 for a bad handle.
- */
-IMAGE_PACKER_API
-ImageStatus image_sequence_begin(ImagePacker *packer,
-                                 const ImageSequenceOptions *options,
-                                 ImageSequence **sequence);
-
-/**
- * Begins an animation in a file descriptor, which is duplicated: the caller may close `fd` on return. It is written at
- * the end, as image_packer_pack_to_file() does.
- */
-IMAGE_PACKER_API
-ImageStatus image_sequence_begin_to_file(ImagePacker *packer,
-                                         int fd,
-                                         const ImageSequenceOptions *options,
-                                         ImageSequence **sequence);
-
-/** Begins an animation in the file of this name, which is written at the end, as image_packer_pack_to_path() does. */
-IMAGE_PACKER_API
-ImageStatus image_sequence_begin_to_path(ImagePacker *packer,
-                                         const char *file,
-                                         const ImageSequenceOptions *options,
-                                         ImageSequence **sequence);
-
-/**
- * Begins an animation that goes to a writer. GIF passes bytes on frame by frame; APNG and WebP, whose headers tell of what
- * follows, at the end: until then they are kept compressed.
- *
- * @param write  called on the thread of the call that adds a frame or finishes
- */
-IMAGE_PACKER_API
-ImageStatus image_sequence_begin_to_writer(ImagePacker *packer,
-                                           ImageWriteFn write,
-                                           void *user,
-                                           const ImageSequenceOptions *options,
-                                           ImageSequence **sequence);
-
-/**
- * Adds a frame at the offset that the options say.
- *
- * @param delay     time on screen in units of 10 ms, 1 to 65535; 0: as the options say
- * @param disposal  0 to 3 as in image_sequence_options_set_disposal_types(); -1: as the options say
- * @return 401 for a bad handle, a delay or a disposal out of range, and a frame that passes the canvas; 7800301 with cause
- *         FRAME_COUNT for more frames than the options announce; else as image_packer_pack_to_data_from_sequence(). After
- *         a failed encode the sequence takes no more frames; a bad argument changes nothing.
- */
-IMAGE_PACKER_API
-ImageStatus image_sequence_add_frame(ImageSequence *sequence,
-                                     const ImagePixelMap *pixelmap,
-                                     int32_t delay,
-                                     int32_t disposal);
-
-/**
- * As image_sequence_add_frame(), at this place of the canvas.
- *
- * @param x  left edge of the frame in pixels
- * @param y  top edge of the frame in pixels
- */
-IMAGE_PACKER_API
-ImageStatus image_sequence_add_frame_at(ImageSequence *sequence,
-                                        const ImagePixelMap *pixelmap,
-                                        uint32_t x,
-                                        uint32_t y,
-                                        int32_t delay,
-                                        int32_t disposal);
-
-/**
- * Ends the animation and delivers it. The handle is still to be released.
- *
- * @param[out] data  the encoded animation of image_sequence_begin(); NULL is stored, and may be passed, for the others
- * @return 7800301 with cause FRAME_COUNT for no frames, or fewer than the options announce.
- */
-IMAGE_PACKER_API
-ImageStatus image_sequence_finish(ImageSequence *sequence,
-                                  ImageData **data);
-
-/** Releases the sequence. One that is not finished is dropped: no file is changed, and a writer gets no more bytes. */
-IMAGE_PACKER_API
-ImageStatus image_sequence_release(ImageSequence *sequence);
-
 /* ==== ImageJob ============================================================================================ */
 
 /**
@@ -1579,6 +1400,217 @@ IMAGE_PACKER_API ImageStatus image_job_cancel(ImageJob *job);
 
 /** Forgets the job; does not stop it. */
 IMAGE_PACKER_API ImageStatus image_job_release(ImageJob *job);
+
+/* ==== ImageSequence ======================================================================================= */
+
+/**
+ * Encodes frames into one animated image in memory.
+ *
+ * Frames may be of any pixel format and size. Each is drawn on the canvas at its offset: where it has alpha, what was
+ * there before shines through; then it is disposed of as image_sequence_options_set_disposal_types() says. The colour
+ * profile of the first frame is the animation's.
+ *
+ * @param frames       pixel maps; only those that the options' frame count uses are looked at
+ * @param frame_count  pixel maps at `frames`, at least 1
+ * @param[out] data    the encoded animation; release with image_data_release()
+ * @return IMAGE_OK; 401 for a bad or released handle, no frames, a frame count of 0 in the options, or options that
+ *         contradict each other; 1001 when the progress callback stops it; 7800301 for the rest, with a cause that says
+ *         why: FRAME_COUNT for more than 10000 frames by repetition, LIMIT for frames that are too large.
+ */
+IMAGE_PACKER_API IMAGE_PACKER_NODISCARD
+ImageStatus image_packer_pack_to_data_from_sequence(ImagePacker *packer,
+                                                    ImagePixelMap *const *frames,
+                                                    size_t frame_count,
+                                                    const ImageSequenceOptions *options,
+                                                    ImageData **data);
+
+/**
+ * As image_packer_pack_to_data_from_sequence(), into a file descriptor as image_packer_pack_to_file() does; bad
+ * descriptors are 401.
+ */
+IMAGE_PACKER_API IMAGE_PACKER_NODISCARD
+ImageStatus image_packer_pack_to_file_from_sequence(ImagePacker *packer,
+                                                    ImagePixelMap *const *frames,
+                                                    size_t frame_count,
+                                                    int fd,
+                                                    const ImageSequenceOptions *options);
+
+/** As image_packer_pack_to_data_from_sequence(), into the file of this name as image_packer_pack_to_path() does. */
+IMAGE_PACKER_API IMAGE_PACKER_NODISCARD
+ImageStatus image_packer_pack_to_path_from_sequence(ImagePacker *packer,
+                                                    ImagePixelMap *const *frames,
+                                                    size_t frame_count,
+                                                    const char *path,
+                                                    const ImageSequenceOptions *options);
+
+/**
+ * As image_packer_pack_to_data_from_sequence(), to a writer: GIF passes bytes on frame by frame, APNG and WebP, whose
+ * headers tell of what follows, at the end.
+ */
+IMAGE_PACKER_API IMAGE_PACKER_NODISCARD
+ImageStatus image_packer_pack_to_writer_from_sequence(ImagePacker *packer,
+                                                      ImagePixelMap *const *frames,
+                                                      size_t frame_count,
+                                                      ImageWriteFn write,
+                                                      void *user,
+                                                      const ImageSequenceOptions *options);
+
+/**
+ * Re-encodes all frames of an image source, one at a time: an animation as it looks, with its delays, disposal types
+ * and loop count where the options set none. An image without animation is one frame, or one per image in the file.
+ *
+ * @return as image_packer_pack_to_data_from_sequence(); 7800301 with cause BAD_DATA for damaged data, and 401 with cause
+ *         UNSUPPORTED for a canvas other than the source's.
+ */
+IMAGE_PACKER_API IMAGE_PACKER_NODISCARD
+ImageStatus image_packer_pack_to_data_from_source_sequence(ImagePacker *packer,
+                                                           const ImageSource *source,
+                                                           const ImageSequenceOptions *options,
+                                                           ImageData **data);
+
+/** As image_packer_pack_to_data_from_source_sequence(), into a file descriptor. */
+IMAGE_PACKER_API IMAGE_PACKER_NODISCARD
+ImageStatus image_packer_pack_to_file_from_source_sequence(ImagePacker *packer,
+                                                           const ImageSource *source,
+                                                           int fd,
+                                                           const ImageSequenceOptions *options);
+
+/** As image_packer_pack_to_data_from_source_sequence(), into the file of this name. */
+IMAGE_PACKER_API IMAGE_PACKER_NODISCARD
+ImageStatus image_packer_pack_to_path_from_source_sequence(ImagePacker *packer,
+                                                           const ImageSource *source,
+                                                           const char *path,
+                                                           const ImageSequenceOptions *options);
+
+/** As image_packer_pack_to_data_from_source_sequence(), to a writer. */
+IMAGE_PACKER_API IMAGE_PACKER_NODISCARD
+ImageStatus image_packer_pack_to_writer_from_source_sequence(ImagePacker *packer,
+                                                             const ImageSource *source,
+                                                             ImageWriteFn write,
+                                                             void *user,
+                                                             const ImageSequenceOptions *options);
+
+/**
+ * As image_packer_pack_to_data_from_sequence() on the library's threads.
+ *
+ * @param done  called at the end; NULL if the image is fetched with image_job_take_data()
+ * @param[out] job  new handle; NULL if nobody waits or cancels
+ */
+IMAGE_PACKER_API IMAGE_PACKER_NODISCARD
+ImageStatus image_packer_pack_to_data_from_sequence_async(ImagePacker *packer,
+                                                          ImagePixelMap *const *frames,
+                                                          size_t frame_count,
+                                                          const ImageSequenceOptions *options,
+                                                          ImageDoneFn done,
+                                                          void *user,
+                                                          ImageJob **job);
+
+/**
+ * As image_packer_pack_to_file_from_sequence() on the library's threads. The descriptor is duplicated: `fd` may be closed
+ * on return.
+ *
+ * @param done  called at the end, with no data; may be NULL
+ * @param[out] job  new handle; NULL if nobody waits or cancels
+ */
+IMAGE_PACKER_API IMAGE_PACKER_NODISCARD
+ImageStatus image_packer_pack_to_file_from_sequence_async(ImagePacker *packer,
+                                                          ImagePixelMap *const *frames,
+                                                          size_t frame_count,
+                                                          int fd,
+                                                          const ImageSequenceOptions *options,
+                                                          ImageDoneFn done,
+                                                          void *user,
+                                                          ImageJob **job);
+
+/**
+ * An animated image that takes its frames one at a time, so that nobody has to hold them all: a few canvases and the
+ * encoded bytes are all that is in memory. One call at a time; a second one meanwhile answers 401.
+ */
+typedef struct ImageSequence ImageSequence;
+
+/**
+ * Begins an animation in memory.
+ *
+ * @param[out] sequence  new handle
+ * @return 401 for a bad handle.
+ */
+IMAGE_PACKER_API
+ImageStatus image_sequence_begin(ImagePacker *packer,
+                                 const ImageSequenceOptions *options,
+                                 ImageSequence **sequence);
+
+/**
+ * Begins an animation in a file descriptor, which is duplicated: the caller may close `fd` on return. It is written at
+ * the end, as image_packer_pack_to_file() does.
+ */
+IMAGE_PACKER_API
+ImageStatus image_sequence_begin_to_file(ImagePacker *packer,
+                                         int fd,
+                                         const ImageSequenceOptions *options,
+                                         ImageSequence **sequence);
+
+/** Begins an animation in the file of this name, which is written at the end, as image_packer_pack_to_path() does. */
+IMAGE_PACKER_API
+ImageStatus image_sequence_begin_to_path(ImagePacker *packer,
+                                         const char *file,
+                                         const ImageSequenceOptions *options,
+                                         ImageSequence **sequence);
+
+/**
+ * Begins an animation that goes to a writer. GIF passes bytes on frame by frame; APNG and WebP, whose headers tell of what
+ * follows, at the end: until then they are kept compressed.
+ *
+ * @param write  called on the thread of the call that adds a frame or finishes
+ */
+IMAGE_PACKER_API
+ImageStatus image_sequence_begin_to_writer(ImagePacker *packer,
+                                           ImageWriteFn write,
+                                           void *user,
+                                           const ImageSequenceOptions *options,
+                                           ImageSequence **sequence);
+
+/**
+ * Adds a frame at the offset that the options say.
+ *
+ * @param delay     time on screen in units of 10 ms, 1 to 65535; 0: as the options say
+ * @param disposal  0 to 3 as in image_sequence_options_set_disposal_types(); -1: as the options say
+ * @return 401 for a bad handle, a delay or a disposal out of range, and a frame that passes the canvas; 7800301 with cause
+ *         FRAME_COUNT for more frames than the options announce; else as image_packer_pack_to_data_from_sequence(). After
+ *         a failed encode the sequence takes no more frames; a bad argument changes nothing.
+ */
+IMAGE_PACKER_API
+ImageStatus image_sequence_add_frame(ImageSequence *sequence,
+                                     const ImagePixelMap *pixelmap,
+                                     int32_t delay,
+                                     int32_t disposal);
+
+/**
+ * As image_sequence_add_frame(), at this place of the canvas.
+ *
+ * @param x  left edge of the frame in pixels
+ * @param y  top edge of the frame in pixels
+ */
+IMAGE_PACKER_API
+ImageStatus image_sequence_add_frame_at(ImageSequence *sequence,
+                                        const ImagePixelMap *pixelmap,
+                                        uint32_t x,
+                                        uint32_t y,
+                                        int32_t delay,
+                                        int32_t disposal);
+
+/**
+ * Ends the animation and delivers it. The handle is still to be released.
+ *
+ * @param[out] data  the encoded animation of image_sequence_begin(); NULL is stored, and may be passed, for the others
+ * @return 7800301 with cause FRAME_COUNT for no frames, or fewer than the options announce.
+ */
+IMAGE_PACKER_API
+ImageStatus image_sequence_finish(ImageSequence *sequence,
+                                  ImageData **data);
+
+/** Releases the sequence. One that is not finished is dropped: no file is changed, and a writer gets no more bytes. */
+IMAGE_PACKER_API
+ImageStatus image_sequence_release(ImageSequence *sequence);
 
 /* ==== ImageBatch ========================================================================================== */
 
