@@ -16,20 +16,37 @@ use super::{
     packer::{self, ImagePacker},
     packing_options::{self, ImagePackingOptions},
     pixelmap::{self, ImagePixelMap},
-    pointer::{array, bytes, out},
+    pointer::{self, array, bytes, out},
+    source::{self, ImageSource},
     status::{Family, ImageStatus},
 };
 use crate::{
     bail,
+    codec::{
+        decode,
+        metadata::{
+            self,
+            exif::{Dir, tag},
+            properties::Place,
+        },
+    },
     error::Result,
+    host,
+    limits::Limits,
     model::{
         gain_map::GainMapParams,
         metadata::{Density, block},
+        options::Tail,
         picture::{AuxiliaryKind, Parts},
     },
     pack::packer::Input,
+    pixels::Orientation,
     shared::Shared,
-    sink::memory::Buffer,
+    sink::{
+        self,
+        fd::{self, FileOptions},
+        memory::Buffer,
+    },
 };
 
 /// A main image with what belongs to it: gain map, depth, metadata.
@@ -60,6 +77,21 @@ pub const IMAGE_METADATA_EXIF: i32 = 1;
 pub const IMAGE_METADATA_XMP: i32 = 1000;
 /// IPTC as Photoshop's image resources hold it, from the first "8BIM" on.
 pub const IMAGE_METADATA_IPTC: i32 = 1001;
+
+/// A property of EXIF that is text.
+pub type ImageProperty = i32;
+/// Who made the camera.
+pub const IMAGE_PROPERTY_MAKE: i32 = 1;
+/// The camera.
+pub const IMAGE_PROPERTY_MODEL: i32 = 2;
+/// The program.
+pub const IMAGE_PROPERTY_SOFTWARE: i32 = 3;
+/// Who has the rights.
+pub const IMAGE_PROPERTY_COPYRIGHT: i32 = 4;
+/// When the image was taken, in local time: "2024:05:06 07:08:09".
+pub const IMAGE_PROPERTY_DATE: i32 = 5;
+/// When the file was changed, in the same form.
+pub const IMAGE_PROPERTY_DATE_CHANGED: i32 = 6;
 
 /// A picture as its handle holds it: every change makes a new snapshot.
 pub(super) struct Cell(Shared<Parts>);
@@ -114,12 +146,48 @@ pub extern "C" fn image_picture_create(
 ) -> ImageStatus {
     run(Family::Data, || {
         let picture = out(picture, "picture")?;
-        picture.put(make(Parts::new(pixelmap::get(main)?))?);
+        picture.put(make(Parts::new(Some(pixelmap::get(main)?)))?);
         Ok(())
     })
 }
 
-/// A new handle for the main image.
+/// Decodes the first frame of a source, upright, with its auxiliary images and its metadata. EXIF's orientation is that
+/// of the pixels now.
+///
+/// @param[out] picture  new handle
+/// @return as image_source_create_pixelmap()
+#[unsafe(no_mangle)]
+pub extern "C" fn image_source_create_picture(
+    source: *const ImageSource,
+    picture: *mut *mut ImagePicture,
+) -> ImageStatus {
+    run(Family::Data, || {
+        let picture = out(picture, "picture")?;
+        let source = source::get(source)?;
+        picture.put(make(Parts::from_picture(decode::picture(&source, &Limits::default())?)?)?);
+        Ok(())
+    })
+}
+
+/// The metadata of a source as it stands in the file, as a picture without pixels: to be looked at, changed, and put
+/// back with image_packer_edit_metadata_to_data(). No pixel is decoded.
+///
+/// @param[out] picture  new handle
+#[unsafe(no_mangle)]
+pub extern "C" fn image_source_create_metadata(
+    source: *const ImageSource,
+    picture: *mut *mut ImagePicture,
+) -> ImageStatus {
+    run(Family::Data, || {
+        let picture = out(picture, "picture")?;
+        let source = source::get(source)?;
+        let metadata = decode::properties(&source)?;
+        picture.put(make(Parts { metadata, ..Parts::new(None) })?);
+        Ok(())
+    })
+}
+
+/// A new handle for the main image; NULL if the picture is of metadata alone.
 #[unsafe(no_mangle)]
 pub extern "C" fn image_picture_get_main(
     picture: *const ImagePicture,
@@ -127,7 +195,11 @@ pub extern "C" fn image_picture_get_main(
 ) -> ImageStatus {
     run(Family::Data, || {
         let pixelmap = out(pixelmap, "pixelmap")?;
-        pixelmap.put(ptr::without_provenance_mut(handle::insert(parts(picture)?.main.clone())?));
+        let handle = match &parts(picture)?.main {
+            Some(map) => handle::insert(map.clone())?,
+            None => 0,
+        };
+        pixelmap.put(ptr::without_provenance_mut(handle));
         Ok(())
     })
 }
@@ -254,14 +326,14 @@ pub extern "C" fn image_picture_get_gain_map_params(
 #[unsafe(no_mangle)]
 pub extern "C" fn image_picture_set_metadata(
     picture: *mut ImagePicture,
-    metadata: ImageMetadataType,
+    kind: ImageMetadataType,
     block_bytes: *const c_void,
     size: usize,
 ) -> ImageStatus {
     change(picture, |parts| {
         let given = bytes(block_bytes, size, "block_bytes")?;
         let new = if given.is_empty() { None } else { Some(block(given)?) };
-        match metadata {
+        match kind {
             IMAGE_METADATA_EXIF => {
                 if !given.is_empty() && !given.starts_with(b"II*\0") && !given.starts_with(b"MM\0*") {
                     bail!(OutOfRange, "EXIF of {size} bytes does not start with its TIFF header");
@@ -275,7 +347,7 @@ pub extern "C" fn image_picture_set_metadata(
                 }
                 parts.metadata.iptc = new;
             }
-            _ => bail!(OutOfRange, "{metadata} is not a type of metadata"),
+            _ => bail!(OutOfRange, "{kind} is not a type of metadata"),
         }
         Ok(())
     })
@@ -286,17 +358,17 @@ pub extern "C" fn image_picture_set_metadata(
 #[unsafe(no_mangle)]
 pub extern "C" fn image_picture_get_metadata(
     picture: *const ImagePicture,
-    metadata: ImageMetadataType,
+    kind: ImageMetadataType,
     data: *mut *mut ImageData,
 ) -> ImageStatus {
     run(Family::Data, || {
         let data = out(data, "data")?;
         let parts = parts(picture)?;
-        let block = match metadata {
+        let block = match kind {
             IMAGE_METADATA_EXIF => &parts.metadata.exif,
             IMAGE_METADATA_XMP => &parts.metadata.xmp,
             IMAGE_METADATA_IPTC => &parts.metadata.iptc,
-            _ => bail!(OutOfRange, "{metadata} is not a type of metadata"),
+            _ => bail!(OutOfRange, "{kind} is not a type of metadata"),
         };
         data.put(match block {
             Some(block) => {
@@ -340,6 +412,199 @@ pub extern "C" fn image_picture_get_density(
         x.put(density.map_or(0.0, |density| density.x));
         y.put(density.map_or(0.0, |density| density.y));
         Ok(())
+    })
+}
+
+/// Tag and directory of a property.
+fn property_tag(number: ImageProperty) -> Result<(Dir, u16)> {
+    Ok(match number {
+        IMAGE_PROPERTY_MAKE => (Dir::Main, tag::MAKE),
+        IMAGE_PROPERTY_MODEL => (Dir::Main, tag::MODEL),
+        IMAGE_PROPERTY_SOFTWARE => (Dir::Main, tag::SOFTWARE),
+        IMAGE_PROPERTY_COPYRIGHT => (Dir::Main, tag::COPYRIGHT),
+        IMAGE_PROPERTY_DATE => (Dir::Exif, tag::DATE_TIME_ORIGINAL),
+        IMAGE_PROPERTY_DATE_CHANGED => (Dir::Main, tag::DATE_TIME),
+        _ => bail!(OutOfRange, "{number} is not a property"),
+    })
+}
+
+/// Whether text is a date and time as EXIF has it: digits where 2024:05:06 07:08:09 has some.
+fn is_date(text: &str) -> bool {
+    let pattern = b"0000:00:00 00:00:00";
+    text.len() == pattern.len()
+        && text.bytes().zip(pattern).all(|(b, &p)| if p == b'0' { b.is_ascii_digit() } else { b == p })
+}
+
+/// Sets a property in EXIF, which is made if there is none; NULL removes it.
+///
+/// @return 401 for an unknown property, and for a date that is not of the form "2024:05:06 07:08:09".
+#[unsafe(no_mangle)]
+pub extern "C" fn image_picture_set_property(
+    picture: *mut ImagePicture,
+    property: ImageProperty,
+    text: *const c_char,
+) -> ImageStatus {
+    change(picture, |parts| {
+        let (dir, tag) = property_tag(property)?;
+        let text = if text.is_null() { None } else { Some(pointer::text(text, "text")?) };
+        let dated = matches!(property, IMAGE_PROPERTY_DATE | IMAGE_PROPERTY_DATE_CHANGED);
+        if let Some(text) = text.filter(|text| dated && !is_date(text)) {
+            bail!(OutOfRange, "\"{text}\" is not a date of the form 2024:05:06 07:08:09");
+        }
+        parts.metadata.set_text(dir, tag, text)
+    })
+}
+
+/// A property of EXIF as text without a NUL, to be released with image_data_release(); NULL if there is none.
+#[unsafe(no_mangle)]
+pub extern "C" fn image_picture_get_property(
+    picture: *const ImagePicture,
+    property: ImageProperty,
+    data: *mut *mut ImageData,
+) -> ImageStatus {
+    run(Family::Data, || {
+        let data = out(data, "data")?;
+        let parts = parts(picture)?;
+        let (dir, tag) = property_tag(property)?;
+        data.put(match parts.metadata.text(dir, tag)? {
+            Some(text) => {
+                let mut copy = Buffer::default();
+                copy.extend(text.as_bytes())?;
+                data::make(copy)?
+            }
+            None => ptr::null_mut(),
+        });
+        Ok(())
+    })
+}
+
+/// How the pixels are stored, 1 to 8 as in EXIF: 1 upright, 3 half a turn, 6 to be turned a quarter clockwise, 8
+/// counterclockwise; 2, 4, 5, 7 mirrored. Kept with and without other properties: as a tag in JPEG, by turning the
+/// pixels elsewhere.
+#[unsafe(no_mangle)]
+pub extern "C" fn image_picture_set_orientation(picture: *mut ImagePicture, orientation: u32) -> ImageStatus {
+    change(picture, |parts| {
+        let known = u16::try_from(orientation).ok().and_then(Orientation::from_exif);
+        let Some(known) = known else { bail!(OutOfRange, "{orientation} is not an orientation of 1 to 8") };
+        parts.metadata.set_orientation(known)
+    })
+}
+
+/// How the pixels are stored, 1 to 8; 1 where EXIF says nothing.
+#[unsafe(no_mangle)]
+pub extern "C" fn image_picture_get_orientation(
+    picture: *const ImagePicture,
+    orientation: *mut u32,
+) -> ImageStatus {
+    run(Family::Data, || {
+        let place = out(orientation, "orientation")?;
+        place.put(parts(picture)?.metadata.orientation() as u32);
+        Ok(())
+    })
+}
+
+/// Where the image was taken: degrees north, degrees east, and metres above the sea or NaN. What was said of it before
+/// is gone.
+///
+/// @return 401 for a latitude outside of -90 to 90 or a longitude outside of -180 to 180.
+#[unsafe(no_mangle)]
+pub extern "C" fn image_picture_set_gps(
+    picture: *mut ImagePicture,
+    latitude: f64,
+    longitude: f64,
+    altitude: f64,
+) -> ImageStatus {
+    change(picture, |parts| {
+        let altitude = Some(altitude).filter(|altitude| !altitude.is_nan());
+        parts.metadata.set_place(Place { latitude, longitude, altitude })
+    })
+}
+
+/// Where the image was taken, as in image_picture_set_gps(); all are NaN if EXIF does not say.
+#[unsafe(no_mangle)]
+pub extern "C" fn image_picture_get_gps(
+    picture: *const ImagePicture,
+    latitude: *mut f64,
+    longitude: *mut f64,
+    altitude: *mut f64,
+) -> ImageStatus {
+    run(Family::Data, || {
+        let (north, east, up) =
+            (out(latitude, "latitude")?, out(longitude, "longitude")?, out(altitude, "altitude")?);
+        let place = parts(picture)?.metadata.place()?;
+        north.put(place.map_or(f64::NAN, |place| place.latitude));
+        east.put(place.map_or(f64::NAN, |place| place.longitude));
+        up.put(place.and_then(|place| place.altitude).unwrap_or(f64::NAN));
+        Ok(())
+    })
+}
+
+/// Removes where the image was taken from EXIF and XMP: tags, values, and the bytes that held them.
+#[unsafe(no_mangle)]
+pub extern "C" fn image_picture_remove_gps(picture: *mut ImagePicture) -> ImageStatus {
+    change(picture, |parts| parts.metadata.remove_place())
+}
+
+/// The file of a source with the metadata of a picture from image_source_create_metadata() in the place of its own:
+/// JPEG, PNG, WebP. The image's data and all else stay byte for byte.
+fn edited(source: *const ImageSource, picture: *const ImagePicture) -> Result<Buffer> {
+    let (source, parts) = (source::get(source)?, parts(picture)?);
+    if parts.main.is_some() {
+        bail!(OutOfRange, "this picture has pixels; image_source_create_metadata() makes one for editing");
+    }
+    host::shield(|| {
+        let mut file = Buffer::default();
+        metadata::exchange(&source, &parts.metadata, &mut file)?;
+        Ok(file)
+    })
+}
+
+/// Writes the file of a source with other metadata, without encoding anew: JPEG, PNG, WebP. The image's data and all
+/// else stay byte for byte.
+///
+/// @param picture  from image_source_create_metadata(), of this source or of another; a block that it lacks is removed
+/// @param[out] data  the new file
+/// @return 401 with cause UNSUPPORTED for a source of another format; 62980101 for a damaged one; 62980119 for EXIF that
+///         is too large for JPEG.
+#[unsafe(no_mangle)]
+pub extern "C" fn image_packer_edit_metadata_to_data(
+    source: *const ImageSource,
+    picture: *const ImagePicture,
+    data: *mut *mut ImageData,
+) -> ImageStatus {
+    run(Family::Data, || {
+        let data = out(data, "data")?;
+        data.put(data::make(edited(source, picture)?)?);
+        Ok(())
+    })
+}
+
+/// As image_packer_edit_metadata_to_data() into a descriptor, with the promises of image_packer_pack_to_file(). The
+/// source may read the same file.
+#[unsafe(no_mangle)]
+pub extern "C" fn image_packer_edit_metadata_to_file(
+    source: *const ImageSource,
+    picture: *const ImagePicture,
+    fd: c_int,
+) -> ImageStatus {
+    run(Family::Data, || {
+        let file_options = FileOptions { tail: Tail::Auto, sync: false };
+        let destination = fd::Destination::check(fd, file_options)?;
+        destination.commit(edited(source, picture)?.as_slice())
+    })
+}
+
+/// As image_packer_edit_metadata_to_data() into a path, with the promises of image_packer_pack_to_path(). The source may
+/// be the same file.
+#[unsafe(no_mangle)]
+pub extern "C" fn image_packer_edit_metadata_to_path(
+    source: *const ImageSource,
+    picture: *const ImagePicture,
+    path: *const c_char,
+) -> ImageStatus {
+    run(Family::Data, || {
+        let destination = sink::path::Destination::check(pointer::path(path, "path")?, false)?;
+        destination.commit(edited(source, picture)?.as_slice())
     })
 }
 

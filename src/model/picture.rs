@@ -77,8 +77,8 @@ impl Picture {
 /// A picture as the caller holds it: its images are pixel maps that may be written meanwhile.
 #[derive(Clone, Debug)]
 pub struct Parts {
-    /// The main image.
-    pub main: Arc<PixelMap>,
+    /// The main image; none where metadata is all there is.
+    pub main: Option<Arc<PixelMap>>,
     /// Auxiliary images by kind.
     pub auxiliaries: [Option<Arc<PixelMap>>; AuxiliaryKind::ALL.len()],
     /// The gain map's meaning.
@@ -93,14 +93,14 @@ impl Object for Parts {
 
 impl Parts {
     /// A picture of nothing but its main image.
-    pub fn new(main: Arc<PixelMap>) -> Self {
+    pub fn new(main: Option<Arc<PixelMap>>) -> Self {
         Self { main, auxiliaries: Default::default(), params: None, metadata: Metadata::default() }
     }
 
     /// The parts of a picture, whose images become pixel maps.
     pub fn from_picture(picture: Picture) -> Result<Self> {
         let map = |pixels: Arc<Pixels>| PixelMap::new(Arc::unwrap_or_clone(pixels)).map(Arc::new);
-        let mut parts = Self::new(map(picture.main)?);
+        let mut parts = Self::new(Some(map(picture.main)?));
         parts.metadata = picture.metadata;
         if let Some(gain_map) = picture.gain_map {
             parts.params = Some(gain_map.params);
@@ -114,7 +114,10 @@ impl Parts {
 
     /// The picture as it is now.
     pub fn picture(&self) -> Result<Picture> {
-        let mut picture = Picture::new(self.main.snapshot()?);
+        let Some(main) = &self.main else {
+            bail!(OutOfRange, "this picture is of metadata alone: it has no pixels to encode");
+        };
+        let mut picture = Picture::new(main.snapshot()?);
         picture.metadata = self.metadata.clone();
         for (kind, map) in AuxiliaryKind::ALL.into_iter().zip(&self.auxiliaries) {
             let Some(map) = map else { continue };

@@ -182,7 +182,8 @@ fn exif(
 }
 
 fn xmp(packet: &[u8], options: &Options, notes: &Notes) -> Option<Arc<[u8]>> {
-    let rules = xmp::Rules { keep_gps: options.keep_gps, keep_density: options.density == [0; 2] };
+    let keep_density = options.density == [0; 2];
+    let rules = xmp::Rules { keep_gps: options.keep_gps, keep_density, keep_stale: false };
     let (cleaned, removed) = match xmp::clean(packet, rules) {
         Ok(cleaned) => cleaned,
         Err(error) => {

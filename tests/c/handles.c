@@ -28,7 +28,7 @@ typedef struct {
   ImagePicture *picture;
   ImageReport *report;
   float numbers[17];
-  double x_dpi, y_dpi;
+  double x_dpi, y_dpi, altitude;
   uint64_t size64;
   char line[256];
   uint8_t *bytes;
@@ -146,6 +146,20 @@ static int32_t read_jpeg(void *user, uint64_t offset, uint8_t *buffer, size_t ca
       image_picture_get_metadata(h.picture, IMAGE_METADATA_EXIF, &out.data))                                         \
   ROW(image_picture_set_density, PICTURE, 401, image_picture_set_density(h.picture, 300, 300))                       \
   ROW(image_picture_get_density, PICTURE, 401, image_picture_get_density(h.picture, &out.x_dpi, &out.y_dpi))         \
+  ROW(image_source_create_picture, SOURCE, 401, image_source_create_picture(h.source, &out.picture))                 \
+  ROW(image_source_create_metadata, SOURCE, 401, image_source_create_metadata(h.source, &out.picture))               \
+  ROW(image_picture_set_property, PICTURE, 401,                                                                      \
+      image_picture_set_property(h.picture, IMAGE_PROPERTY_MAKE, "Maker"))                                           \
+  ROW(image_picture_get_property, PICTURE, 401,                                                                      \
+      image_picture_get_property(h.picture, IMAGE_PROPERTY_MAKE, &out.data))                                         \
+  ROW(image_picture_set_orientation, PICTURE, 401, image_picture_set_orientation(h.picture, 6))                      \
+  ROW(image_picture_get_orientation, PICTURE, 401, image_picture_get_orientation(h.picture, &out.width))             \
+  ROW(image_picture_set_gps, PICTURE, 401, image_picture_set_gps(h.picture, 48, 11, 520))                            \
+  ROW(image_picture_get_gps, PICTURE, 401, image_picture_get_gps(h.picture, &out.x_dpi, &out.y_dpi, &out.altitude))  \
+  ROW(image_picture_remove_gps, PICTURE, 401, image_picture_remove_gps(h.picture))                                   \
+  ROW(image_packer_edit_metadata_to_data, SOURCE | PICTURE, 401, edit(h.source, h.picture, &out.data, -1, NULL))     \
+  ROW(image_packer_edit_metadata_to_file, SOURCE | PICTURE, 401, edit(h.source, h.picture, NULL, fd, NULL))          \
+  ROW(image_packer_edit_metadata_to_path, SOURCE | PICTURE, 401, edit(h.source, h.picture, NULL, -1, path))          \
   ROW(image_picture_release, PICTURE, 401, image_picture_release(h.picture))                                         \
   ROW(image_packer_pack_to_data_from_picture, PACKER | PICTURE | OPTIONS, 401,                                       \
       image_packer_pack_to_data_from_picture(h.packer, h.picture, h.options, &out.data))                             \
@@ -192,6 +206,21 @@ static int32_t read_jpeg(void *user, uint64_t offset, uint8_t *buffer, size_t ca
 static ImageStatus set_params(ImagePicture *picture) {
   const float low[] = {0, 0, 0}, high[] = {1, 1, 1};
   return image_picture_set_gain_map_params(picture, 0, 2, low, high, high, low, low, true);
+}
+
+/* Editing takes a picture without pixels: a right handle of one with pixels is taken for another. */
+static ImageStatus edit(const ImageSource *source, const ImagePicture *picture, ImageData **data, int to, const char *name) {
+  ImagePicture *own = NULL;
+  ImagePixelMap *main = NULL;
+  if (image_picture_get_main(picture, &main) == IMAGE_OK) {
+    image_pixelmap_release(main);
+    if (image_source_create_metadata(source, &own) == IMAGE_OK) picture = own;
+  }
+  ImageStatus status = data   ? image_packer_edit_metadata_to_data(source, picture, data)
+                       : name ? image_packer_edit_metadata_to_path(source, picture, name)
+                              : image_packer_edit_metadata_to_file(source, picture, to);
+  if (own) image_picture_release(own);
+  return status;
 }
 
 static ImageStatus get_params(const ImagePicture *picture) {

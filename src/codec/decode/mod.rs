@@ -5,6 +5,7 @@ mod exif;
 mod frames;
 mod gif;
 mod jpeg;
+mod picture;
 mod png;
 mod reader;
 mod webp;
@@ -25,6 +26,7 @@ use crate::{
     pixels::{Orientation, upright},
 };
 pub use frames::{Frame, Frames, Timing, open, timing};
+pub use picture::{picture, properties};
 use reader::Reader;
 
 /// What the header of an encoded image says.

@@ -127,7 +127,7 @@ fn joined(first: &[u8], parts: &[&[u8]]) -> Option<Vec<u8>> {
         }
         try_extend(&mut second, bytes, "XMP").ok()?;
     }
-    let rules = xmp::Rules { keep_gps: true, keep_density: true };
+    let rules = xmp::Rules { keep_gps: true, keep_density: true, keep_stale: false };
     // Its name does not belong in the whole.
     let (first, _) = xmp::clean(first, rules).ok()?;
     xmp::merge(Some(&first), xmp::descriptions(&second)?).ok()

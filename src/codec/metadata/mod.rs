@@ -5,6 +5,7 @@ mod gif;
 pub mod iptc;
 pub mod jpeg;
 mod png;
+pub mod properties;
 mod webp;
 pub mod xmp;
 

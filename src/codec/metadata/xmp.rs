@@ -15,6 +15,8 @@ pub struct Rules {
     pub keep_gps: bool,
     /// Properties of the density.
     pub keep_density: bool,
+    /// Properties that describe the old file.
+    pub keep_stale: bool,
 }
 
 /// What was taken out.
@@ -57,9 +59,9 @@ fn judge(namespace: &str, name: &str, rules: Rules) -> Verdict {
         }
         _ => false,
     };
-    if stale {
+    if stale && !rules.keep_stale {
         Verdict::Stale
-    } else if namespace == "http://purl.org/dc/terms/" && name == "provenance" {
+    } else if !rules.keep_stale && namespace == "http://purl.org/dc/terms/" && name == "provenance" {
         Verdict::Provenance
     } else if !rules.keep_gps && name.get(..3).is_some_and(|start| start.eq_ignore_ascii_case("gps")) {
         Verdict::Gps
@@ -131,6 +133,12 @@ pub fn clean(packet: &[u8], rules: Rules) -> Result<(Vec<u8>, Removed)> {
     }
     kept.keep(text.len())?;
     Ok((kept.out, removed))
+}
+
+/// A packet without the place, otherwise as it is; and how many properties that were.
+pub fn strip_gps(packet: &[u8]) -> Result<(Vec<u8>, u32)> {
+    let rules = Rules { keep_gps: false, keep_density: true, keep_stale: true };
+    clean(packet, rules).map(|(packet, removed)| (packet, removed.gps))
 }
 
 /// The text that stays.
@@ -367,7 +375,7 @@ pub fn md5(bytes: &[u8]) -> [u8; 16] {
 mod tests {
     use super::*;
 
-    const ALL: Rules = Rules { keep_gps: true, keep_density: true };
+    const ALL: Rules = Rules { keep_gps: true, keep_density: true, keep_stale: false };
     const PACKET: &str = "<?xpacket begin='' id='W5M0MpCehiHzreSzNTczkc9d'?>\n<x:xmpmeta xmlns:x=\"adobe:ns:meta/\">\
         <rdf:RDF xmlns:rdf=\"http://www.w3.org/1999/02/22-rdf-syntax-ns#\">\
         <rdf:Description rdf:about='' xmlns:t='http://ns.adobe.com/tiff/1.0/' t:Orientation='6' t:Make=\"A > B\"\n  \
@@ -412,7 +420,7 @@ mod tests {
                 let at = (seed >> 8) as usize % bytes.len();
                 bytes[at] = b"<>/='\"!?-x: \xff"[(seed >> 4) as usize % 13];
             }
-            let _ = clean(&bytes, Rules { keep_gps: false, keep_density: false });
+            let _ = clean(&bytes, Rules { keep_gps: false, keep_density: false, keep_stale: false });
             let _ = (extended_guid(&bytes), descriptions(&bytes));
         }
     }
