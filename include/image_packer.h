@@ -1873,6 +1873,22 @@ typedef int32_t ImageMetadataType;
 /** IPTC as Photoshop's image resources hold it, from the first "8BIM" on. */
 #define IMAGE_METADATA_IPTC 1001
 
+/** A property of EXIF that is text. */
+typedef int32_t ImageProperty;
+
+/** Who made the camera. */
+#define IMAGE_PROPERTY_MAKE 1
+/** The camera. */
+#define IMAGE_PROPERTY_MODEL 2
+/** The program. */
+#define IMAGE_PROPERTY_SOFTWARE 3
+/** Who has the rights. */
+#define IMAGE_PROPERTY_COPYRIGHT 4
+/** When the image was taken, in local time: "2024:05:06 07:08:09". */
+#define IMAGE_PROPERTY_DATE 5
+/** When the file was changed, in the same form. */
+#define IMAGE_PROPERTY_DATE_CHANGED 6
+
 /**
  * A picture of nothing but its main image.
  *
@@ -1880,7 +1896,28 @@ typedef int32_t ImageMetadataType;
  */
 IMAGE_PACKER_API IMAGE_PACKER_NODISCARD ImageStatus image_picture_create(const ImagePixelMap *main, ImagePicture **picture);
 
-/** A new handle for the main image. */
+/**
+ * Decodes the first frame of a source, upright, with its auxiliary images and its metadata. EXIF's orientation is that
+ * of the pixels now.
+ *
+ * @param[out] picture  new handle
+ * @return as image_source_create_pixelmap()
+ */
+IMAGE_PACKER_API IMAGE_PACKER_NODISCARD
+ImageStatus image_source_create_picture(const ImageSource *source,
+                                        ImagePicture **picture);
+
+/**
+ * The metadata of a source as it stands in the file, as a picture without pixels: to be looked at, changed, and put
+ * back with image_packer_edit_metadata_to_data(). No pixel is decoded.
+ *
+ * @param[out] picture  new handle
+ */
+IMAGE_PACKER_API IMAGE_PACKER_NODISCARD
+ImageStatus image_source_create_metadata(const ImageSource *source,
+                                         ImagePicture **picture);
+
+/** A new handle for the main image; NULL if the picture is of metadata alone. */
 IMAGE_PACKER_API ImageStatus image_picture_get_main(const ImagePicture *picture, ImagePixelMap **pixelmap);
 
 /**
@@ -1943,7 +1980,7 @@ ImageStatus image_picture_get_gain_map_params(const ImagePicture *picture,
  */
 IMAGE_PACKER_API
 ImageStatus image_picture_set_metadata(ImagePicture *picture,
-                                       ImageMetadataType metadata,
+                                       ImageMetadataType kind,
                                        const void *block_bytes,
                                        size_t size);
 
@@ -1953,7 +1990,7 @@ ImageStatus image_picture_set_metadata(ImagePicture *picture,
  */
 IMAGE_PACKER_API
 ImageStatus image_picture_get_metadata(const ImagePicture *picture,
-                                       ImageMetadataType metadata,
+                                       ImageMetadataType kind,
                                        ImageData **data);
 
 /**
@@ -1970,6 +2007,90 @@ IMAGE_PACKER_API
 ImageStatus image_picture_get_density(const ImagePicture *picture,
                                       double *x_dpi,
                                       double *y_dpi);
+
+/**
+ * Sets a property in EXIF, which is made if there is none; NULL removes it.
+ *
+ * @return 401 for an unknown property, and for a date that is not of the form "2024:05:06 07:08:09".
+ */
+IMAGE_PACKER_API
+ImageStatus image_picture_set_property(ImagePicture *picture,
+                                       ImageProperty property,
+                                       const char *text);
+
+/** A property of EXIF as text without a NUL, to be released with image_data_release(); NULL if there is none. */
+IMAGE_PACKER_API
+ImageStatus image_picture_get_property(const ImagePicture *picture,
+                                       ImageProperty property,
+                                       ImageData **data);
+
+/**
+ * How the pixels are stored, 1 to 8 as in EXIF: 1 upright, 3 half a turn, 6 to be turned a quarter clockwise, 8
+ * counterclockwise; 2, 4, 5, 7 mirrored. Kept with and without other properties: as a tag in JPEG, by turning the
+ * pixels elsewhere.
+ */
+IMAGE_PACKER_API
+ImageStatus image_picture_set_orientation(ImagePicture *picture,
+                                          uint32_t orientation);
+
+/** How the pixels are stored, 1 to 8; 1 where EXIF says nothing. */
+IMAGE_PACKER_API
+ImageStatus image_picture_get_orientation(const ImagePicture *picture,
+                                          uint32_t *orientation);
+
+/**
+ * Where the image was taken: degrees north, degrees east, and metres above the sea or NaN. What was said of it before
+ * is gone.
+ *
+ * @return 401 for a latitude outside of -90 to 90 or a longitude outside of -180 to 180.
+ */
+IMAGE_PACKER_API
+ImageStatus image_picture_set_gps(ImagePicture *picture,
+                                  double latitude,
+                                  double longitude,
+                                  double altitude);
+
+/** Where the image was taken, as in image_picture_set_gps(); all are NaN if EXIF does not say. */
+IMAGE_PACKER_API
+ImageStatus image_picture_get_gps(const ImagePicture *picture,
+                                  double *latitude,
+                                  double *longitude,
+                                  double *altitude);
+
+/** Removes where the image was taken from EXIF and XMP: tags, values, and the bytes that held them. */
+IMAGE_PACKER_API ImageStatus image_picture_remove_gps(ImagePicture *picture);
+
+/**
+ * Writes the file of a source with other metadata, without encoding anew: JPEG, PNG, WebP. The image's data and all
+ * else stay byte for byte.
+ *
+ * @param picture  from image_source_create_metadata(), of this source or of another; a block that it lacks is removed
+ * @param[out] data  the new file
+ * @return 401 with cause UNSUPPORTED for a source of another format; 62980101 for a damaged one; 62980119 for EXIF that
+ *         is too large for JPEG.
+ */
+IMAGE_PACKER_API
+ImageStatus image_packer_edit_metadata_to_data(const ImageSource *source,
+                                               const ImagePicture *picture,
+                                               ImageData **data);
+
+/**
+ * As image_packer_edit_metadata_to_data() into a descriptor, with the promises of image_packer_pack_to_file(). The
+ * source may read the same file.
+ */
+IMAGE_PACKER_API
+ImageStatus image_packer_edit_metadata_to_file(const ImageSource *source,
+                                               const ImagePicture *picture,
+                                               int fd);
+
+/**
+ * As image_packer_edit_metadata_to_data() into a path, with the promises of image_packer_pack_to_path(). The source may
+ * be the same file.
+ */
+IMAGE_PACKER_API
+ImageStatus image_packer_edit_metadata_to_path(const ImageSource *source,
+                                               const ImagePicture *picture,
+                                               const char *path);
 
 /**
  * Encodes a picture into memory: its main image, and what of the rest the format carries.
