@@ -40,6 +40,8 @@ use crate::{
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Effort {
     pub levels: Weighing,
+    /// Whether all of it is done again, with the bits of the image's own codes. Progressive files only.
+    pub again: bool,
     pub scans: Scans,
 }
 
@@ -67,13 +69,13 @@ pub const LOWEST: u8 = 4;
 
 /// Efforts 4 to 10. Each step costs time and saves bytes at equal quality; docs/jpeg_effort.md has the figures.
 pub static EFFORTS: [Effort; 7] = [
-    Effort { levels: Weighing::None, scans: Scans::Baseline },
-    Effort { levels: Weighing::Ones, scans: Scans::Baseline },
-    Effort { levels: Weighing::Ones, scans: Scans::Progressive(&SHORT) },
-    Effort { levels: Weighing::All, scans: Scans::Progressive(&SHORT) },
-    Effort { levels: Weighing::All, scans: Scans::Best(scripts::NARROW) },
-    Effort { levels: Weighing::All, scans: Scans::Best(scripts::MIDDLE) },
-    Effort { levels: Weighing::All, scans: Scans::Best(scripts::WIDE) },
+    Effort { levels: Weighing::None, again: false, scans: Scans::Baseline },
+    Effort { levels: Weighing::Ones, again: false, scans: Scans::Baseline },
+    Effort { levels: Weighing::Ones, again: false, scans: Scans::Progressive(&SHORT) },
+    Effort { levels: Weighing::All, again: false, scans: Scans::Progressive(&SHORT) },
+    Effort { levels: Weighing::All, again: false, scans: Scans::Best(scripts::NARROW) },
+    Effort { levels: Weighing::All, again: true, scans: Scans::Best(scripts::NARROW) },
+    Effort { levels: Weighing::All, again: true, scans: Scans::Best(scripts::WIDE) },
 ];
 
 /// Whether an effort keeps all coefficients until the end.
@@ -89,8 +91,8 @@ const TOKENS_LEAST: usize = 1 << 20;
 /// Strips in flight for each thread.
 const STRIPS_PER_THREAD: usize = 4;
 
-/// The finer steps that bring the score of thoroughly weighed levels back to that of the others.
-const THOROUGH: f32 = 0.97;
+/// The steps that bring the score of thoroughly weighed levels to that of the others.
+const THOROUGH: f32 = 1.01;
 
 /// Encodes the plan's rows.
 pub fn encode(plan: &Plan<'_>, sink: &mut dyn Sink) -> Result<()> {
@@ -125,7 +127,7 @@ pub fn encode_with(
     if effort.levels == Weighing::All {
         scale *= THOROUGH;
     }
-    let press = Press::new(view, tune::tuning(scale, geometry.sampling), effort);
+    let mut press = Press::new(view, tune::tuning(scale, geometry.sampling), effort);
 
     let components = if geometry.sampling == Sampling::Gray { 1 } else { 3 };
     let restart_interval = plan.options.get(&RESTART_INTERVAL) as u16;
@@ -178,6 +180,7 @@ struct Press<'a> {
     view: View<'a>,
     sharpen: bool,
     weighing: Weighing,
+    again: bool,
     /// Their steps, dead zones and gains.
     zones: [Zone; 3],
     /// The same without dead zones.
@@ -231,12 +234,13 @@ impl<'a> Press<'a> {
             view,
             sharpen: view.geometry.sampling.factors().0 == 2 && view.source.sampling().is_none(),
             weighing: effort.levels,
+            again: effort.again,
             zones: core::array::from_fn(|c| Zone::new(&tuning.steps[c], &tuning.dead[c], tuning.gain[c])),
             plain: tuning.steps.each_ref().map(Zone::plain),
-            decider: Decider::new(&tuning.steps),
+            decider: Decider::new(&tuning.steps, effort.levels == Weighing::All),
             strips,
             parts_done: AtomicU64::new(0),
-            parts: (strips + scans) as u64,
+            parts: (strips * (1 + usize::from(effort.again)) + scans) as u64,
         }
     }
 
@@ -266,17 +270,19 @@ impl<'a> Press<'a> {
 
     /// Writes the scans of a progressive file, each with its tables.
     fn write_progressive(
-        &self,
+        &mut self,
         mut head: Vec<u8>,
         restart_interval: usize,
         script: &dyn Fn(Job) -> Result<Vec<Scan>>,
         sink: &mut dyn Sink,
     ) -> Result<()> {
-        let View { kernels, plan, geometry, .. } = self.view;
-        let mut planes = Plane::all(&geometry);
-        self.strips::<Vec<Plane>>(&mut |mut strip, _| {
-            planes.iter_mut().zip(&mut strip).try_for_each(|(plane, below)| plane.append(below))
-        })?;
+        let View { kernels, plan, .. } = self.view;
+        let mut planes = self.planes()?;
+        if self.again {
+            self.decider.fit(&planes);
+            drop(planes);
+            planes = self.planes()?;
+        }
         let job = Job { planes: &planes, restart_interval, control: plan.control };
         let scans = script(job)?;
         let coded: Vec<_> = scans.iter().map(|_| Mutex::new(None)).collect();
@@ -300,6 +306,15 @@ impl<'a> Press<'a> {
             head.clear();
         }
         Ok(())
+    }
+
+    /// The quantised image.
+    fn planes(&self) -> Result<Vec<Plane>> {
+        let mut planes = Plane::all(&self.view.geometry);
+        self.strips::<Vec<Plane>>(&mut |mut strip, _| {
+            planes.iter_mut().zip(&mut strip).try_for_each(|(plane, below)| plane.append(below))
+        })?;
+        Ok(planes)
     }
 
     /// Quantises all strips and hands them out in their order.
@@ -383,9 +398,8 @@ impl<'a> Press<'a> {
                 }
                 kernels.masks(blocks, masks);
                 if self.weighing != Weighing::None {
-                    let thorough = self.weighing == Weighing::All;
                     let levels = Levels { blocks, masks };
-                    kernels.decide(&self.decider, c, raw.row(y), field.row(y), thorough, levels);
+                    kernels.decide(&self.decider, c, raw.row(y), field.row(y), levels);
                 }
                 // Blocks without pixels repeat the DC coefficient before them, which costs the fewest bits.
                 for x in real_across..*across {

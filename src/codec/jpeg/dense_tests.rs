@@ -517,7 +517,7 @@ fn scans_change_bytes_but_not_pixels() {
         let mut decoded = Vec::new();
         for scans in [Scans::Baseline, Scans::Progressive(&SHORT), Scans::Progressive(&LONG)] {
             let mut file = Vec::new();
-            let effort = Effort { levels, scans };
+            let effort = Effort { levels, again: false, scans };
             dense::encode_with(Kernels::best(), &plan, &source, geometry, effort, &mut Collect(&mut file))
                 .unwrap();
             decoded.push(coefficients(&file));

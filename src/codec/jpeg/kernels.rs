@@ -34,7 +34,7 @@ pub struct Kernels {
     sharpen: unsafe fn([&[i16]; 3], usize, &mut [i16]),
     activity: unsafe fn(&Zone, &[Block], &mut [u8]),
     quantize: unsafe fn(&Zone, &[Block], &[u8], &mut [Block]),
-    decide: unsafe fn(&Decider, usize, &[Block], &[u8], bool, Levels),
+    decide: unsafe fn(&Decider, usize, &[Block], &[u8], Levels),
     pack_tokens: unsafe fn(&[Block], &[u64], &mut Usage, &mut [u8]) -> usize,
     write_tokens: unsafe fn(&mut tokens::Writer, &tokens::Strip) -> Result<()>,
     code: unsafe fn(Job, Scan) -> Result<Coded>,
@@ -271,17 +271,9 @@ impl Kernels {
     }
 
     /// Weighs levels against bits, see [`Decider::row`].
-    pub fn decide(
-        &self,
-        decider: &Decider,
-        c: usize,
-        raw: &[Block],
-        activity: &[u8],
-        thorough: bool,
-        row: Levels,
-    ) {
+    pub fn decide(&self, decider: &Decider, c: usize, raw: &[Block], activity: &[u8], row: Levels) {
         // SAFETY: as above.
-        unsafe { (self.decide)(decider, c, raw, activity, thorough, row) }
+        unsafe { (self.decide)(decider, c, raw, activity, row) }
     }
 
     /// Packs a row of blocks into tokens, see [`tokens::pack`].

@@ -58,8 +58,6 @@ pub struct Search {
 
 /// About the scripts above, whichever is best, from a sample.
 pub const NARROW: Search = Search { splits: &[2], bits: 2, sample: 4096 };
-/// More of them, from a larger sample.
-pub const MIDDLE: Search = Search { splits: &[2, 5], bits: 2, sample: 8192 };
 /// Everything that has been seen to help, if seldom.
 pub const WIDE: Search = Search { splits: &[2, 5, 12], bits: 3, sample: 8192 };
 

@@ -126,8 +126,8 @@ pub fn quantize(zone: &Zone, raw: &[Block], activity: &[u8], out: &mut [Block]) 
 }
 
 #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
-pub fn decide(decider: &Decider, c: usize, raw: &[Block], activity: &[u8], thorough: bool, row: Levels) {
-    decider.row(c, raw, activity, thorough, row);
+pub fn decide(decider: &Decider, c: usize, raw: &[Block], activity: &[u8], row: Levels) {
+    decider.row(c, raw, activity, row);
 }
 
 #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
