@@ -14,7 +14,7 @@ use image_packer::{
     },
 };
 
-const FORMATS: [&CStr; 2] = [c"image/gif", c"image/webp"];
+const FORMATS: [&CStr; 3] = [c"image/gif", c"image/png", c"image/webp"];
 
 fn message() -> String {
     // SAFETY: text that lives until the next failure of this thread.
