@@ -30,6 +30,8 @@ const ISLANDS: &[&str] = &[
     "src/codec/jpeg/kernels.rs",
     "src/codec/jpeg/simd/",
     "src/codec/png/simd.rs",
+    "src/pixels/hdr/kernels.rs",
+    "src/pixels/hdr/lanes.rs",
     "src/pixels/simd.rs",
     // Tests that compare with a codec's own C interface.
     "src/codec/jpeg/dense_tests.rs",

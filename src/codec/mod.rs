@@ -4,6 +4,7 @@ pub mod animation;
 pub mod decode;
 pub mod gain_map;
 mod gif;
+pub mod hdr;
 #[cfg(feature = "heif")]
 mod heif;
 mod jpeg;
@@ -150,13 +151,18 @@ pub fn find(mime: &str) -> Result<&'static Format> {
     }
 }
 
+/// All settings.
+fn settings() -> impl Iterator<Item = &'static Setting> {
+    REGISTRY.iter().flat_map(|format| format.settings).chain(hdr::SETTINGS)
+}
+
 /// The setting of a name, in any case.
 pub fn find_setting(name: &str) -> Result<&'static Setting> {
-    let mut all = REGISTRY.iter().flat_map(|format| format.settings);
+    let mut all = settings();
     match all.find(|setting| setting.name.eq_ignore_ascii_case(name)) {
         Some(setting) => Ok(setting),
         None => {
-            let names = REGISTRY.iter().flat_map(|format| format.settings).map(|setting| setting.name);
+            let names = settings().map(|setting| setting.name);
             bail!(
                 OutOfRange,
                 "\"{name}\" is not a setting; these are: {}",

@@ -135,7 +135,8 @@ pub extern "C" fn image_packer_get_format_features(format: *const c_char) -> u32
 pub extern "C" fn image_packer_get_setting(format: *const c_char, index: usize) -> *const c_char {
     value(ptr::null(), || {
         let settings = codec::find(text(format, "format")?)?.settings;
-        Ok(settings.get(index).map_or(ptr::null(), |setting| setting.help.as_ptr()))
+        let mut all = settings.iter().chain(codec::hdr::SETTINGS);
+        Ok(all.nth(index).map_or(ptr::null(), |setting| setting.help.as_ptr()))
     })
 }
 

@@ -4,6 +4,7 @@ pub mod batch;
 mod carry;
 pub mod control;
 pub mod crew;
+mod develop;
 pub mod job;
 pub mod names;
 pub mod packer;

@@ -6,6 +6,7 @@ use super::{
     carry,
     control::Control,
     crew::Crew,
+    develop::develop,
     plan::Plan,
     pool::Pool,
     sequence::{Sequence, Site},
@@ -138,6 +139,9 @@ impl Packer {
                 });
             }
         };
+        let mut held = decoded.as_ref().map_or(0, Share::bytes);
+        let (picture, developed) = develop(&self.limits, picture, held, pool, options, control, &notes)?;
+        held += developed.as_ref().map_or(0, Share::bytes);
         // A source's pixels stand upright already.
         let turned = if decoded.is_none() { picture.metadata.orientation() } else { Orientation::Upright };
         let mut pixels = picture.main.clone();
@@ -146,7 +150,6 @@ impl Packer {
             pixels = Arc::new(upright(Pixels::clone(&pixels), turned)?);
             orientation = Orientation::Upright;
         }
-        let held = decoded.as_ref().map_or(0, Share::bytes);
         let need = (options.format.memory)(&pixels, options);
         let _held = control.hold(self.limits.memory().take_beside(held, need, "this pack")?);
         let layout = (options.format.layout)(&pixels, options)?;
@@ -157,7 +160,17 @@ impl Packer {
             &carry::Output { options, rows: &rows, orientation, pool, notes: &notes },
         )?;
         let mut counted = Counted { sink, bytes: 0 };
-        let plan = Plan { rows: &rows, options, pool, control, metadata: &metadata, notes: &notes };
+        let further = options.format.features & features::GAIN_MAP != 0;
+        let plan = Plan {
+            rows: &rows,
+            options,
+            pool,
+            control,
+            gain_map: picture.gain_map.as_ref(),
+            auxiliaries: if further { &picture.auxiliaries } else { &[] },
+            metadata: &metadata,
+            notes: &notes,
+        };
         (options.format.encode)(&plan, &mut counted)?;
         control.finish()?;
         Ok(Report {
@@ -206,18 +219,15 @@ fn tell_found(found: &Found, source: &ImageSource, options: &Options, notes: &No
 /// Notes what the darkroom changes, and what the format has no place for.
 fn tell_changes(picture: &Picture, rows: &Rows, options: &Options, notes: &Notes) {
     let (pixels, color, name) = (&picture.main, rows.color(), options.format.name());
-    if pixels.color.cicp.is_hdr() && !color.cicp.is_hdr() {
-        notes.add(Code::ToneMapped, "high dynamic range was mapped to standard range");
-    } else if pixels.color.icc.is_some() && color.icc.is_none() {
+    if pixels.color.icc.is_some() && color.icc.is_none() {
         notes.add(Code::ProfileDropped, "dropped an ICC profile that does not go with the pixels");
     }
     if pixels.has_alpha() && !rows.layout().has_alpha() && options.format.features & features::ALPHA == 0 {
         notes.add(Code::AlphaBlended, format!("alpha was blended on the background: {name} has none"));
     }
-    if picture.gain_map.is_some() {
-        notes.add(Code::GainMapDropped, format!("dropped the gain map: {name} was asked for without"));
-    }
-    for auxiliary in &picture.auxiliaries {
+    let dropped =
+        if options.format.features & features::GAIN_MAP == 0 { &picture.auxiliaries[..] } else { &[] };
+    for auxiliary in dropped {
         let kind = auxiliary.kind.name();
         notes.add(Code::AuxiliaryDropped, format!("dropped the {kind}: {name} is written without"));
     }

@@ -2,7 +2,7 @@
 
 use super::{control::Control, pool::Pool};
 use crate::{
-    model::{metadata::Metadata, options::Options, report::Notes},
+    model::{gain_map::GainMap, metadata::Metadata, options::Options, picture::Auxiliary, report::Notes},
     pixels::Rows,
 };
 
@@ -17,6 +17,10 @@ pub struct Plan<'a> {
     pub pool: &'a Pool,
     /// Progress and cancel.
     pub control: &'a Control,
+    /// How the rows become the image of high dynamic range; none but for formats that carry gain maps.
+    pub gain_map: Option<&'a GainMap>,
+    /// Further images, for formats that carry them.
+    pub auxiliaries: &'a [Auxiliary],
     /// What to write beside the pixels, fit for this output: sizes, orientation and density are those of the rows.
     pub metadata: &'a Metadata,
     /// Where to tell what is not in the output as it was in the input.

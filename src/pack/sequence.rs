@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{control::Control, packer::check, pool::Pool};
+use super::{control::Control, develop::standard, packer::check, pool::Pool};
 use crate::{
     bail,
     codec::{
@@ -110,7 +110,8 @@ impl Stream {
     pub fn add(&mut self, site: Site<'_>, step: &Step, sink: &mut dyn Sink) -> Result<()> {
         let area = self.place(site.limits, step)?;
         self.step(|stream| {
-            let rows = Rows::new(step.pixels.clone(), Layout::Rgba8, &stream.options.pack)?;
+            let pixels = standard(&step.pixels, site.pool, &stream.options.pack, site.control, site.notes)?;
+            let rows = Rows::new(pixels, Layout::Rgba8, &stream.options.pack)?;
             if matches!(stream.state, State::New) {
                 let size = stream.options.canvas.unwrap_or((area.x + area.width, area.y + area.height));
                 let loops = stream.options.loops.unwrap_or(0);

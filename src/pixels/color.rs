@@ -32,7 +32,8 @@ pub fn icc_to_write(color: &Color, gray: bool) -> Result<Option<Arc<[u8]>>> {
         return Ok(Some(profile.clone()));
     }
     let Cicp { primaries, transfer, .. } = color.cicp;
-    if color.cicp.is_srgb() || (gray && Curve::new(transfer)? == Curve::SRGB) {
+    // PQ and HLG go by their code points: profiles do not tell readers how bright white is.
+    if color.cicp.is_hdr() || color.cicp.is_srgb() || (gray && Curve::new(transfer)? == Curve::SRGB) {
         return Ok(None);
     }
     let name = match (primaries, transfer) {

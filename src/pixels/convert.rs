@@ -1,6 +1,6 @@
 //! Conversion of rows, a tile of a row at a time so that what lies in between stays in the processor's cache.
 //!
-//! Source bytes -> pixels (red, green, blue, alpha) -> alpha undone -> tone-mapped -> blended -> target bytes.
+//! Source bytes -> pixels (red, green, blue, alpha) -> alpha undone -> blended -> target bytes.
 
 use std::ops::Range;
 
@@ -12,11 +12,9 @@ use super::{
     sample::{Integer, Rgba, Sample},
     simd::{map, map2, update},
     store::store,
-    tone::{Histogram, Tone},
     yuv::{Codes, FromRgb, ToRgb, gray_weights},
 };
 use crate::{
-    bail,
     error::{Result, try_resize},
     model::{
         pixel_format::PixelFormat,
@@ -43,7 +41,6 @@ pub struct Recipe {
     shape: Option<Shape>,
     to_rgb: Option<ToRgb>,
     undo: bool,
-    tone: Option<Tone>,
     blend: Option<Blend>,
     gray: [u32; 3],
     remap: Option<Remap>,
@@ -58,15 +55,14 @@ struct Blend {
 
 impl Recipe {
     /// A recipe. The background is in the colour space of the result.
-    pub fn new(pixels: &Pixels, layout: Layout, tone: Option<Tone>, background: [f32; 3]) -> Result<Self> {
+    pub fn new(pixels: &Pixels, layout: Layout, background: [f32; 3]) -> Result<Self> {
         let info = pixels.info();
         let shape = Shape::of(info.format);
         let premultiplied = pixels.has_alpha() && pixels.alpha == AlphaType::Premultiplied;
-        let undo = premultiplied && (layout.has_alpha() || tone.is_some());
+        let undo = premultiplied && layout.has_alpha();
         let blend = (pixels.has_alpha() && !layout.has_alpha())
             .then_some(Blend { background, premultiplied: premultiplied && !undo });
         let depth = match info.format {
-            _ if tone.is_some() => Depth::Float,
             PixelFormat::RgbaF16 | PixelFormat::RgbaF32 => Depth::Float,
             // Where 8 bits lose nothing.
             _ if info.bits <= 8 && layout.bits() == 8 => Depth::Eight,
@@ -92,7 +88,7 @@ impl Recipe {
             _ => None,
         };
         let remap = match (&source, &target) {
-            (Some(source), Some(target)) if tone.is_none() => Some(Remap::new(source, target)),
+            (Some(source), Some(target)) => Some(Remap::new(source, target)),
             _ => None,
         };
         let from_rgb = target.filter(|_| remap.is_none()).map(|codes| match depth {
@@ -105,7 +101,6 @@ impl Recipe {
             shape,
             to_rgb: source.map(|codes| ToRgb::new(&codes, scale)),
             undo,
-            tone,
             blend,
             gray: gray_weights(if shape.is_some() { cicp.matrix } else { 6 })?,
             remap,
@@ -113,30 +108,9 @@ impl Recipe {
         })
     }
 
-    /// A tone mapper with the curve for the peak of these pixels: of every fourth row and column if there are many.
-    pub fn measured(pixels: &Pixels, tone: Tone) -> Result<Tone> {
-        let mut recipe = Self::new(pixels, Layout::Rgba16, Some(tone), [0.0; 3])?;
-        let step = if u64::from(pixels.width()) * u64::from(pixels.height()) < 1 << 16 { 1 } else { 4 };
-        let mut histogram = Histogram::new()?;
-        let (mut codes, mut tile) = (CodeTile::new(), [Rgba::<f32>::default(); TILE]);
-        for y in (0..pixels.height()).step_by(step) {
-            for x in (0..pixels.width() as usize).step_by(TILE) {
-                let tile = &mut tile[..TILE.min(pixels.width() as usize - x)];
-                recipe.fill(pixels, y, x, &mut codes, tile);
-                if let Some(tone) = &recipe.tone {
-                    tile.iter().step_by(step).for_each(|&pixel| histogram.count(tone.light(pixel)));
-                }
-            }
-        }
-        match recipe.tone.take() {
-            Some(mut tone) => tone.set_peak(histogram.peak()).map(|()| tone),
-            None => bail!(Bug, "the tone mapper was lost"),
-        }
-    }
-
     /// Whether the rows can be lent as they are.
     pub fn is_direct(&self, pixels: &Pixels) -> bool {
-        if self.undo || self.tone.is_some() || self.blend.is_some() {
+        if self.undo || self.blend.is_some() {
             return false;
         }
         let same_codes = self.remap.is_some_and(|remap| remap.is_same());
@@ -230,9 +204,6 @@ impl Recipe {
         }
         if self.undo {
             update(to, S::unpremultiply);
-        }
-        if let (Some(tone), Some(floats)) = (&self.tone, S::as_floats(to)) {
-            tone.apply(floats);
         }
         if let Some(Blend { background: [r, g, b], premultiplied }) = self.blend {
             let background = [r, g, b, 1.0].map(S::from_float);

@@ -3,6 +3,7 @@
 mod canvas;
 mod color;
 mod convert;
+pub mod hdr;
 mod icc;
 mod layout;
 mod load;
@@ -12,7 +13,6 @@ mod rows;
 mod sample;
 mod simd;
 mod store;
-mod tone;
 mod yuv;
 
 pub use canvas::Canvas;

@@ -2,7 +2,7 @@
 
 use std::{ops::Range, sync::Arc};
 
-use super::{color, convert::Recipe, layout::Layout, tone::Tone};
+use super::{color, convert::Recipe, layout::Layout};
 use crate::{
     bail,
     error::Result,
@@ -57,20 +57,15 @@ impl Rows {
     /// Rows of these pixels in a layout.
     ///
     /// Where the layout has no alpha, pixels are blended on the background, in the encoded values as browsers do;
-    /// where it has, premultiplied colour is undone. High dynamic range becomes standard range: Display P3 for
-    /// sources of wide gamut, sRGB for the others. All other colour keeps its numbers and its name.
+    /// where it has, premultiplied colour is undone. All colour keeps its numbers and its name.
     pub fn new(pixels: Arc<Pixels>, layout: Layout, options: &Options) -> Result<Self> {
-        let (mut tone, mut color) = (None, pixels.color.clone());
-        if let Some((mapper, mapped)) = Tone::new(&pixels)? {
-            tone = Some(Recipe::measured(&pixels, mapper)?);
-            color = mapped;
-        }
+        let mut color = pixels.color.clone();
         let background = if pixels.has_alpha() && !layout.has_alpha() {
             color::background(options.background, &color)?
         } else {
             [0.0; 3]
         };
-        let recipe = Recipe::new(&pixels, layout, tone, background)?;
+        let recipe = Recipe::new(&pixels, layout, background)?;
         if pixels.info().is_gray() && color::is_other_kind(&color, layout.is_gray()) {
             // Found in the wild: gray JPEGs with a profile for RGB. The tones are all that differs.
             log::write(log::WARNING, || format!("dropped a profile that does not go with {layout:?}"));

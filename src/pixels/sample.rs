@@ -52,10 +52,6 @@ pub trait Sample: Copy + Default + Send + Sync + std::fmt::Debug + 'static {
     fn as_bytes_mut(_pixels: &mut [Rgba<Self>]) -> Option<&mut [Rgba<u8>]> {
         None
     }
-    /// The same pixels if components are floats.
-    fn as_floats(_pixels: &mut [Rgba<Self>]) -> Option<&mut [Rgba<f32>]> {
-        None
-    }
 }
 
 /// 1.0 of the weights of [`Sample::gray`].
@@ -318,10 +314,6 @@ impl Sample for f32 {
     #[inline(always)]
     fn to_bytes(pixel: Rgba<Self>) -> Rgba<u8> {
         pixel.map(Self::to_8)
-    }
-
-    fn as_floats(pixels: &mut [Rgba<f32>]) -> Option<&mut [Rgba<f32>]> {
-        Some(pixels)
     }
 }
 

@@ -113,6 +113,11 @@ impl ToRgb {
         ]
     }
 
+    /// The factors of Y, Cb and Cr and the constant, for red, green and blue.
+    pub fn factors(&self) -> [[f32; 4]; 3] {
+        self.float
+    }
+
     /// Not clipped.
     #[inline(always)]
     pub fn float(&self, y: u16, cb: u16, cr: u16) -> [f32; 3] {

@@ -6,23 +6,27 @@ use crate::model::gain_map::GainMapParams;
 /// Namespace of the map's properties.
 pub const NAMESPACE: &str = "http://ns.adobe.com/hdr-gain-map/1.0/";
 
-/// The `rdf:Description` of a main image whose map takes `length` bytes right behind it.
+/// The `rdf:Description` of a main image that is followed by others, of these meanings and bytes: a gain map is
+/// "GainMap" and comes with the version.
 ///
 /// The version is an attribute with a space before it: some readers look for just that.
-pub fn primary(length: usize) -> String {
+pub fn primary(gain_map: bool, items: impl Iterator<Item = (&'static str, usize)>) -> String {
     let item = |semantic: &str, length: &str| {
         format!(
             "<rdf:li rdf:parseType=\"Resource\"><Container:Item Item:Semantic=\"{semantic}\" \
              Item:Mime=\"image/jpeg\"{length}/></rdf:li>"
         )
     };
+    let mut list = item("Primary", "");
+    for (semantic, length) in items {
+        list += &item(semantic, &format!(" Item:Length=\"{length}\""));
+    }
+    let version =
+        if gain_map { format!(" xmlns:hdrgm=\"{NAMESPACE}\" hdrgm:Version=\"1.0\"") } else { String::new() };
     format!(
         "<rdf:Description rdf:about=\"\" xmlns:Container=\"http://ns.google.com/photos/1.0/container/\" \
-         xmlns:Item=\"http://ns.google.com/photos/1.0/container/item/\" xmlns:hdrgm=\"{NAMESPACE}\" \
-         hdrgm:Version=\"1.0\"><Container:Directory><rdf:Seq>{}{}</rdf:Seq></Container:Directory>\
-         </rdf:Description>",
-        item("Primary", ""),
-        item("GainMap", &format!(" Item:Length=\"{length}\""))
+         xmlns:Item=\"http://ns.google.com/photos/1.0/container/item/\"{version}>\
+         <Container:Directory><rdf:Seq>{list}</rdf:Seq></Container:Directory></rdf:Description>"
     )
 }
 
@@ -180,7 +184,11 @@ mod tests {
         assert_eq!(read(whole.replace("GainMapMax=\"1\"", "GainMapMax=\"x\"").as_bytes()), None);
         assert_eq!(read(whole.replace("Gamma=\"1\"", "Gamma=\"0\"").as_bytes()), None);
         assert_eq!(read(whole.replace("GainMapMax=", "Other=").as_bytes()), None);
-        assert_eq!(read(primary(5).as_bytes()), None, "the main image's packet");
+        assert_eq!(
+            read(primary(true, [("GainMap", 5)].into_iter()).as_bytes()),
+            None,
+            "the main image's packet"
+        );
         assert_eq!(read(b""), None);
     }
 }

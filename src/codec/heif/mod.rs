@@ -73,8 +73,12 @@ pub static AVIF: Format = Format {
     memory: |pixels, options| AVIF_CODEC.memory(pixels, options),
 };
 
-const FEATURES: u32 =
-    features::LOSSY | features::LOSSLESS | features::ALPHA | features::DEEP | features::METADATA;
+const FEATURES: u32 = features::LOSSY
+    | features::LOSSLESS
+    | features::ALPHA
+    | features::HDR
+    | features::DEEP
+    | features::METADATA;
 
 const ENCODERS: &[&str] = &["auto", "x265", "kvazaar"];
 const PRESETS: &[&str] = &[
@@ -203,13 +207,10 @@ impl Codec {
         };
         let engine = engine(self.compression, name)?;
         let (info, lossless) = (pixels.info(), options.lossless);
-        // High dynamic range is shown to the encoder as 8-bit SDR.
-        let hdr = pixels.color.cicp.is_hdr();
-        let source = if hdr { 8 } else { info.bits };
         let depth = match Self::word(options, self.bits, BITS) {
             Some("8") => 8,
             Some(_) => 10,
-            None if source > 8 && (engine.max_depth() >= 10 || lossless) => 10,
+            None if info.bits > 8 && (engine.max_depth() >= 10 || lossless) => 10,
             None => 8,
         };
         let (name, library) = (&engine.name, engine.library);
@@ -225,7 +226,7 @@ impl Codec {
                 "{name} of {library} codes {depth}-bit images badly or not at all; 8 bits are possible"
             );
         }
-        if lossless && (info.bits > depth || hdr) {
+        if lossless && info.bits > depth {
             bail!(
                 Unsupported,
                 "{} has {} bits per component: {depth} bits cannot hold them without loss",
@@ -233,7 +234,7 @@ impl Codec {
                 info.bits
             );
         }
-        let (layout, chroma) = self.layout(pixels, options, depth, hdr);
+        let (layout, chroma) = self.layout(pixels, options, depth);
         if !engine.can(chroma) {
             bail!(Unsupported, "{name} of {library} codes 4:2:0 only, {chroma:?} is needed");
         }
@@ -243,7 +244,7 @@ impl Codec {
     }
 
     /// The rows to pull and the chroma to code.
-    fn layout(&self, pixels: &Pixels, options: &Options, depth: u8, hdr: bool) -> (Layout, Chroma) {
+    fn layout(&self, pixels: &Pixels, options: &Options, depth: u8) -> (Layout, Chroma) {
         let (info, alpha) = (pixels.info(), pixels.has_alpha());
         let deep = depth > 8 && info.bits > 8;
         let gray = match info.format {
@@ -255,7 +256,7 @@ impl Codec {
         if let Some(layout) = gray {
             return (layout, Chroma::Gray);
         }
-        let native = yuv_of(pixels).filter(|yuv| yuv.bits == depth && !hdr);
+        let native = yuv_of(pixels).filter(|yuv| yuv.bits == depth);
         let sampling = match (options.subsampling, native) {
             (_, Some(native)) if options.lossless => native.sampling,
             (_, None) if options.lossless => Sampling::Yuv444,
@@ -278,7 +279,7 @@ impl Codec {
                 sampling,
                 packing: YuvPacking::Planar,
                 bits: depth,
-                matrix: matrix_for(pixels.color.cicp.primaries, hdr),
+                matrix: matrix_for(pixels.color.cicp.primaries),
                 full_range: true,
             }),
         };
@@ -311,10 +312,9 @@ fn yuv_of(pixels: &Pixels) -> Option<YuvLayout> {
     Some(YuvLayout { sampling, packing, bits, matrix, full_range: cicp.full_range })
 }
 
-/// The matrix for RGB of these primaries: BT.2020's own, BT.601's for all others, as JPEG and cameras have it. High
-/// dynamic range is tone-mapped to other primaries.
-fn matrix_for(primaries: u8, hdr: bool) -> u8 {
-    if primaries == 9 && !hdr { 9 } else { 6 }
+/// The matrix for RGB of these primaries: BT.2020's own, BT.601's for all others, as JPEG and cameras have it.
+fn matrix_for(primaries: u8) -> u8 {
+    if primaries == 9 { 9 } else { 6 }
 }
 
 /// The colour space of the coded image: that of the rows, with the matrix that makes YCbCr of RGB.
@@ -323,7 +323,7 @@ fn coded_color(rows: &Color, layout: Layout, lossless: bool) -> Color {
     (color.cicp.matrix, color.cicp.full_range) = match layout {
         Layout::Yuv(yuv) => (yuv.matrix, yuv.full_range),
         layout if lossless && !layout.is_gray() => (0, true),
-        _ => (matrix_for(color.cicp.primaries, false), true),
+        _ => (matrix_for(color.cicp.primaries), true),
     };
     color
 }

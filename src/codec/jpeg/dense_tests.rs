@@ -325,6 +325,8 @@ fn pack_with(
         options,
         pool: &pool,
         control: &control,
+        gain_map: None,
+        auxiliaries: &[],
         metadata: &Default::default(),
         notes: &Default::default(),
     };
@@ -508,6 +510,8 @@ fn scans_change_bytes_but_not_pixels() {
         options: &options,
         pool: &pool,
         control: &control,
+        gain_map: None,
+        auxiliaries: &[],
         metadata: &Default::default(),
         notes: &Default::default(),
     };
@@ -554,6 +558,8 @@ fn a_stopped_encode_is_an_error() {
         options: &options,
         pool: &pool,
         control: &control,
+        gain_map: None,
+        auxiliaries: &[],
         metadata: &Default::default(),
         notes: &Default::default(),
     };

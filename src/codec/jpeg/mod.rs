@@ -3,6 +3,7 @@
 mod band;
 mod baseline;
 mod bits;
+mod container;
 mod dct;
 mod dense;
 #[cfg(test)]
@@ -54,7 +55,7 @@ static SETTINGS: &[Setting] = &[RESTART_INTERVAL];
 pub static FORMAT: Format = Format {
     mime: c"image/jpeg",
     aliases: &["image/jpg", "image/pjpeg"],
-    features: features::LOSSY | features::METADATA,
+    features: features::GAIN_MAP | features::LOSSY | features::METADATA,
     max_side: 65500,
     settings: SETTINGS,
     available: || Ok(()),
@@ -76,13 +77,13 @@ fn layout(pixels: &Pixels, _options: &Options) -> Result<Layout> {
         PixelFormat::Bgrx8888 => Layout::Bgrx8,
         PixelFormat::Argb8888 if opaque => Layout::Xrgb8,
         PixelFormat::Bgr888 => Layout::Bgr8,
-        format => yuv(format, pixels).map_or(Layout::Rgb8, Layout::Yuv),
+        format => yuv(format).map_or(Layout::Rgb8, Layout::Yuv),
     })
 }
 
 /// Planes that need no detour through RGB. JFIF is BT.601 at full range; other matrices and ranges are changed on
 /// the way.
-fn yuv(format: PixelFormat, pixels: &Pixels) -> Option<YuvLayout> {
+fn yuv(format: PixelFormat) -> Option<YuvLayout> {
     let (sampling, packing) = match format {
         PixelFormat::Nv12 | PixelFormat::YcbcrP010 => (Sampling::Yuv420, YuvPacking::CbCr),
         PixelFormat::Nv21 | PixelFormat::YcrcbP010 => (Sampling::Yuv420, YuvPacking::CrCb),
@@ -91,14 +92,7 @@ fn yuv(format: PixelFormat, pixels: &Pixels) -> Option<YuvLayout> {
         PixelFormat::I444 => (Sampling::Yuv444, YuvPacking::Planar),
         _ => return None,
     };
-    // High dynamic range goes through RGB in any case.
-    (!pixels.color.cicp.is_hdr()).then_some(YuvLayout {
-        sampling,
-        packing,
-        bits: 8,
-        matrix: 6,
-        full_range: true,
-    })
+    Some(YuvLayout { sampling, packing, bits: 8, matrix: 6, full_range: true })
 }
 
 fn memory(pixels: &Pixels, options: &Options) -> u64 {
@@ -111,5 +105,13 @@ fn memory(pixels: &Pixels, options: &Options) -> u64 {
 }
 
 fn encode(plan: &Plan<'_>, sink: &mut dyn Sink) -> Result<()> {
+    if plan.gain_map.is_none() && plan.auxiliaries.is_empty() {
+        return encode_alone(plan, sink);
+    }
+    container::encode(plan, sink)
+}
+
+/// The image without what belongs to it.
+fn encode_alone(plan: &Plan<'_>, sink: &mut dyn Sink) -> Result<()> {
     if plan.options.effort < dense::LOWEST { baseline::encode(plan, sink) } else { dense::encode(plan, sink) }
 }

@@ -314,6 +314,8 @@ fn pack_map(map: Pixels, threads: usize, change: impl Fn(&mut Options)) -> Vec<u
         options: &options,
         pool: &pool,
         control: &control,
+        gain_map: None,
+        auxiliaries: &[],
         metadata: &Default::default(),
         notes: &Default::default(),
     };
@@ -431,6 +433,8 @@ fn profiles_of_many_segments_and_density_are_read_back() {
         options: &options,
         pool: &pool,
         control: &control,
+        gain_map: None,
+        auxiliaries: &[],
         metadata: &metadata,
         notes: &Default::default(),
     };

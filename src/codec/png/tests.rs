@@ -124,6 +124,8 @@ fn encode(case: &Case, options: &Options, threads: usize, simd: Simd) -> Vec<u8>
             options,
             pool: &pool,
             control: &control,
+            gain_map: None,
+            auxiliaries: &[],
             metadata: &Default::default(),
             notes: &Default::default(),
         },

@@ -1,0 +1,103 @@
+//! The settings of high dynamic range, which all formats share, and what they mean for an image.
+
+use super::{Setting, SettingKind, features};
+use crate::{
+    model::{
+        color::Cicp,
+        options::{DynamicRange, Options},
+        pixelmap::Pixels,
+    },
+    pixels::hdr::{Recipe, ToneMapper},
+};
+
+/// All of them.
+pub static SETTINGS: &[Setting] = &[FORM, TONE_MAPPER, BASE_GAMUT, LINEAR_WHITE, MAP_SCALE, MAP_QUALITY];
+
+const FORM: Setting = Setting {
+    name: "hdr.form",
+    kind: SettingKind::Choice(&["auto", "signal"]),
+    default: 0,
+    help: c"hdr.form: how formats keep PQ and HLG images, auto|signal, default auto (an SDR image with a gain map where \
+            the format has that, else SDR); signal keeps the numbers with their code points where the format can: 16 \
+            bits in PNG, 10 in HEIC and AVIF",
+};
+const TONE_MAPPER: Setting = Setting {
+    name: "hdr.tone_mapper",
+    kind: SettingKind::Choice(&["bt2390", "clip", "bt2446a", "reinhard"]),
+    default: 0,
+    help: c"hdr.tone_mapper: how HDR becomes SDR, bt2390|clip|bt2446a|reinhard, default bt2390 (nothing below its \
+            knee changes)",
+};
+const BASE_GAMUT: Setting = Setting {
+    name: "hdr.base_gamut",
+    kind: SettingKind::Choice(&["auto", "p3", "srgb"]),
+    default: 0,
+    help: c"hdr.base_gamut: colour primaries of the SDR image made of HDR, auto|p3|srgb, default auto (sRGB for \
+            sources of sRGB's primaries, else Display P3)",
+};
+const LINEAR_WHITE: Setting = Setting {
+    name: "hdr.linear_white",
+    kind: SettingKind::Integer { min: 1, max: 10_000 },
+    default: 203,
+    help: c"hdr.linear_white: nits of 1.0 in linear half and single floats, 1 to 10000, default 203 (diffuse white); \
+            scRGB has 80",
+};
+const MAP_SCALE: Setting = Setting {
+    name: "gain_map.scale",
+    kind: SettingKind::Choice(&["auto", "1", "2", "4"]),
+    default: 0,
+    help: c"gain_map.scale: pixels of the image for one sample of a gain map made of HDR, across and down, \
+            auto|1|2|4, default auto (1 from quality 95 on, else 2)",
+};
+/// Minus one is the quality of the image.
+pub const MAP_QUALITY: Setting = Setting {
+    name: "gain_map.quality",
+    kind: SettingKind::Integer { min: -1, max: 100 },
+    default: -1,
+    help: c"gain_map.quality: quality of a gain map, 0 to 100, default -1 (that of the image)",
+};
+
+/// How to develop HDR pixels of these code points: with a gain map where the options and the format want one.
+pub fn recipe(pixels: &Pixels, cicp: Cicp, options: &Options, gain_map: bool) -> Recipe {
+    let mapper = match options.get(&TONE_MAPPER) {
+        1 => ToneMapper::Clip,
+        2 => ToneMapper::Bt2446a,
+        3 => ToneMapper::Reinhard,
+        _ => ToneMapper::Bt2390,
+    };
+    let primaries = match options.get(&BASE_GAMUT) {
+        1 => 12,
+        2 => 1,
+        _ if matches!(cicp.primaries, 1 | 2) => 1,
+        _ => 12,
+    };
+    let scale = match options.get(&MAP_SCALE) {
+        1 => 1,
+        2 => 2,
+        3 => 4,
+        _ if options.quality >= 95 => 1,
+        _ => 2,
+    };
+    let keeps_alpha = pixels.has_alpha() && options.format.features & features::ALPHA != 0;
+    Recipe {
+        mapper,
+        primaries,
+        linear_white: options.get(&LINEAR_WHITE) as f64,
+        scale: gain_map.then_some(scale),
+        background: (!keeps_alpha).then_some(options.background),
+    }
+}
+
+/// Whether these pixels go into the file as they are.
+pub fn keeps_signal(cicp: Cicp, options: &Options) -> bool {
+    let wanted = options.get(&FORM) == 1 || options.lossless;
+    wanted
+        && cicp.is_hdr()
+        && options.dynamic_range == DynamicRange::Auto
+        && options.format.features & features::HDR != 0
+}
+
+/// Whether a gain map is wanted and possible.
+pub fn wants_gain_map(options: &Options) -> bool {
+    options.dynamic_range == DynamicRange::Auto && options.format.features & features::GAIN_MAP != 0
+}

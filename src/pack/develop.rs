@@ -1,0 +1,75 @@
+//! The step before the encoders: HDR images become what the format and the options want of them.
+
+use std::sync::Arc;
+
+use super::{control::Control, pool::Pool};
+use crate::{
+    bail,
+    codec::hdr as settings,
+    error::Result,
+    limits::{Limits, Share},
+    model::{
+        options::Options,
+        picture::Picture,
+        pixelmap::Pixels,
+        report::{Code, Notes},
+    },
+    pixels::hdr,
+};
+
+/// HDR images become SDR images, with a gain map where one is wanted; other images lose theirs where none is.
+pub fn develop(
+    limits: &Limits,
+    picture: Arc<Picture>,
+    held: u64,
+    pool: &Pool,
+    options: &Options,
+    control: &Control,
+    notes: &Notes,
+) -> Result<(Arc<Picture>, Option<Share>)> {
+    let (pixels, name) = (&picture.main, options.format.name());
+    let cicp = hdr::code_points(pixels).filter(|cicp| !settings::keeps_signal(*cicp, options));
+    let wanted = settings::wants_gain_map(options);
+    if picture.gain_map.is_some() && (!wanted || cicp.is_some()) {
+        let reason = if wanted { "its main image was mapped to SDR" } else { "this is SDR" };
+        notes.add(Code::GainMapDropped, format!("{name}: dropped the gain map: {reason}"));
+    }
+    let Some(cicp) = cicp else {
+        if wanted || picture.gain_map.is_none() {
+            return Ok((picture, None));
+        }
+        return Ok((Arc::new(Picture { gain_map: None, ..Picture::clone(&picture) }), None));
+    };
+    if options.lossless {
+        bail!(Unsupported, "{name} cannot hold {} of high dynamic range without loss", pixels.info().name);
+    }
+    let recipe = settings::recipe(pixels, cicp, options, wanted);
+    let need = u64::from(pixels.width()) * u64::from(pixels.height());
+    let need = need * if recipe.background.is_none() { 5 } else { 4 };
+    let share = limits.memory().take_beside(held, need, "the SDR image")?;
+    let developed = hdr::develop(pixels, cicp, &recipe, pool, control)?;
+    if pixels.has_alpha() && recipe.background.is_some() {
+        notes.add(Code::AlphaBlended, format!("alpha was blended on the background: {name} has none"));
+    }
+    if developed.gain_map.is_none() {
+        notes.add(Code::ToneMapped, "high dynamic range was mapped to standard range");
+    }
+    let picture =
+        Picture { main: Arc::new(developed.base), gain_map: developed.gain_map, ..Picture::clone(&picture) };
+    Ok((Arc::new(picture), Some(share)))
+}
+
+/// A frame of an animation, which is SDR; alpha is kept.
+pub fn standard(
+    pixels: &Arc<Pixels>,
+    pool: &Pool,
+    options: &Options,
+    control: &Control,
+    notes: &Notes,
+) -> Result<Arc<Pixels>> {
+    let Some(cicp) = hdr::code_points(pixels) else { return Ok(pixels.clone()) };
+    let recipe = settings::recipe(pixels, cicp, options, false);
+    let recipe = hdr::Recipe { background: recipe.background.filter(|_| !pixels.has_alpha()), ..recipe };
+    notes.add(Code::ToneMapped, "high dynamic range was mapped to standard range");
+    hdr::develop(pixels, cicp, &recipe, pool, control).map(|developed| Arc::new(developed.base))
+}

@@ -1,0 +1,349 @@
+//! The loops of the way from HDR signals to an SDR image and its gain map, once for every instruction set; all make
+//! the same bytes.
+#![allow(
+    unsafe_code,
+    unsafe_op_in_unsafe_fn,
+    reason = "island: calls functions compiled for processor features"
+)]
+
+#[cfg(target_arch = "x86_64")]
+use core::arch::x86_64::{__m256, __m512};
+use std::ops::Range;
+
+use super::{
+    lanes::Lanes,
+    tables::{BELOW, DARK, Decoder, Developer, GAIN_MASK, LogTable, SIGNAL_STEPS},
+};
+use crate::pixels::convert::TILE;
+
+/// Red, green and blue of a tile, in planes.
+pub type Planes = [[f32; TILE]; 3];
+
+/// Factors of luma and of the first and second chroma sample, and a constant, for red, green and blue.
+pub type YuvFactors = [[f32; 4]; 3];
+
+/// The loops for one instruction set. A value exists only where the processor has it.
+#[derive(Clone, Copy)]
+pub struct Kernels {
+    ten: unsafe fn(&[u8], &Decoder, &mut Planes, usize),
+    p010: unsafe fn(&[u8], &[u8], &YuvFactors, &Decoder, &mut Planes, usize),
+    halves: unsafe fn(&[u8], &Decoder, &mut Planes, usize),
+    signals: unsafe fn(&Decoder, &mut Planes, usize),
+    develop: unsafe fn(&Planes, &Developer, &mut [u32], &mut [u32], usize),
+}
+
+impl std::fmt::Debug for Kernels {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Kernels")
+    }
+}
+
+/// One set of the loops: whole vectors of `$lanes`, and the rest one by one.
+macro_rules! kernels {
+    ($module:ident, $lanes:ty, $($feature:literal)?) => {
+        mod $module {
+            use super::*;
+
+            const N: usize = <$lanes as Lanes>::COUNT;
+
+            $(#[target_feature(enable = $feature)])?
+            pub unsafe fn ten(row: &[u8], decoder: &Decoder, to: &mut Planes, n: usize) {
+                super::ten::<$lanes>(row, decoder, to, 0..n / N * N);
+                super::ten::<f32>(row, decoder, to, n / N * N..n);
+            }
+            $(#[target_feature(enable = $feature)])?
+            pub unsafe fn p010(
+                luma: &[u8],
+                chroma: &[u8],
+                factors: &YuvFactors,
+                decoder: &Decoder,
+                to: &mut Planes,
+                n: usize,
+            ) {
+                super::p010::<$lanes>(luma, chroma, factors, decoder, to, 0..n / N * N);
+                super::p010::<f32>(luma, chroma, factors, decoder, to, n / N * N..n);
+            }
+            $(#[target_feature(enable = $feature)])?
+            pub unsafe fn halves(row: &[u8], decoder: &Decoder, to: &mut Planes, n: usize) {
+                super::halves::<$lanes>(row, decoder, to, 0..n / N * N);
+                super::halves::<f32>(row, decoder, to, n / N * N..n);
+            }
+            $(#[target_feature(enable = $feature)])?
+            pub unsafe fn signals(decoder: &Decoder, planes: &mut Planes, n: usize) {
+                super::signals::<$lanes>(decoder, planes, 0..n / N * N);
+                super::signals::<f32>(decoder, planes, n / N * N..n);
+            }
+            $(#[target_feature(enable = $feature)])?
+            pub unsafe fn develop(
+                light: &Planes,
+                developer: &Developer,
+                codes: &mut [u32],
+                gains: &mut [u32],
+                n: usize,
+            ) {
+                super::develop::<$lanes>(light, developer, codes, gains, 0..n / N * N);
+                super::develop::<f32>(light, developer, codes, gains, n / N * N..n);
+            }
+            pub const KERNELS: Kernels = Kernels { ten, p010, halves, signals, develop };
+        }
+    };
+}
+
+kernels!(portable, f32,);
+#[cfg(target_arch = "x86_64")]
+kernels!(avx2, __m256, "avx2");
+#[cfg(target_arch = "x86_64")]
+kernels!(avx512, __m512, "avx512f,avx2");
+
+impl Kernels {
+    /// The loops that every processor runs.
+    #[cfg(test)]
+    pub const PORTABLE: Self = portable::KERNELS;
+
+    /// Those for AVX2, where it is.
+    #[cfg(test)]
+    pub fn avx2() -> Option<Self> {
+        #[cfg(target_arch = "x86_64")]
+        if is_x86_feature_detected!("avx2") {
+            return Some(avx2::KERNELS);
+        }
+        None
+    }
+
+    /// The fastest loops for this processor.
+    pub fn best() -> Self {
+        #[cfg(target_arch = "x86_64")]
+        if is_x86_feature_detected!("avx2") {
+            return if is_x86_feature_detected!("avx512f") { avx512::KERNELS } else { avx2::KERNELS };
+        }
+        portable::KERNELS
+    }
+
+    /// Light of `n` pixels of 10 bits a component.
+    pub fn ten(&self, row: &[u8], decoder: &Decoder, to: &mut Planes, n: usize) {
+        assert!(n <= TILE && row.len() >= 4 * n && decoder.codes.len() == 1024);
+        // SAFETY: the row has `n` pixels, the table an entry for every code; the processor has what is needed.
+        unsafe { (self.ten)(row, decoder, to, n) }
+    }
+
+    /// Light of `n` pixels of P010: their luma, and pairs of chroma for two of them each.
+    pub fn p010(
+        &self,
+        luma: &[u8],
+        chroma: &[u8],
+        factors: &YuvFactors,
+        decoder: &Decoder,
+        to: &mut Planes,
+        n: usize,
+    ) {
+        assert!(n <= TILE && luma.len() >= 2 * n && chroma.len() >= 4 * n.div_ceil(2));
+        assert!(decoder.signals.len() == SIGNAL_STEPS);
+        // SAFETY: there are `n` samples and half as many pairs, and an entry for every step.
+        unsafe { (self.p010)(luma, chroma, factors, decoder, to, n) }
+    }
+
+    /// Light of `n` pixels of four linear half floats.
+    pub fn halves(&self, row: &[u8], decoder: &Decoder, to: &mut Planes, n: usize) {
+        assert!(n <= TILE && row.len() >= 8 * n);
+        // SAFETY: the row has `n` pixels; the processor has what is needed.
+        unsafe { (self.halves)(row, decoder, to, n) }
+    }
+
+    /// Light in place of `n` signals.
+    pub fn signals(&self, decoder: &Decoder, planes: &mut Planes, n: usize) {
+        assert!(n <= TILE && (decoder.is_linear() || decoder.signals.len() == SIGNAL_STEPS));
+        // SAFETY: a tile is at least that long, and there is an entry for every step.
+        unsafe { (self.signals)(decoder, planes, n) }
+    }
+
+    /// Codes (red in the low byte, the high byte 255) and samples of the gain map of `n` pixels.
+    pub fn develop(
+        &self,
+        light: &Planes,
+        developer: &Developer,
+        codes: &mut [u32],
+        gains: &mut [u32],
+        n: usize,
+    ) {
+        assert!(n <= TILE && codes.len() >= n && gains.len() >= n);
+        assert!(developer.oetf.len() == ((1f32.to_bits() - DARK.to_bits()) >> BELOW) as usize + 4);
+        // SAFETY: all slices are at least that long, and the tables have an entry for every value in their range.
+        unsafe { (self.develop)(light, developer, codes, gains, n) }
+    }
+}
+
+/// The entry of a value, which is moved into the table's range.
+///
+/// # Safety
+/// That of [`Lanes`].
+#[inline(always)]
+unsafe fn entry<V: Lanes>(table: &LogTable, value: V) -> V::Bits {
+    let value = value.max(V::splat(table.first)).min(V::splat(table.last));
+    let place = V::sub(value.bits(), V::splat_bits(table.first.to_bits()));
+    V::look_up(table.entries.as_ptr(), V::shr::<BELOW>(place))
+}
+
+/// # Safety
+/// That of [`Lanes`].
+#[inline(always)]
+unsafe fn dot<V: Lanes>(&[x, y, z]: &[f32; 3], [r, g, b]: [V; 3]) -> V {
+    r.mul(V::splat(x)).add(g.mul(V::splat(y))).add(b.mul(V::splat(z)))
+}
+
+/// What the transfer function made of signals, brought into the gamut and stored.
+///
+/// # Safety
+/// That of [`Lanes`]; `i` and what follows are inside a tile.
+#[inline(always)]
+unsafe fn finish<V: Lanes>([mut r, mut g, mut b]: [V; 3], decoder: &Decoder, to: &mut Planes, i: usize) {
+    if let Some((weights, table)) = &decoder.ootf {
+        let factor = V::from_bits(entry(table, dot(weights, [r, g, b])));
+        (r, g, b) = (r.mul(factor), g.mul(factor), b.mul(factor));
+    }
+    let [to_r, to_g, to_b] = to;
+    let [row_r, row_g, row_b] = &decoder.gamut;
+    dot(row_r, [r, g, b]).max(V::splat(0.0)).store(to_r.as_mut_ptr().add(i));
+    dot(row_g, [r, g, b]).max(V::splat(0.0)).store(to_g.as_mut_ptr().add(i));
+    dot(row_b, [r, g, b]).max(V::splat(0.0)).store(to_b.as_mut_ptr().add(i));
+}
+
+/// # Safety
+/// That of [`Lanes`]; signals have been brought into 0 to 1 by the caller's table.
+#[inline(always)]
+unsafe fn light_of<V: Lanes>(signal: V, decoder: &Decoder) -> V {
+    let place = signal.max(V::splat(0.0)).min(V::splat(1.0)).mul(V::splat((SIGNAL_STEPS - 1) as f32));
+    V::from_bits(V::look_up(decoder.signals.as_ptr(), place.round()))
+}
+
+/// Light of the code in the low 10 bits.
+///
+/// # Safety
+/// That of [`Lanes`].
+#[inline(always)]
+unsafe fn light_of_code<V: Lanes>(bits: V::Bits, decoder: &Decoder) -> V {
+    V::from_bits(V::look_up(decoder.codes.as_ptr(), V::and(bits, V::splat_bits(1023))))
+}
+
+/// # Safety
+/// As [`Kernels::ten`] demands; `lanes` is inside the row.
+#[inline(always)]
+unsafe fn ten<V: Lanes>(row: &[u8], decoder: &Decoder, to: &mut Planes, lanes: Range<usize>) {
+    for i in lanes.step_by(V::COUNT) {
+        let pixels = V::words(row.as_ptr().add(4 * i));
+        let r = light_of_code::<V>(pixels, decoder);
+        let g = light_of_code::<V>(V::shr::<10>(pixels), decoder);
+        let b = light_of_code::<V>(V::shr::<20>(pixels), decoder);
+        finish([r, g, b], decoder, to, i);
+    }
+}
+
+/// # Safety
+/// That of [`Lanes`].
+#[inline(always)]
+unsafe fn light_of_yuv<V: Lanes>(&[y, a, b, c]: &[f32; 4], yuv: [V; 3], decoder: &Decoder) -> V {
+    light_of(dot(&[y, a, b], yuv).add(V::splat(c)), decoder)
+}
+
+/// # Safety
+/// As [`Kernels::p010`] demands; `lanes` is inside the rows.
+#[inline(always)]
+unsafe fn p010<V: Lanes>(
+    luma: &[u8],
+    chroma: &[u8],
+    [red, green, blue]: &YuvFactors,
+    decoder: &Decoder,
+    to: &mut Planes,
+    lanes: Range<usize>,
+) {
+    for i in lanes.step_by(V::COUNT) {
+        let y = V::number(V::shr::<6>(V::halves(luma.as_ptr().add(2 * i))));
+        let pair = V::pairs(chroma.as_ptr(), i);
+        let first = V::number(V::shr::<6>(V::and(pair, V::splat_bits(0xffff))));
+        let second = V::number(V::shr::<22>(pair));
+        let yuv = [y, first, second];
+        let r = light_of_yuv(red, yuv, decoder);
+        let g = light_of_yuv(green, yuv, decoder);
+        let b = light_of_yuv(blue, yuv, decoder);
+        finish([r, g, b], decoder, to, i);
+    }
+}
+
+/// A half float in the low 16 bits. Infinities become 65536, not a number 0.
+///
+/// # Safety
+/// That of [`Lanes`].
+#[inline(always)]
+unsafe fn half<V: Lanes>(bits: V::Bits) -> V {
+    // The exponent moves from bias 15 to 127 by a product, which also makes normal numbers of subnormal ones.
+    let magnitude = V::from_bits(V::shl::<13>(V::and(bits, V::splat_bits(0x7fff))));
+    let magnitude = magnitude.mul(V::splat(f32::from_bits((127 + 112) << 23))).up_to(65536.0);
+    let sign = V::shl::<16>(V::and(bits, V::splat_bits(0x8000)));
+    V::from_bits(V::or(magnitude.bits(), sign))
+}
+
+/// # Safety
+/// As [`Kernels::halves`] demands; `lanes` is inside the row.
+#[inline(always)]
+unsafe fn halves<V: Lanes>(row: &[u8], decoder: &Decoder, to: &mut Planes, lanes: Range<usize>) {
+    for i in lanes.step_by(V::COUNT) {
+        let [low, high] = V::two(row.as_ptr().add(8 * i));
+        finish([half::<V>(low), half(V::shr::<16>(low)), half(high)], decoder, to, i);
+    }
+}
+
+/// # Safety
+/// That of [`Lanes`]; `i` and what follows are inside a tile.
+#[inline(always)]
+unsafe fn load<V: Lanes>(planes: &Planes, i: usize) -> [V; 3] {
+    let [r, g, b] = planes;
+    [V::load(r.as_ptr().add(i)), V::load(g.as_ptr().add(i)), V::load(b.as_ptr().add(i))]
+}
+
+/// # Safety
+/// As [`Kernels::signals`] demands; `lanes` is inside a tile.
+#[inline(always)]
+unsafe fn signals<V: Lanes>(decoder: &Decoder, planes: &mut Planes, lanes: Range<usize>) {
+    let linear = decoder.is_linear();
+    for i in lanes.step_by(V::COUNT) {
+        let [mut r, mut g, mut b] = load::<V>(planes, i);
+        if !linear {
+            (r, g, b) = (light_of(r, decoder), light_of(g, decoder), light_of(b, decoder));
+        }
+        finish([r, g, b], decoder, planes, i);
+    }
+}
+
+/// The code of light.
+///
+/// # Safety
+/// That of [`Lanes`].
+#[inline(always)]
+unsafe fn code_of<V: Lanes>(light: V, developer: &Developer) -> V::Bits {
+    let light = light.max(V::splat(DARK)).min(V::splat(1.0));
+    let place = V::sub(light.bits(), V::splat_bits(DARK.to_bits()));
+    V::look_up_bytes(developer.oetf.as_ptr(), V::shr::<BELOW>(place))
+}
+
+/// # Safety
+/// As [`Kernels::develop`] demands; `lanes` is inside a tile and the slices.
+#[inline(always)]
+unsafe fn develop<V: Lanes>(
+    light: &Planes,
+    developer: &Developer,
+    codes: &mut [u32],
+    gains: &mut [u32],
+    lanes: Range<usize>,
+) {
+    for i in lanes.step_by(V::COUNT) {
+        let [r, g, b] = load::<V>(light, i);
+        let both = entry(&developer.tone, r.max(g).max(b));
+        let factor = V::from_bits(V::and(both, V::splat_bits(!GAIN_MASK)));
+        let r = code_of(r.mul(factor), developer);
+        let g = code_of(g.mul(factor), developer);
+        let b = code_of(b.mul(factor), developer);
+        let opaque = V::or(r, V::splat_bits(0xff00_0000));
+        let code = V::or(V::or(opaque, V::shl::<8>(g)), V::shl::<16>(b));
+        V::store_words(code, codes.as_mut_ptr().add(i));
+        V::store_words(V::and(both, V::splat_bits(GAIN_MASK)), gains.as_mut_ptr().add(i));
+    }
+}

@@ -1,0 +1,212 @@
+//! From the pixels of an HDR image to linear light, a tile of a row at a time.
+
+use super::{
+    kernels::{Kernels, Planes, YuvFactors},
+    tables::Decoder,
+};
+use crate::{
+    error::{Result, try_resize, try_vec},
+    model::{
+        color::Cicp,
+        pixel_format::PixelFormat,
+        pixelmap::{AlphaType, Pixels},
+    },
+    pixels::{
+        convert::TILE,
+        layout::YuvPacking,
+        load::load,
+        planes::{CodeTile, Shape},
+        sample::{Rgba, Sample, unit},
+        simd::update,
+        yuv::{Codes, ToRgb},
+    },
+};
+
+/// Reads one image.
+#[derive(Debug)]
+pub struct Reader<'a> {
+    pixels: &'a Pixels,
+    decoder: Decoder,
+    kernels: Kernels,
+    /// For luma and chroma.
+    yuv: Option<(Shape, ToRgb, YuvFactors)>,
+    premultiplied: bool,
+    /// What shows through transparent pixels, in linear light; none to keep alpha.
+    background: Option<[f32; 3]>,
+}
+
+/// A thread's tiles.
+pub struct Work {
+    /// Linear light in the primaries of the SDR image.
+    pub light: Planes,
+    /// Alpha, where it is kept.
+    pub alpha: [f32; TILE],
+    pixels: [Rgba<f32>; TILE],
+    codes: CodeTile,
+    rows: [Vec<u8>; 2],
+}
+
+impl Work {
+    pub fn new() -> Result<Box<Self>> {
+        Ok(Box::new(Self {
+            light: [[0.0; TILE]; 3],
+            alpha: [1.0; TILE],
+            pixels: [Rgba::default(); TILE],
+            codes: CodeTile::new(),
+            rows: [try_vec(0, "rows")?, try_vec(0, "rows")?],
+        }))
+    }
+}
+
+impl<'a> Reader<'a> {
+    pub fn new(
+        pixels: &'a Pixels,
+        cicp: Cicp,
+        decoder: Decoder,
+        kernels: Kernels,
+        background: Option<[f32; 3]>,
+    ) -> Result<Self> {
+        let yuv = match Shape::of(pixels.info().format) {
+            None => None,
+            Some(shape) => {
+                let codes = Codes::new(cicp.matrix, cicp.full_range, shape.bits)?;
+                let to_rgb = ToRgb::new(&codes, 1.0);
+                let swap = shape.packing == YuvPacking::CrCb;
+                let factors =
+                    to_rgb.factors().map(|[y, cb, cr, c]| if swap { [y, cr, cb, c] } else { [y, cb, cr, c] });
+                Some((shape, to_rgb, factors))
+            }
+        };
+        let premultiplied = pixels.has_alpha() && pixels.alpha == AlphaType::Premultiplied;
+        Ok(Self { pixels, decoder, kernels, yuv, premultiplied, background })
+    }
+
+    /// The loops that fit the processor.
+    pub fn kernels(&self) -> &Kernels {
+        &self.kernels
+    }
+
+    /// Light, and alpha if it is kept, of `n` pixels from column `x` of row `y` on; `x` is even.
+    pub fn read(&self, y: u32, x: usize, n: usize, work: &mut Work) {
+        let group = usize::from(self.pixels.info().planes[0].bytes);
+        let first = &self.pixels.row(0, y)[x * group..];
+        let second = if self.is_p010() { &self.pixels.row(1, y / 2)[x / 2 * 4..] } else { first };
+        if self.quick(first, second, n, &mut work.light) {
+            work.alpha[..n].fill(1.0);
+        } else {
+            self.general(y, x, n, work);
+        }
+    }
+
+    /// Light of every fourth pixel of row `y`, or of two neighbours in eight: calls `each` for each run.
+    pub fn sample(&self, y: u32, work: &mut Work, mut each: impl FnMut(&Planes, usize)) -> Result<()> {
+        let width = self.pixels.width() as usize;
+        let info = self.pixels.info();
+        let mut rows = std::mem::take(&mut work.rows);
+        let count = match info.format {
+            PixelFormat::Rgba1010102 => take_runs::<4, 4>(self.pixels.row(0, y), &mut rows[0])?,
+            PixelFormat::RgbaF16 => take_runs::<8, 4>(self.pixels.row(0, y), &mut rows[0])?,
+            PixelFormat::YcbcrP010 | PixelFormat::YcrcbP010 => {
+                take_runs::<4, 4>(self.pixels.row(1, y / 2), &mut rows[1])?;
+                2 * take_runs::<4, 4>(self.pixels.row(0, y), &mut rows[0])?
+            }
+            _ => 0,
+        };
+        let group = usize::from(info.planes[0].bytes);
+        let mut done = 0;
+        while done < count {
+            let n = TILE.min(count - done);
+            let first = &rows[0][done * group..];
+            let second = if self.is_p010() { &rows[1][done * 2..] } else { first };
+            if !self.quick(first, second, n, &mut work.light) {
+                break;
+            }
+            each(&work.light, n);
+            done += n;
+        }
+        work.rows = rows;
+        if count == 0 || done < count {
+            for x in (0..width).step_by(TILE) {
+                let n = TILE.min(width - x);
+                self.general(y, x, n, work);
+                each(&work.light, n);
+            }
+        }
+        Ok(())
+    }
+
+    fn is_p010(&self) -> bool {
+        matches!(self.pixels.info().format, PixelFormat::YcbcrP010 | PixelFormat::YcrcbP010)
+    }
+
+    /// The formats of cameras and renderers, if all pixels are opaque; answers whether it was one.
+    fn quick(&self, first: &[u8], second: &[u8], n: usize, to: &mut Planes) -> bool {
+        let alpha = self.pixels.has_alpha();
+        match self.pixels.info().format {
+            PixelFormat::Rgba1010102 if !self.decoder.is_linear() => {
+                let all =
+                    |row: &[u8]| row.as_chunks::<4>().0.iter().fold(!0, |a, &p| a & u32::from_ne_bytes(p));
+                let opaque = !alpha || all(&first[..4 * n]) >> 30 == 3;
+                opaque.then(|| self.kernels.ten(first, &self.decoder, to, n)).is_some()
+            }
+            PixelFormat::RgbaF16 if self.decoder.is_linear() => {
+                let one = |row: &[u8]| {
+                    let alphas = row.as_chunks::<8>().0.iter().map(|&p| u64::from_ne_bytes(p));
+                    // The fourth half is the highest in the order of the machines that are supported.
+                    alphas.fold(0, |sum, p| sum | (p >> 48) ^ 0x3c00)
+                };
+                let opaque = !alpha || one(&first[..8 * n]) == 0;
+                opaque.then(|| self.kernels.halves(first, &self.decoder, to, n)).is_some()
+            }
+            PixelFormat::YcbcrP010 | PixelFormat::YcrcbP010 if !self.decoder.is_linear() => match &self.yuv {
+                Some((_, _, factors)) => {
+                    self.kernels.p010(first, second, factors, &self.decoder, to, n);
+                    true
+                }
+                None => false,
+            },
+            _ => false,
+        }
+    }
+
+    /// Every format.
+    fn general(&self, y: u32, x: usize, n: usize, work: &mut Work) {
+        let info = self.pixels.info();
+        let tile = &mut work.pixels[..n];
+        if let Some((shape, to_rgb, _)) = &self.yuv {
+            work.codes.read(*shape, self.pixels, y, x, n);
+            work.codes.to_rgb(*shape, to_rgb, tile);
+        } else {
+            let row = &self.pixels.row(0, y)[x * usize::from(info.planes[0].bytes)..];
+            load(info.format, !self.pixels.has_alpha(), row, tile);
+        }
+        if self.premultiplied {
+            update(tile, f32::unpremultiply);
+        }
+        let [r, g, b] = &mut work.light;
+        for (i, pixel) in tile.iter().enumerate() {
+            // Larger numbers, which no display shows, would not stay numbers.
+            [r[i], g[i], b[i], work.alpha[i]] = pixel.map(|v| v.clamp(-65536.0, 65536.0));
+        }
+        self.kernels.signals(&self.decoder, &mut work.light, n);
+        if let (Some(background), true) = (self.background, self.pixels.has_alpha()) {
+            for (plane, under) in work.light.iter_mut().zip(background) {
+                for (light, alpha) in plane.iter_mut().zip(&work.alpha[..n]) {
+                    let alpha = unit(*alpha);
+                    *light = *light * alpha + under * (1.0 - alpha);
+                }
+            }
+        }
+    }
+}
+
+/// Every `EVERY`th group of `N` bytes; answers how many there are.
+fn take_runs<const N: usize, const EVERY: usize>(row: &[u8], to: &mut Vec<u8>) -> Result<usize> {
+    let groups = row.as_chunks::<N>().0;
+    let count = groups.len().div_ceil(EVERY);
+    try_resize(to, count * N, "sampled pixels")?;
+    for (to, from) in to.as_chunks_mut::<N>().0.iter_mut().zip(groups.iter().step_by(EVERY)) {
+        *to = *from;
+    }
+    Ok(count)
+}

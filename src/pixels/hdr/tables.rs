@@ -1,0 +1,149 @@
+//! The functions of the way from signals to the SDR image, as tables.
+
+use super::transfer::{self, ToneMapper, WHITE};
+use crate::{
+    error::{Result, try_vec},
+    model::{color::Cicp, gain_map::GainMapParams},
+    pixels::color::{self, Curve, Primaries},
+};
+
+/// Bits of a float below those that select an entry of a [`LogTable`]: 512 entries an octave, so that the nearest
+/// is within a thousandth.
+pub const BELOW: u32 = 14;
+
+/// A function of floats from `first` to `last`, both powers of two: the values in the middle of equal parts of each
+/// octave.
+#[derive(Debug)]
+pub struct LogTable {
+    pub first: f32,
+    pub last: f32,
+    pub entries: Vec<u32>,
+}
+
+impl LogTable {
+    fn new(low: i32, high: i32, f: impl Fn(f64) -> u32) -> Result<Self> {
+        let (first, last) = (2f32.powi(low), 2f32.powi(high));
+        let count = ((last.to_bits() - first.to_bits()) >> BELOW) as usize + 1;
+        let mut entries = try_vec(count, "a curve")?;
+        for (index, entry) in (0u32..).zip(&mut entries) {
+            *entry = f(f64::from(f32::from_bits(first.to_bits() + (index << BELOW) + (1 << (BELOW - 1)))));
+        }
+        Ok(Self { first, last, entries })
+    }
+}
+
+/// Equal steps of signals that are no codes.
+pub const SIGNAL_STEPS: usize = 4096;
+
+/// Signals to linear light in the primaries of the SDR image, where 1.0 is diffuse white.
+#[derive(Debug)]
+pub struct Decoder {
+    /// Light of each 10-bit code; the bits of floats. None for linear signals.
+    pub codes: Vec<u32>,
+    /// Light of [`SIGNAL_STEPS`] signals from 0 to 1. None for linear signals.
+    pub signals: Vec<u32>,
+    /// HLG's system gamma: the weights of luminance, and factors (bits of floats) by luminance.
+    pub ootf: Option<([f32; 3], LogTable)>,
+    /// From the source's primaries to those of the SDR image.
+    pub gamut: [[f32; 3]; 3],
+}
+
+impl Decoder {
+    /// For PQ, HLG or linear signals, where linear 1.0 is so many nits.
+    pub fn new(cicp: Cicp, primaries: u8, linear_white: f64) -> Result<Self> {
+        let source = Primaries::new(cicp.primaries)?;
+        let mut gamut = color::between(&source, &Primaries::new(primaries)?);
+        let light = |signal: f64| match cicp.transfer {
+            16 => transfer::pq_to_nits(signal) / WHITE,
+            _ => transfer::hlg_to_scene(signal),
+        };
+        let table = |count: usize| -> Result<Vec<u32>> {
+            let mut entries = try_vec(count, "a curve")?;
+            for (index, entry) in entries.iter_mut().enumerate() {
+                *entry = (light(index as f64 / (count - 1) as f64) as f32).to_bits();
+            }
+            Ok(entries)
+        };
+        let (mut codes, mut signals, mut ootf) = (Vec::new(), Vec::new(), None);
+        if cicp.is_hdr() {
+            (codes, signals) = (table(1024)?, table(SIGNAL_STEPS)?);
+        } else {
+            gamut = gamut.map(|row| row.map(|v| v * linear_white / WHITE));
+        }
+        if cicp.transfer == 18 {
+            let weights = color::single(source.to_xyz())[1];
+            let factor = |luminance: f64| (transfer::hlg_ootf(luminance) as f32).to_bits();
+            ootf = Some((weights, LogTable::new(-24, 1, factor)?));
+        }
+        Ok(Self { codes, signals, ootf, gamut: color::single(gamut) })
+    }
+
+    /// Whether signals are light.
+    pub fn is_linear(&self) -> bool {
+        self.codes.is_empty()
+    }
+}
+
+/// Bits of an entry of [`Developer::tone`] that are not the factor's.
+pub const GAIN_MASK: u32 = 0xfff;
+/// Steps of those bits for one step of an 8-bit sample.
+pub const GAIN_STEPS: u32 = 16;
+
+/// The darkest light that has an entry in [`Developer::oetf`]; it is code 0.
+pub const DARK: f32 = 1.0 / 8192.0;
+
+/// Linear light to codes of sRGB's transfer, and to the gain that undoes the tone mapping.
+#[derive(Debug)]
+pub struct Developer {
+    /// By the largest component: the factor of all three, a float without its last bits, where the gain map's sample
+    /// is instead.
+    pub tone: LogTable,
+    /// 8-bit codes of light from [`DARK`] to 1, 512 an octave; three bytes more.
+    pub oetf: Vec<u8>,
+    /// What the samples of the gain map mean.
+    pub params: GainMapParams,
+}
+
+impl Developer {
+    /// For an image whose brightest light is `peak`.
+    pub fn new(mapper: ToneMapper, peak: f32) -> Result<Self> {
+        let peak = f64::from(peak).max(1.0);
+        let map = |light: f64| mapper.map(light, peak);
+        // What is brighter than the peak cannot be brought back.
+        let gain = |light: f64| (light.min(peak) / map(light)).log2();
+        let (mut min, mut max) = (f64::MAX, f64::MIN);
+        for step in 0..=1000 {
+            // From a thousandth of white to the peak.
+            let light = 1e-3 * (peak * 1e3).powf(f64::from(step) / 1000.0);
+            (min, max) = (gain(light).min(min), gain(light).max(max));
+        }
+        // Curves that change nothing below white give exactly 0 there.
+        let min = if min.abs() < 1e-6 { 0.0 } else { min as f32 };
+        let max = max as f32;
+        let span = f64::from((max - min).max(1e-6));
+        let top = f64::from(255 * GAIN_STEPS);
+        let tone = LogTable::new(-14, 17, |light| {
+            let sample = ((gain(light) - f64::from(min)) / span).clamp(0.0, 1.0);
+            let factor = (map(light) / light).min(4.0) as f32;
+            (factor.to_bits() & !GAIN_MASK) | (sample * top).round() as u32
+        })?;
+        let count = ((1f32.to_bits() - DARK.to_bits()) >> BELOW) as usize + 1;
+        let mut oetf = try_vec(count + 3, "a curve")?;
+        for (index, code) in (0u32..).zip(&mut oetf) {
+            let light = f32::from_bits(DARK.to_bits() + (index << BELOW) + (1 << (BELOW - 1)));
+            *code = (Curve::SRGB.encode(f64::from(light)) * 255.0).round().min(255.0) as u8;
+        }
+        oetf[0] = 0;
+        let params = GainMapParams {
+            base_headroom: 0.0,
+            alternate_headroom: peak.log2().max(f64::from(max)).max(1e-3) as f32,
+            min: [min; 3],
+            max: [max.max(min); 3],
+            gamma: [1.0; 3],
+            base_offset: [0.0; 3],
+            alternate_offset: [0.0; 3],
+            base_color: true,
+        };
+        Ok(Self { tone, oetf, params })
+    }
+}

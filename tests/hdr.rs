@@ -1,0 +1,293 @@
+//! HDR pixels packed into files with gain maps, taken apart again by decoders and parsers that are not the
+//! library's own.
+
+use std::sync::Arc;
+
+use image_packer::{
+    codec::gain_map::{iso, xmp},
+    model::{
+        color::Cicp,
+        gain_map::{GainMap, GainMapParams},
+        options::{DynamicRange, Options},
+        picture::{Auxiliary, AuxiliaryKind, Picture},
+        pixel_format::PixelFormat,
+        pixelmap::Pixels,
+        report::{Code, Report},
+    },
+    pack::{
+        control::Control,
+        packer::{Input, Packer},
+    },
+    sink::memory::Buffer,
+};
+
+const WIDTH: u32 = 400;
+const HEIGHT: u32 = 300;
+const PQ: Cicp = Cicp { primaries: 9, transfer: 16, matrix: 0, full_range: true };
+
+/// Light of a scene in units of diffuse white, in Display P3: a sky with a sun of 1300 nits over dark ground.
+fn scene(x: u32, y: u32) -> [f64; 3] {
+    let (u, v) = (f64::from(x) / f64::from(WIDTH), f64::from(y) / f64::from(HEIGHT));
+    let sun = (-((u - 0.7).powi(2) + (v - 0.25).powi(2)) * 60.0).exp() * 6.0;
+    let wave = 0.5 + 0.5 * (u * 37.0).sin() * (v * 29.0).cos();
+    let sky = 0.4 + 0.5 * (1.0 - v);
+    let ground = if v > 0.6 { 0.05 + 0.2 * wave } else { 1.0 };
+    [(sky * 0.7 + sun) * ground, (sky * 0.8 + sun * 0.9) * ground, (sky + sun * 0.7) * ground]
+}
+
+fn nits_to_pq(nits: f64) -> f64 {
+    let power = (nits / 10_000.0).powf(0.159_301_757_812_5);
+    ((0.835_937_5 + 18.851_562_5 * power) / (1.0 + 18.687_5 * power)).powf(78.843_75)
+}
+
+/// The scene as RGBA_1010102, PQ, with P3's primaries.
+fn pixels() -> Pixels {
+    let mut bytes = Vec::new();
+    for y in 0..HEIGHT {
+        for x in 0..WIDTH {
+            let [r, g, b] = scene(x, y).map(|c| (nits_to_pq(c * 203.0) * 1023.0).round() as u32);
+            bytes.extend_from_slice(&(r | g << 10 | b << 20 | 3 << 30).to_ne_bytes());
+        }
+    }
+    let mut pixels = Pixels::from_vec(WIDTH, HEIGHT, PixelFormat::Rgba1010102, bytes).unwrap();
+    pixels.color.cicp = Cicp { primaries: 12, ..PQ };
+    pixels
+}
+
+fn options(mime: &str, quality: i32, settings: &[(&str, &str)]) -> Options {
+    let mut options = Options::new(mime, quality).unwrap();
+    options.effort = 2;
+    settings.iter().for_each(|(name, value)| options.set(name, value).unwrap());
+    options
+}
+
+fn pack(input: Input, options: &Options) -> (Vec<u8>, Report) {
+    let mut bytes = Buffer::default();
+    let report = Packer::default().pack(input, options, &mut bytes, &Control::default()).unwrap();
+    assert_eq!(report.bytes as usize, bytes.as_slice().len());
+    (bytes.as_slice().to_vec(), report)
+}
+
+fn pack_pixels(options: &Options) -> Vec<u8> {
+    pack(Input::Pixels(Arc::new(pixels())), options).0
+}
+
+/// `(marker, body)` of the segments up to the first scan, and where each starts.
+fn segments(jpeg: &[u8]) -> Vec<(u8, usize, &[u8])> {
+    assert_eq!(jpeg[..2], [0xff, 0xd8]);
+    let (mut at, mut found) = (2, Vec::new());
+    loop {
+        assert_eq!(jpeg[at], 0xff);
+        let length = usize::from(u16::from_be_bytes([jpeg[at + 2], jpeg[at + 3]]));
+        found.push((jpeg[at + 1], at, &jpeg[at + 4..at + 2 + length]));
+        if jpeg[at + 1] == 0xda {
+            return found;
+        }
+        at += 2 + length;
+    }
+}
+
+const XMP: &[u8] = b"http://ns.adobe.com/xap/1.0/\0";
+
+fn body<'a>(jpeg: &'a [u8], marker: u8, name: &[u8]) -> Option<&'a [u8]> {
+    segments(jpeg)
+        .into_iter()
+        .find_map(|(m, _, body)| if m == marker { body.strip_prefix(name) } else { None })
+}
+
+/// The images that the Multi-Picture Format lists: type and bytes. They must fill the file.
+fn images(file: &[u8]) -> Vec<(u32, &[u8])> {
+    let (_, at, mpf) =
+        segments(file).into_iter().find(|(m, _, b)| *m == 0xe2 && b.starts_with(b"MPF\0")).unwrap();
+    let number = |at: usize| u32::from_be_bytes(mpf[at..at + 4].try_into().unwrap()) as usize;
+    assert_eq!(&mpf[4..12], b"MM\0\x2a\0\0\0\x08");
+    assert_eq!(mpf[12..14], [0, 3]);
+    assert_eq!(&mpf[14..26], [0xb0, 0, 0, 7, 0, 0, 0, 4, b'0', b'1', b'0', b'0']);
+    let count = number(34);
+    assert_eq!(number(46), 50, "where the entries are");
+    assert_eq!(mpf.len(), 54 + 16 * count);
+    let mut end = 0;
+    let mut images = Vec::new();
+    for entry in 0..count {
+        let entry = 54 + 16 * entry;
+        let (size, offset) = (number(entry + 4), number(entry + 8));
+        let start = if offset == 0 { 0 } else { at + 8 + offset };
+        assert_eq!(start, end, "images follow each other");
+        end = start + size;
+        let image = &file[start..end];
+        assert_eq!((&image[..2], &image[image.len() - 2..]), (&[0xff, 0xd8][..], &[0xff, 0xd9][..]));
+        images.push((number(entry) as u32, image));
+    }
+    assert_eq!(end, file.len(), "nothing behind the last image");
+    images
+}
+
+fn decode(jpeg: &[u8]) -> image::DynamicImage {
+    image::load_from_memory_with_format(jpeg, image::ImageFormat::Jpeg).unwrap()
+}
+
+fn srgb_to_light(code: f64) -> f64 {
+    if code <= 0.04045 { code / 12.92 } else { ((code + 0.055) / 1.055).powf(2.4) }
+}
+
+/// The HDR image of a file with the map applied in full, bilinear between the centres of the map's samples.
+fn reconstruct(file: &[u8]) -> Vec<[f64; 3]> {
+    let images = images(file);
+    let (base, map) = (decode(images[0].1).to_rgb8(), decode(images[1].1).to_rgb8());
+    let params = iso::read(body(images[1].1, 0xe2, iso::NAME).unwrap()).unwrap();
+    let (width, height) = base.dimensions();
+    let sample = |x: u32, y: u32, c: usize| {
+        let place = |at: u32, size: u32, of: u32| {
+            let at = (f64::from(at) + 0.5) * f64::from(of) / f64::from(size) - 0.5;
+            let at = at.clamp(0.0, f64::from(of - 1));
+            (at as u32, (at as u32 + 1).min(of - 1), at.fract())
+        };
+        let (x0, x1, fx) = place(x, width, map.width());
+        let (y0, y1, fy) = place(y, height, map.height());
+        let at = |x, y| f64::from(map.get_pixel(x, y).0[c]) / 255.0;
+        (at(x0, y0) * (1.0 - fx) + at(x1, y0) * fx) * (1.0 - fy)
+            + (at(x0, y1) * (1.0 - fx) + at(x1, y1) * fx) * fy
+    };
+    let mut light = Vec::new();
+    for (x, y, pixel) in base.enumerate_pixels() {
+        light.push([0, 1, 2].map(|c| {
+            let gain = sample(x, y, c).powf(1.0 / f64::from(params.gamma[c]));
+            let gain = f64::from(params.min[c]) + f64::from(params.max[c] - params.min[c]) * gain;
+            let base = srgb_to_light(f64::from(pixel.0[c]) / 255.0) + f64::from(params.base_offset[c]);
+            base * gain.exp2() - f64::from(params.alternate_offset[c])
+        }));
+    }
+    light
+}
+
+/// PSNR of PQ signals.
+fn decibels(light: &[[f64; 3]]) -> f64 {
+    let mut sum = 0.0;
+    for (i, pixel) in light.iter().enumerate() {
+        let truth = scene(i as u32 % WIDTH, i as u32 / WIDTH);
+        for (a, b) in pixel.iter().zip(truth) {
+            sum += (nits_to_pq(a.max(0.0) * 203.0) - nits_to_pq(b * 203.0)).powi(2);
+        }
+    }
+    -10.0 * (sum / (3 * light.len()) as f64).log10()
+}
+
+#[test]
+fn the_segments_of_a_jpeg_are_in_the_tested_order() {
+    let file = pack_pixels(&options("image/jpeg", 90, &[]));
+    let images = images(&file);
+    assert_eq!(images.iter().map(|i| i.0).collect::<Vec<_>>(), [0x03_0000, 0]);
+    let [main, map] = [images[0].1, images[1].1];
+    let names: Vec<_> = segments(main)
+        .into_iter()
+        .filter(|(marker, ..)| (0xe0..=0xef).contains(marker))
+        .map(|(_, _, body)| String::from_utf8_lossy(body.split(|&b| b == 0).next().unwrap()).into_owned())
+        .collect();
+    let expected =
+        ["JFIF", "http://ns.adobe.com/xap/1.0/", "ICC_PROFILE", "urn:iso:std:iso:ts:21496:-1", "MPF"];
+    assert_eq!(names, expected);
+    assert_eq!(body(main, 0xe2, iso::NAME), Some(&[0; 4][..]));
+
+    let packet = std::str::from_utf8(body(main, 0xe1, XMP).unwrap()).unwrap();
+    assert!(packet.contains(" hdrgm:Version=\"1.0\""), "the attribute that readers look for");
+    assert!(packet.contains(&format!(
+        "Item:Semantic=\"GainMap\" Item:Mime=\"image/jpeg\" Item:Length=\"{}\"",
+        map.len()
+    )));
+
+    let metadata = body(map, 0xe2, iso::NAME).unwrap();
+    assert_eq!((metadata.len(), metadata[4] & 0x3f), (61, 0));
+    let (a, b) = (iso::read(metadata).unwrap(), xmp::read(body(map, 0xe1, XMP).unwrap()).unwrap());
+    for (a, b) in [(a.min, b.min), (a.max, b.max), (a.gamma, b.gamma), (a.base_offset, b.base_offset)] {
+        assert!((a[0] - b[0]).abs() < 1e-5);
+    }
+    assert!((a.alternate_headroom - b.alternate_headroom).abs() < 1e-5);
+    let map = decode(map);
+    assert_eq!((map.width(), map.height(), map.color()), (200, 150, image::ColorType::L8));
+}
+
+#[test]
+fn the_image_comes_back_within_the_gates() {
+    for (quality, scale, gate) in [(95, "1", 50.0), (90, "2", 46.0), (90, "4", 42.0)] {
+        let file = pack_pixels(&options("image/jpeg", quality, &[("gain_map.scale", scale)]));
+        let decibels = decibels(&reconstruct(&file));
+        assert!(decibels >= gate, "1/{scale}: {decibels} dB");
+    }
+}
+
+#[test]
+fn quality_and_scale_of_the_map_are_options() {
+    let size = |quality: i32, settings: &[(&str, &str)]| {
+        let file = pack_pixels(&options("image/jpeg", quality, settings));
+        let map = decode(images(&file)[1].1);
+        (map.width(), images(&file)[1].1.len())
+    };
+    assert_eq!((size(94, &[]).0, size(95, &[]).0), (200, 400));
+    assert_eq!(size(95, &[("gain_map.scale", "4")]).0, 100);
+    assert!(size(90, &[("gain_map.quality", "20")]).1 < size(90, &[]).1);
+}
+
+#[test]
+fn sdr_is_asked_for_or_all_that_the_format_has() {
+    for (mime, range) in [
+        ("image/jpeg", DynamicRange::Sdr),
+        ("image/png", DynamicRange::Auto),
+        ("image/webp", DynamicRange::Auto),
+    ] {
+        let mut options = options(mime, 90, &[]);
+        options.dynamic_range = range;
+        let (file, report) = pack(Input::Pixels(Arc::new(pixels())), &options);
+        assert!(report.warnings.iter().any(|w| w.code == Code::ToneMapped), "{mime}");
+        assert!(!file.windows(4).any(|w| w == b"MPF\0"), "{mime}");
+        // Diffuse white of an image with a peak of 1300 nits.
+        let image = image::load_from_memory(&file).unwrap().to_rgb8();
+        let brightest = image.pixels().map(|p| p.0[1]).max().unwrap();
+        assert!(brightest >= 240, "{mime}: {brightest}");
+        assert!(
+            file.windows(12).any(|w| w == b"D\0i\0s\0p\0l\0a\0") || mime == "image/png",
+            "{mime}: P3's profile"
+        );
+    }
+}
+
+#[test]
+fn a_gain_map_of_the_callers_is_taken_as_given() {
+    let base = Pixels::from_vec(32, 16, PixelFormat::Rgb888, vec![90; 32 * 16 * 3]).unwrap();
+    let map: Vec<u8> = (0..8 * 4).flat_map(|_| [10, 128, 250]).collect();
+    let map = Arc::new(Pixels::from_vec(8, 4, PixelFormat::Rgb888, map).unwrap());
+    let params = GainMapParams {
+        alternate_headroom: 3.0,
+        min: [-0.5, 0.0, 0.25],
+        max: [1.0, 2.0, 3.0],
+        gamma: [1.0, 0.8, 1.25],
+        base_color: false,
+        ..GainMapParams::default()
+    };
+    let mut picture = Picture::new(Arc::new(base));
+    picture.gain_map = Some(GainMap { pixels: map, params });
+    let depth = Pixels::from_vec(16, 8, PixelFormat::Gray8, vec![77; 128]).unwrap();
+    picture.auxiliaries.push(Auxiliary { kind: AuxiliaryKind::Depth, pixels: Arc::new(depth) });
+    let picture = Arc::new(picture);
+
+    let (file, report) = pack(Input::Picture(picture.clone()), &options("image/jpeg", 95, &[]));
+    assert!(report.warnings.is_empty(), "{:?}", report.warnings);
+    let images = images(&file);
+    assert_eq!(images.iter().map(|i| i.0).collect::<Vec<_>>(), [0x03_0000, 0, 0x02_0002]);
+    let metadata = body(images[1].1, 0xe2, iso::NAME).unwrap();
+    assert_eq!((metadata.len(), metadata[4]), (141, 0x80));
+    let read = iso::read(metadata).unwrap();
+    for (a, b) in [(read.min, params.min), (read.max, params.max), (read.gamma, params.gamma)] {
+        assert!(a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-5), "{a:?} {b:?}");
+    }
+    let decoded = decode(images[1].1).to_rgb8();
+    for (value, expected) in decoded.get_pixel(3, 2).0.iter().zip([10, 128, 250]) {
+        assert!(value.abs_diff(expected) <= 3, "{value}, expected {expected}");
+    }
+    assert!(decode(images[2].1).to_luma8().get_pixel(5, 5).0[0].abs_diff(77) <= 1);
+
+    let mut options = options("image/jpeg", 95, &[]);
+    options.dynamic_range = DynamicRange::Sdr;
+    let (file, report) = pack(Input::Picture(picture), &options);
+    assert!(report.warnings.iter().any(|w| w.code == Code::GainMapDropped));
+    assert_eq!(self::images(&file).len(), 2, "the main image and its depth map");
+}
