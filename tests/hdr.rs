@@ -13,6 +13,7 @@ use image_packer::{
         pixel_format::PixelFormat,
         pixelmap::Pixels,
         report::{Code, Report},
+        source::ImageSource,
     },
     pack::{
         control::Control,
@@ -290,4 +291,37 @@ fn a_gain_map_of_the_callers_is_taken_as_given() {
     let (file, report) = pack(Input::Picture(picture), &options);
     assert!(report.warnings.iter().any(|w| w.code == Code::GainMapDropped));
     assert_eq!(self::images(&file).len(), 2, "the main image and its depth map");
+}
+
+#[test]
+fn a_sources_gain_map_is_kept_and_never_computed_again() {
+    let file = pack_pixels(&options("image/jpeg", 95, &[("gain_map.scale", "2")]));
+    let source = Arc::new(ImageSource::from_copy(&file).unwrap());
+    let (again, report) = pack(Input::Source(source.clone()), &options("image/jpeg", 95, &[]));
+    assert!(report.warnings.is_empty(), "{:?}", report.warnings);
+    let [old, new] = [&file, &again].map(|file| images(file)[1].1);
+    let [a, b] = [old, new].map(|map| iso::read(body(map, 0xe2, iso::NAME).unwrap()).unwrap());
+    assert_eq!(a, b);
+    assert_eq!(decode(old).width(), decode(new).width());
+    let decibels = decibels(&reconstruct(&again));
+    assert!(decibels > 45.0, "{decibels} dB");
+
+    // Without its index, by the directory of items; without either, an SDR image.
+    let replaced = |from: &[u8], to: &[u8]| {
+        let mut file = file.clone();
+        let places: Vec<_> = (0..file.len() - from.len()).filter(|&i| file[i..].starts_with(from)).collect();
+        places.iter().for_each(|&at| file[at..at + to.len()].copy_from_slice(to));
+        file
+    };
+    let pack_source = |bytes: &[u8]| {
+        pack(Input::Source(Arc::new(ImageSource::from_copy(bytes).unwrap())), &options("image/jpeg", 80, &[]))
+            .0
+    };
+    assert_eq!(images(&pack_source(&replaced(b"MPF\0", b"XXX\0"))).len(), 2);
+    let plain = pack_source(&replaced(b"urn:iso", b"urn:xxx"));
+    assert_eq!(images(&plain).len(), 2, "by XMP alone");
+
+    let (png, report) = pack(Input::Source(source), &options("image/png", 80, &[]));
+    assert!(report.warnings.iter().any(|w| w.code == Code::GainMapDropped));
+    assert_eq!(image::load_from_memory(&png).unwrap().width(), WIDTH);
 }

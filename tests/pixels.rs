@@ -11,7 +11,8 @@ use image_packer::{
         pixel_format::{FORMATS, PixelFormat},
         pixelmap::{AlphaType, Pixels},
     },
-    pixels::{Layout, Rows, Sampling, Scratch, YuvLayout, YuvPacking},
+    pack::{control::Control, pool::Pool},
+    pixels::{Layout, Rows, Sampling, Scratch, YuvLayout, YuvPacking, hdr},
 };
 
 /// A small generator: the tests are the same on every run.
@@ -510,33 +511,40 @@ fn high_dynamic_range_becomes_a_bright_standard_image_in_display_p3() {
         ((0.835_937_5 + 18.851_562_5 * p) / (1.0 + 18.6875 * p)).powf(78.84375)
     };
     let nits = [20.0, 50.0, 100.0, 203.0, 400.0, 1000.0];
-    let codes = [88, 136, 186, 229, 250, 255];
-    for layout in [Layout::Rgb8, Layout::Rgb16] {
-        let (rows, out) = converted(patches(&nits.map(pq), 16), layout);
-        for (i, code) in codes.into_iter().enumerate() {
-            let at = i * 8 * layout.pixel_bytes();
-            let got = match layout {
-                Layout::Rgb8 => [out[at], out[at + 1], out[at + 2]].map(i32::from),
-                _ => [0, 2, 4].map(|i| i32::from(u16::from_ne_bytes([out[at + i], out[at + i + 1]])) / 257),
-            };
-            assert!(got.iter().all(|c| (c - code).abs() <= 2), "{} nits: {got:?}, not {code}", nits[i]);
-        }
-        assert_eq!(rows.color().cicp, Cicp { primaries: 12, ..Cicp::SRGB });
-        assert!(rows.icc().is_some());
+    let base = developed(&patches(&nits.map(pq), 16), 12);
+    for (i, code) in [88, 136, 186, 229, 250, 255].into_iter().enumerate() {
+        let got = base.row(0, 0).as_chunks::<3>().0[i * 8];
+        assert!(got.iter().all(|c| c.abs_diff(code) <= 2), "{} nits: {got:?}, not {code}", nits[i]);
     }
+    assert_eq!(base.color.cicp, Cicp { primaries: 12, ..Cicp::SRGB });
+    assert!(Rows::new(Arc::new(base), Layout::Rgb8, &options()).unwrap().icc().is_some());
     // HLG with the reference display of 1000 nits: 75 % is diffuse white.
-    let (_, out) = converted(patches(&[0.75, 1.0], 18), Layout::Rgb8);
-    assert!(out[..3].iter().all(|c| c.abs_diff(229) <= 2), "{:?}", &out[..3]);
+    let base = developed(&patches(&[0.75, 1.0], 18), 12);
+    assert!(base.row(0, 0)[..3].iter().all(|c| c.abs_diff(229) <= 2), "{:?}", &base.row(0, 0)[..3]);
     // Nothing brighter than white: nothing is changed but the transfer function.
-    let (_, out) = converted(patches(&[pq(20.0), pq(203.0)], 16), Layout::Rgb8);
+    let base = developed(&patches(&[pq(20.0), pq(203.0)], 16), 12);
+    let out = base.row(0, 0);
     assert!(out[0].abs_diff(88) <= 2 && out[8 * 3] == 255, "{} {}", out[0], out[24]);
     // Linear floats: 1.0 is white, sRGB stays sRGB.
     let floats: Vec<u8> = [0.5f32, 0.25, -0.1, 1.0].iter().flat_map(|v| v.to_ne_bytes()).collect();
     let mut pixels = Pixels::copy_from(1, 1, PixelFormat::RgbaF32, &floats, 0).unwrap();
     pixels.color.cicp.transfer = 8;
-    let (rows, out) = converted(pixels, Layout::Rgba8);
-    assert_eq!(out, [188, 137, 0, 255]);
-    assert_eq!((rows.color().cicp, rows.icc()), (Cicp::SRGB, None));
+    let base = developed(&pixels, 1);
+    assert_eq!(base.row(0, 0), [188, 137, 0, 255]);
+    assert_eq!(base.color.cicp, Cicp::SRGB);
+}
+
+/// The SDR image of HDR pixels, alpha kept.
+fn developed(pixels: &Pixels, primaries: u8) -> Pixels {
+    let recipe = hdr::Recipe {
+        mapper: hdr::ToneMapper::Bt2390,
+        primaries,
+        linear_white: 203.0,
+        scale: None,
+        background: None,
+    };
+    let cicp = hdr::code_points(pixels).unwrap();
+    hdr::develop(pixels, cicp, &recipe, &Pool::new(1), &Control::default()).unwrap().base
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The settings of high dynamic range, which all formats share, and what they mean for an image.
+//! The settings of high dynamic range, which formats share, and what they mean for an image.
 
 use super::{Setting, SettingKind, features};
 use crate::{
@@ -10,10 +10,8 @@ use crate::{
     pixels::hdr::{Recipe, ToneMapper},
 };
 
-/// All of them.
-pub static SETTINGS: &[Setting] = &[FORM, TONE_MAPPER, BASE_GAMUT, LINEAR_WHITE, MAP_SCALE, MAP_QUALITY];
-
-const FORM: Setting = Setting {
+/// What becomes of PQ and HLG.
+pub const FORM: Setting = Setting {
     name: "hdr.form",
     kind: SettingKind::Choice(&["auto", "signal"]),
     default: 0,
@@ -21,28 +19,32 @@ const FORM: Setting = Setting {
             the format has that, else SDR); signal keeps the numbers with their code points where the format can: 16 \
             bits in PNG, 10 in HEIC and AVIF",
 };
-const TONE_MAPPER: Setting = Setting {
+/// How HDR becomes SDR.
+pub const TONE_MAPPER: Setting = Setting {
     name: "hdr.tone_mapper",
     kind: SettingKind::Choice(&["bt2390", "clip", "bt2446a", "reinhard"]),
     default: 0,
     help: c"hdr.tone_mapper: how HDR becomes SDR, bt2390|clip|bt2446a|reinhard, default bt2390 (nothing below its \
             knee changes)",
 };
-const BASE_GAMUT: Setting = Setting {
+/// Primaries of the SDR image.
+pub const BASE_GAMUT: Setting = Setting {
     name: "hdr.base_gamut",
     kind: SettingKind::Choice(&["auto", "p3", "srgb"]),
     default: 0,
     help: c"hdr.base_gamut: colour primaries of the SDR image made of HDR, auto|p3|srgb, default auto (sRGB for \
             sources of sRGB's primaries, else Display P3)",
 };
-const LINEAR_WHITE: Setting = Setting {
+/// What 1.0 means.
+pub const LINEAR_WHITE: Setting = Setting {
     name: "hdr.linear_white",
     kind: SettingKind::Integer { min: 1, max: 10_000 },
     default: 203,
     help: c"hdr.linear_white: nits of 1.0 in linear half and single floats, 1 to 10000, default 203 (diffuse white); \
             scRGB has 80",
 };
-const MAP_SCALE: Setting = Setting {
+/// Size of a gain map.
+pub const MAP_SCALE: Setting = Setting {
     name: "gain_map.scale",
     kind: SettingKind::Choice(&["auto", "1", "2", "4"]),
     default: 0,

@@ -151,18 +151,13 @@ pub fn find(mime: &str) -> Result<&'static Format> {
     }
 }
 
-/// All settings.
-fn settings() -> impl Iterator<Item = &'static Setting> {
-    REGISTRY.iter().flat_map(|format| format.settings).chain(hdr::SETTINGS)
-}
-
 /// The setting of a name, in any case.
 pub fn find_setting(name: &str) -> Result<&'static Setting> {
-    let mut all = settings();
+    let mut all = REGISTRY.iter().flat_map(|format| format.settings);
     match all.find(|setting| setting.name.eq_ignore_ascii_case(name)) {
         Some(setting) => Ok(setting),
         None => {
-            let names = settings().map(|setting| setting.name);
+            let names = REGISTRY.iter().flat_map(|format| format.settings).map(|setting| setting.name);
             bail!(
                 OutOfRange,
                 "\"{name}\" is not a setting; these are: {}",

@@ -135,8 +135,7 @@ pub extern "C" fn image_packer_get_format_features(format: *const c_char) -> u32
 pub extern "C" fn image_packer_get_setting(format: *const c_char, index: usize) -> *const c_char {
     value(ptr::null(), || {
         let settings = codec::find(text(format, "format")?)?.settings;
-        let mut all = settings.iter().chain(codec::hdr::SETTINGS);
-        Ok(all.nth(index).map_or(ptr::null(), |setting| setting.help.as_ptr()))
+        Ok(settings.get(index).map_or(ptr::null(), |setting| setting.help.as_ptr()))
     })
 }
 

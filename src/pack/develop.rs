@@ -5,14 +5,16 @@ use std::sync::Arc;
 use super::{control::Control, pool::Pool};
 use crate::{
     bail,
-    codec::hdr as settings,
-    error::Result,
+    codec::{decode, hdr as settings},
+    error::{ErrorKind, Result},
     limits::{Limits, Share},
     model::{
+        gain_map::GainMap,
         options::Options,
         picture::Picture,
         pixelmap::Pixels,
         report::{Code, Notes},
+        source::ImageSource,
     },
     pixels::hdr,
 };
@@ -72,4 +74,27 @@ pub fn standard(
     let recipe = hdr::Recipe { background: recipe.background.filter(|_| !pixels.has_alpha()), ..recipe };
     notes.add(Code::ToneMapped, "high dynamic range was mapped to standard range");
     hdr::develop(pixels, cicp, &recipe, pool, control).map(|developed| Arc::new(developed.base))
+}
+
+/// The gain map of a source, where one is wanted.
+pub fn gain_map_of(
+    source: &ImageSource,
+    limits: &Limits,
+    options: &Options,
+    notes: &Notes,
+) -> Result<Option<GainMap>> {
+    if !settings::wants_gain_map(options) {
+        if decode::has_gain_map(source)? {
+            let name = options.format.name();
+            notes.add(Code::GainMapDropped, format!("{name}: dropped the source's gain map: this is SDR"));
+        }
+        return Ok(None);
+    }
+    match decode::gain_map(source, limits) {
+        Err(error) if error.kind == ErrorKind::BadData => {
+            notes.add(Code::GainMapDropped, format!("dropped the source's gain map: {error}"));
+            Ok(None)
+        }
+        other => other,
+    }
 }

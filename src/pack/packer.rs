@@ -6,7 +6,7 @@ use super::{
     carry,
     control::Control,
     crew::Crew,
-    develop::develop,
+    develop::{develop, gain_map_of},
     plan::Plan,
     pool::Pool,
     sequence::{Sequence, Site},
@@ -118,8 +118,10 @@ impl Packer {
                     decode::decode_all(&source, options.needs_pack_properties, &self.limits)?;
                 let share = self.limits.memory().take(pixels.tight_bytes(), "the decoded image")?;
                 tell_found(&found, &source, options, &notes);
-                let metadata = found.metadata;
-                (Arc::new(Picture { metadata, ..Picture::new(Arc::new(pixels)) }), Some(share))
+                let mut picture = Picture::new(Arc::new(pixels));
+                picture.metadata = found.metadata;
+                picture.gain_map = gain_map_of(&source, &self.limits, options, &notes)?;
+                (Arc::new(picture), Some(share))
             }
             Input::Tensor(tensor, index) => {
                 check(&self.limits, tensor.width(), tensor.height(), options)?;

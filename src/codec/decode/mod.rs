@@ -3,6 +3,7 @@
 mod common;
 mod exif;
 mod frames;
+mod gain_map;
 mod gif;
 mod jpeg;
 mod picture;
@@ -26,6 +27,7 @@ use crate::{
     pixels::{Orientation, upright},
 };
 pub use frames::{Frame, Frames, Timing, open, timing};
+pub use gain_map::{gain_map, has_gain_map};
 pub use picture::{picture, properties};
 use reader::Reader;
 

@@ -76,6 +76,15 @@ pub fn packet(descriptions: &str) -> String {
     )
 }
 
+/// Bytes of the gain map that the directory of a main image's packet names.
+pub fn gain_map_length(packet: &[u8]) -> Option<usize> {
+    let text = String::from_utf8_lossy(packet);
+    let item =
+        text.split("Semantic=").find(|item| item.get(1..).is_some_and(|item| item.starts_with("GainMap")))?;
+    let length = item.split_once("Length=")?.1.get(1..)?;
+    length[..length.find(|c: char| !c.is_ascii_digit())?].parse().ok()
+}
+
 /// Reads the properties of a map's own packet, written as attributes, elements or lists; none if there are none or
 /// they cannot be applied.
 pub fn read(packet: &[u8]) -> Option<GainMapParams> {
@@ -173,6 +182,14 @@ mod tests {
         assert_eq!((params.min, params.max), ([-0.5; 3], [1.0, 2.0, 3.0]));
         assert_eq!((params.base_headroom, params.alternate_headroom), (0.0, 3.5));
         assert_eq!(params.base_offset, [1.0 / 64.0; 3]);
+    }
+
+    #[test]
+    fn the_directory_tells_where_the_map_is() {
+        let items = [("Depth", 7), ("GainMap", 4321)].into_iter();
+        assert_eq!(gain_map_length(primary(true, items).as_bytes()), Some(4321));
+        assert_eq!(gain_map_length(b"Semantic=\"GainMap\" Length=\""), None);
+        assert_eq!(gain_map_length(b"Semantic="), None);
     }
 
     #[test]

@@ -20,7 +20,7 @@ use self::{
     engine::{Chroma, Compression, Engine, Recipe, Shape},
     planes::{Filler, chroma_of},
 };
-use super::{Format, Setting, SettingKind, features};
+use super::{Format, Setting, SettingKind, features, hdr};
 use crate::{
     bail, err,
     error::Result,
@@ -49,7 +49,16 @@ pub static HEIC: Format = Format {
     aliases: &["image/heif"],
     features: FEATURES,
     max_side: MAX_SIDE,
-    settings: &[HEIC_ENCODER, HEIC_PRESET, HEIC_TUNE, HEIC_BITS],
+    settings: &[
+        HEIC_ENCODER,
+        HEIC_PRESET,
+        HEIC_TUNE,
+        HEIC_BITS,
+        hdr::FORM,
+        hdr::TONE_MAPPER,
+        hdr::BASE_GAMUT,
+        hdr::LINEAR_WHITE,
+    ],
     available: || engine(Compression::Hevc, None).map(drop),
     layout: |pixels, options| Ok(HEIC_CODEC.choose(pixels, options)?.layout),
     encode: |plan, sink| encode(&HEIC_CODEC, plan, sink),
@@ -64,7 +73,7 @@ pub static AVIF: Format = Format {
     aliases: &[],
     features: FEATURES,
     max_side: MAX_SIDE,
-    settings: &[AVIF_TUNE, AVIF_BITS],
+    settings: &[AVIF_TUNE, AVIF_BITS, hdr::FORM, hdr::TONE_MAPPER, hdr::BASE_GAMUT, hdr::LINEAR_WHITE],
     available: || engine(Compression::Av1, None).map(drop),
     layout: |pixels, options| Ok(AVIF_CODEC.choose(pixels, options)?.layout),
     encode: |plan, sink| encode(&AVIF_CODEC, plan, sink),

@@ -30,7 +30,7 @@ mod trellis;
 mod tune;
 mod zone;
 
-use super::{Format, Setting, SettingKind, features};
+use super::{Format, Setting, SettingKind, features, hdr};
 use crate::{
     error::Result,
     model::{options::Options, pixel_format::PixelFormat, pixelmap::Pixels},
@@ -49,7 +49,14 @@ const RESTART_INTERVAL: Setting = Setting {
 };
 
 /// All settings of this codec.
-static SETTINGS: &[Setting] = &[RESTART_INTERVAL];
+static SETTINGS: &[Setting] = &[
+    RESTART_INTERVAL,
+    hdr::TONE_MAPPER,
+    hdr::BASE_GAMUT,
+    hdr::LINEAR_WHITE,
+    hdr::MAP_SCALE,
+    hdr::MAP_QUALITY,
+];
 
 /// JPEG's row in the table of formats.
 pub static FORMAT: Format = Format {

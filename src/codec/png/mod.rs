@@ -29,7 +29,7 @@ mod shape;
 mod simd;
 mod stream;
 
-use super::{Format, Setting, SettingKind, features};
+use super::{Format, Setting, SettingKind, features, hdr};
 use crate::{
     bail,
     error::Result,
@@ -63,7 +63,8 @@ const PALETTE: Setting = Setting {
     help: c"png.palette: auto or off, default auto (few colours become a palette from effort 3 on)",
 };
 
-static SETTINGS: &[Setting] = &[FILTER, PALETTE];
+static SETTINGS: &[Setting] =
+    &[FILTER, PALETTE, hdr::FORM, hdr::TONE_MAPPER, hdr::BASE_GAMUT, hdr::LINEAR_WHITE];
 
 /// PNG's row in the table of formats.
 pub static FORMAT: Format = Format {
@@ -73,6 +74,7 @@ pub static FORMAT: Format = Format {
         | features::ALPHA
         | features::ANIMATION
         | features::DEEP
+        | features::HDR
         | features::METADATA,
     max_side: i32::MAX as u32,
     settings: SETTINGS,

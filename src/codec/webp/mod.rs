@@ -23,7 +23,7 @@ mod riff;
 #[cfg(test)]
 mod tests;
 
-use super::{Format, Setting, SettingKind, features};
+use super::{Format, Setting, SettingKind, features, hdr};
 use crate::{
     bail,
     error::Result,
@@ -108,6 +108,9 @@ static SETTINGS: &[Setting] = &[
     MINIMIZE,
     MIXED,
     KEY_FRAMES,
+    hdr::TONE_MAPPER,
+    hdr::BASE_GAMUT,
+    hdr::LINEAR_WHITE,
 ];
 
 /// WebP's row in the table of formats.

@@ -1,0 +1,137 @@
+//! The gain map of a JPEG: a second JPEG behind it, found by the index of the Multi-Picture Format (CIPA DC-007) or
+//! by Google's directory of items, and told from other images by its own metadata.
+
+use std::ops::Range;
+
+use super::{Job, Reader, guard, header, jpeg, known};
+use crate::{
+    codec::gain_map::{iso, xmp},
+    error::Result,
+    limits::Limits,
+    model::{
+        gain_map::{GainMap, GainMapParams},
+        source::ImageSource,
+    },
+    pixels::upright,
+};
+
+const XMP: &[u8] = b"http://ns.adobe.com/xap/1.0/\0";
+
+/// Whether a source has a gain map that [`gain_map`] reads.
+pub fn has_gain_map(source: &ImageSource) -> Result<bool> {
+    let bytes = source.bytes()?;
+    Ok((jpeg::DECODER.sniff)(&bytes) && find(&bytes).is_some())
+}
+
+/// The gain map of a source, upright as its main image is decoded; none if there is none.
+pub fn gain_map(source: &ImageSource, limits: &Limits) -> Result<Option<GainMap>> {
+    let bytes = source.bytes()?;
+    if !(jpeg::DECODER.sniff)(&bytes) {
+        return Ok(None);
+    }
+    let Some((image, params)) = find(&bytes) else { return Ok(None) };
+    let orientation = known(source.info(), &bytes, 0)?.1.orientation;
+    let header = header(&jpeg::DECODER, &mut Reader::new(&image)?)?;
+    limits.check_pixels(header.size.0, header.size.1)?;
+    let job = Job { bytes: image, frame: 0, header, limits };
+    let mut pixels = guard(&jpeg::DECODER, || (jpeg::DECODER.decode)(&job))?;
+    // Samples of a map have no colour.
+    pixels.color.icc = None;
+    let pixels = upright(pixels, orientation)?.into();
+    Ok(Some(GainMap { pixels, params }))
+}
+
+/// The first image behind the main one that says how it brightens it.
+fn find(file: &[u8]) -> Option<(&[u8], GainMapParams)> {
+    let mut places = Vec::new();
+    for (marker, at, body) in segments(file) {
+        match marker {
+            0xe2 if body.starts_with(b"MPF\0") => places.extend(index(&body[4..], at + 8)),
+            0xe1 if body.starts_with(XMP) => {
+                let length = xmp::gain_map_length(&body[XMP.len()..]);
+                places.extend(length.and_then(|length| Some(file.len().checked_sub(length)?..file.len())));
+            }
+            _ => {}
+        }
+    }
+    places.into_iter().find_map(|place| {
+        let image = file.get(place).filter(|image| image.starts_with(&[0xff, 0xd8, 0xff]))?;
+        let segments = || segments(image);
+        let by_iso = segments()
+            .find_map(|(m, _, body)| iso::read(body.strip_prefix(iso::NAME)?).filter(|_| m == 0xe2));
+        let by_xmp =
+            || segments().find_map(|(m, _, body)| xmp::read(body.strip_prefix(XMP)?).filter(|_| m == 0xe1));
+        by_iso.or_else(by_xmp).map(|params| (image, params))
+    })
+}
+
+/// Marker, place and contents of the segments before the first scan.
+fn segments(jpeg: &[u8]) -> impl Iterator<Item = (u8, usize, &[u8])> {
+    let mut at = 2;
+    std::iter::from_fn(move || {
+        while jpeg.get(at..at + 2)? == [0xff, 0xff] {
+            at += 1;
+        }
+        let &[0xff, marker, high, low] = jpeg.get(at..at + 4)? else { return None };
+        let length = usize::from(u16::from_be_bytes([high, low]));
+        if marker == 0xda || length < 2 {
+            return None;
+        }
+        let start = at;
+        at += 2 + length;
+        Some((marker, start, jpeg.get(start + 4..at)?))
+    })
+}
+
+/// Where the index says that the images behind the main one are; `origin` is its own place.
+fn index(tiff: &[u8], origin: usize) -> Vec<Range<usize>> {
+    let big = tiff.starts_with(b"MM");
+    let u16_at = |at: usize| {
+        let bytes = tiff.get(at..)?.first_chunk::<2>()?;
+        Some(if big { u16::from_be_bytes(*bytes) } else { u16::from_le_bytes(*bytes) })
+    };
+    let u32_at = |at: usize| {
+        let bytes = tiff.get(at..)?.first_chunk::<4>()?;
+        Some(if big { u32::from_be_bytes(*bytes) } else { u32::from_le_bytes(*bytes) } as usize)
+    };
+    let entries = || {
+        let first = u32_at(4)?;
+        let tags = (0..usize::from(u16_at(first)?)).map(|i| first + 2 + 12 * i);
+        let tag = tags.into_iter().find(|&tag| u16_at(tag) == Some(0xb002))?;
+        Some((u32_at(tag + 8)?, u32_at(tag + 4)? / 16))
+    };
+    let Some((start, count)) = entries() else { return Vec::new() };
+    // Some cameras list many previews; a gain map is among the first.
+    let places = (1..count.min(16)).filter_map(|i| {
+        let entry = start.checked_add(16 * i)?;
+        let (size, offset) = (u32_at(entry + 4)?, u32_at(entry + 8)?);
+        Some(origin + offset..origin + offset + size)
+    });
+    places.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn damaged_indexes_are_no_gain_map() {
+        let mut index_bytes = b"MM\0\x2a\0\0\0\x08\0\x01\xb0\x02\0\x07\0\0\0\x20\0\0\0\x1a\0\0\0\0".to_vec();
+        index_bytes.extend_from_slice(&[0; 16]);
+        index_bytes.extend_from_slice(&[0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 0, 0]);
+        assert_eq!(index(&index_bytes, 100), [612..868]);
+        for length in 0..index_bytes.len() {
+            index(&index_bytes[..length], 100);
+        }
+        for at in 0..index_bytes.len() {
+            let mut damaged = index_bytes.clone();
+            damaged[at] = 0xff;
+            index(&damaged, 100);
+            let mut file = vec![0xff, 0xd8, 0xff, 0xe2, 0, (index_bytes.len() + 6) as u8];
+            file.extend_from_slice(b"MPF\0");
+            file.extend_from_slice(&damaged);
+            file.extend_from_slice(&[0xff; 2000]);
+            assert!(find(&file).is_none());
+        }
+    }
+}
