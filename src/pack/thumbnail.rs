@@ -54,8 +54,16 @@ pub fn make(pixels: &Pixels, side: u32, pool: &Pool) -> Result<Vec<u8>> {
     let pixels = Arc::new(Pixels::from_vec(w, h, PixelFormat::Rgb888, small)?);
     let rows = Rows::new(pixels.clone(), (options.format.layout)(&pixels, &options)?, &options)?;
     let (control, metadata, notes) = (Control::default(), Metadata::default(), Notes::default());
-    let plan =
-        Plan { rows: &rows, options: &options, pool, control: &control, metadata: &metadata, notes: &notes };
+    let plan = Plan {
+        rows: &rows,
+        options: &options,
+        pool,
+        control: &control,
+        gain_map: None,
+        auxiliaries: &[],
+        metadata: &metadata,
+        notes: &notes,
+    };
     let mut file = Buffer::default();
     (codec::find("image/jpeg")?.encode)(&plan, &mut file)?;
     let mut bytes = try_vec(file.as_slice().len(), "a thumbnail")?;
