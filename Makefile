@@ -5,6 +5,7 @@
 #   make demo             packs a photograph into every format
 #   make test             all tests
 #   make soak             random images through every format and effort, SECONDS long
+#   make hdr-check         gain maps as libultrahdr sees them
 #   make bench            speed beside the peers' own libraries, into out/benchmark.md
 
 PREFIX ?= /usr/local
@@ -40,4 +41,13 @@ soak:
 	bindings/python/run-tests tests/test_pack.py
 	build/python/bin/python bindings/python/tests/soak.py $(SECONDS)
 
-.PHONY: all install demo test soak bench clean
+# The HDR image of a JPEG with a gain map, reconstructed by libultrahdr: PYTHON must have imagecodecs.
+PYTHON ?= python3
+
+hdr-check: all
+	mkdir -p out
+	$(CC) examples/c/hdr_camera.c -Iinclude -L$(BUILD)/lib -Wl,-rpath,$(CURDIR)/$(BUILD)/lib -limage_packer -o out/hdr_camera
+	out/hdr_camera out/hdr_camera.jpg out/hdr_camera.p010
+	$(PYTHON) scripts/hdr_check.py out/hdr_camera.jpg out/hdr_camera.p010
+
+.PHONY: all install demo test soak hdr-check bench clean

@@ -294,6 +294,31 @@ fn a_gain_map_of_the_callers_is_taken_as_given() {
 }
 
 #[test]
+fn png_keeps_the_signal_where_it_is_asked_for() {
+    let mut pixels = pixels();
+    (pixels.light.max_cll, pixels.light.max_fall) = (1300, 200);
+    let source = Arc::new(pixels);
+    let (file, report) =
+        pack(Input::Pixels(source.clone()), &options("image/png", 90, &[("hdr.form", "signal")]));
+    assert!(report.warnings.is_empty(), "{:?}", report.warnings);
+    let chunk = |name: &[u8]| {
+        let at = file.windows(4).position(|w| w == name).expect("the chunk");
+        &file[at + 4..at + 4 + u32::from_be_bytes(file[at - 4..at].try_into().unwrap()) as usize]
+    };
+    assert_eq!(chunk(b"cICP"), [12, 16, 0, 1]);
+    assert_eq!(chunk(b"cLLI"), [13_000_000u32.to_be_bytes(), 2_000_000u32.to_be_bytes()].concat());
+    assert!(!file.windows(4).any(|w| w == b"iCCP"));
+    let decoded = image::load_from_memory(&file).unwrap().to_rgb16();
+    for (i, pixel) in decoded.pixels().enumerate().step_by(101) {
+        let word = u32::from_ne_bytes(source.plane(0).0.as_chunks::<4>().0[i]);
+        for (c, &value) in pixel.0.iter().enumerate() {
+            let code = word >> (10 * c) & 1023;
+            assert_eq!((u32::from(value) * 1023 + 32767) / 65535, code);
+        }
+    }
+}
+
+#[test]
 fn a_sources_gain_map_is_kept_and_never_computed_again() {
     let file = pack_pixels(&options("image/jpeg", 95, &[("gain_map.scale", "2")]));
     let source = Arc::new(ImageSource::from_copy(&file).unwrap());

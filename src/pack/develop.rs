@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{control::Control, pool::Pool};
 use crate::{
     bail,
-    codec::{decode, hdr as settings},
+    codec::{decode, features, hdr as settings},
     error::{ErrorKind, Result},
     limits::{Limits, Share},
     model::{
@@ -50,6 +50,9 @@ pub fn develop(
     let need = need * if recipe.background.is_none() { 5 } else { 4 };
     let share = limits.memory().take_beside(held, need, "the SDR image")?;
     let developed = hdr::develop(pixels, cicp, &recipe, pool, control)?;
+    if options.format.features & features::DEEP != 0 {
+        notes.add(Code::DepthReduced, "the SDR image has 8 bits per component");
+    }
     if pixels.has_alpha() && recipe.background.is_some() {
         notes.add(Code::AlphaBlended, format!("alpha was blended on the background: {name} has none"));
     }

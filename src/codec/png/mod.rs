@@ -34,7 +34,11 @@ use crate::{
     bail,
     error::Result,
     model::{
-        color::Color, metadata::Metadata, options::Options, pixel_format::PixelFormat, pixelmap::Pixels,
+        color::{Color, LightLevel},
+        metadata::Metadata,
+        options::Options,
+        pixel_format::PixelFormat,
+        pixelmap::Pixels,
     },
     pack::plan::Plan,
     pixels::Layout,
@@ -214,6 +218,10 @@ fn encode_with(plan: &Plan<'_>, simd: Simd, sink: &mut dyn Sink) -> Result<()> {
     chunks.write(b"IHDR", &[&shape.header()])?;
     for piece in ancillary(color, icc, plan.metadata) {
         chunks.ancillary(&piece)?;
+    }
+    let light = rows.pixels().light;
+    if color.cicp.is_hdr() && light != LightLevel::default() {
+        chunks.ancillary(&Ancillary::LightLevel(light))?;
     }
     if let Some(palette) = &shape.palette {
         chunks.write(b"PLTE", &[&palette.plte()])?;
