@@ -2,17 +2,18 @@
 
 use std::sync::Arc;
 
-use super::decode_all;
+use super::{decode_all, gain_map};
 use crate::{
     codec::metadata,
-    error::Result,
+    error::{ErrorKind, Result},
     host,
     limits::Limits,
+    log,
     model::{metadata::Metadata, picture::Picture, source::ImageSource},
     pixels::Orientation,
 };
 
-/// Decodes the first frame, upright, with its metadata. EXIF says so of its orientation; damaged EXIF stays as it is.
+/// Decodes the first frame, upright, with its gain map and metadata. EXIF says so of its orientation; damaged EXIF stays as it is.
 pub fn picture(source: &ImageSource, limits: &Limits) -> Result<Picture> {
     host::shield(|| {
         let (pixels, found) = decode_all(source, true, limits)?;
@@ -20,7 +21,14 @@ pub fn picture(source: &ImageSource, limits: &Limits) -> Result<Picture> {
         if metadata.orientation() != Orientation::Upright {
             metadata.set_orientation(Orientation::Upright)?;
         }
-        Ok(Picture { metadata, ..Picture::new(Arc::new(pixels)) })
+        let gain_map = match gain_map(source, limits) {
+            Err(error) if error.kind == ErrorKind::BadData => {
+                log::write(log::WARNING, || format!("no gain map: {error}"));
+                None
+            }
+            other => other?,
+        };
+        Ok(Picture { metadata, gain_map, ..Picture::new(Arc::new(pixels)) })
     })
 }
 
