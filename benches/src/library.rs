@@ -188,7 +188,7 @@ impl Library {
         let mime = CString::new(options.mime).unwrap();
         // SAFETY: handles and memory as the header demands; the frames outlive their maps.
         unsafe {
-            let run = || -> Result<Vec<u8>, String> {
+            let mut run = || -> Result<Vec<u8>, String> {
                 self.check((call.image_packer_create)(&mut packer), "packer")?;
                 self.check((call.image_packer_set_threads)(packer, options.threads), "threads")?;
                 let count = frames.len() as u32;
