@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use super::{
     container,
-    frame::{self, Exact, OPAQUE, Picture, Style},
+    frame::{self, Exact, KEPT, OPAQUE, Picture, Style},
     lab,
 };
 use crate::{
@@ -162,7 +162,11 @@ impl Gif {
             for index in y * width + place.left..y * width + place.right {
                 let (shown, wanted) = (self.canvas[index], held.canvas[index]);
                 let drawn = self.changes(shown, wanted);
-                pixels.push(if drawn { wanted } else { [0; 4] });
+                pixels.push(match (drawn, shown) {
+                    (true, _) => wanted,
+                    (false, [r, g, b, OPAQUE..=255]) => [r, g, b, KEPT],
+                    (false, _) => [0; 4],
+                });
                 match disposal {
                     Disposal::Clear => self.canvas[index] = [0; 4],
                     Disposal::Restore => {}
@@ -192,6 +196,7 @@ impl Gif {
                 width: place.width(),
                 height: place.height(),
                 opaque: false,
+                animated: true,
             };
             let image = frame::compress(&picture, style, global, &|_| work.control.check())?;
             let _ = images[index].set(image);

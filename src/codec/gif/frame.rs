@@ -15,7 +15,7 @@ use crate::{
     error::{Result, try_vec},
 };
 
-/// Rows of four bytes: red, green, blue, alpha. Alpha below [`OPAQUE`] is not drawn.
+/// Rows of four bytes: red, green, blue, alpha. Alpha below [`OPAQUE`] is not drawn, but [`KEPT`] may be.
 #[derive(Clone, Copy)]
 pub struct Picture<'a> {
     pub bytes: &'a [u8],
@@ -25,20 +25,42 @@ pub struct Picture<'a> {
     pub height: usize,
     /// Whether the fourth byte means nothing.
     pub opaque: bool,
+    /// Whether pixels may be [`KEPT`].
+    pub animated: bool,
 }
 
 /// Alpha from which on a pixel is drawn.
 pub const OPAQUE: u8 = 128;
+/// Alpha of a pixel of an animation whose colour is there already: it may be drawn or not.
+pub const KEPT: u8 = 1;
+
+/// What is asked for at a pixel.
+#[derive(Clone, Copy, PartialEq)]
+enum Dot {
+    /// Nothing is drawn.
+    Hole,
+    /// This colour is there already.
+    Kept([u8; 3]),
+    Drawn([u8; 3]),
+}
 
 impl<'a> Picture<'a> {
     fn raw(&self, y: usize) -> &'a [[u8; 4]] {
         self.bytes[y * self.stride..][..4 * self.width].as_chunks().0
     }
 
-    /// The pixels of a row; `None` where nothing is drawn.
-    fn row(&self, y: usize) -> impl Iterator<Item = Option<[u8; 3]>> + use<'a> {
-        let opaque = self.opaque;
-        self.raw(y).iter().map(move |&[r, g, b, a]| (opaque || a >= OPAQUE).then_some([r, g, b]))
+    fn row(&self, y: usize) -> impl Iterator<Item = Dot> + use<'a> {
+        let (opaque, animated) = (self.opaque, self.animated);
+        self.raw(y).iter().map(move |&[r, g, b, a]| match a {
+            _ if opaque => Dot::Drawn([r, g, b]),
+            OPAQUE.. => Dot::Drawn([r, g, b]),
+            KEPT if animated => Dot::Kept([r, g, b]),
+            _ => Dot::Hole,
+        })
+    }
+
+    fn dots(&self) -> impl Iterator<Item = Dot> {
+        (0..self.height).flat_map(|y| self.row(y))
     }
 }
 
@@ -134,12 +156,16 @@ impl Exact {
     fn compress(&self, picture: &Picture<'_>, holes: bool, check: Check<'_>) -> Result<Image> {
         let palette = self.table(holes);
         let transparent = holes.then_some(self.colors.len() as u8);
+        let hole = transparent.unwrap_or(0);
         let mut lzw = Lzw::new(depth(palette.len()))?;
         for y in 0..picture.height {
-            for pixel in picture.row(y) {
-                // Memory that others may write to could show a new colour now: then any will do.
-                let index = pixel.map_or(transparent, |color| self.find(color));
-                lzw.push(index.unwrap_or(0))?;
+            for dot in picture.row(y) {
+                match dot {
+                    // Memory that others may write to could show a new colour now: then any will do.
+                    Dot::Drawn(color) => lzw.push(self.find(color).unwrap_or(0))?,
+                    Dot::Hole => lzw.push(hole)?,
+                    Dot::Kept(color) => lzw.push_one_of(hole, self.find(color))?,
+                }
             }
             check(y)?;
         }
@@ -149,19 +175,18 @@ impl Exact {
     /// The colours of a picture, if they are `most` at most, and whether anything is not drawn.
     fn of(picture: &Picture<'_>, most: usize) -> (Option<Self>, bool) {
         let (mut exact, mut holes) = (Self::new(), false);
-        let mut last = None;
-        for pixel in (0..picture.height).flat_map(|y| picture.row(y)) {
-            match pixel {
-                None => holes = true,
-                Some(_) if pixel == last => {}
-                Some(color) => {
+        let mut last = Dot::Hole;
+        for dot in picture.dots() {
+            match dot {
+                Dot::Drawn(_) if dot == last => {}
+                Dot::Drawn(color) => {
                     if exact.add(color, most).is_none() {
-                        let holes =
-                            holes || (0..picture.height).flat_map(|y| picture.row(y)).any(|p| p.is_none());
+                        let holes = holes || picture.dots().any(|dot| !matches!(dot, Dot::Drawn(_)));
                         return (None, holes);
                     }
-                    last = pixel;
+                    last = dot;
                 }
+                Dot::Hole | Dot::Kept(_) => holes = true,
             }
         }
         let fits = exact.colors.len() + usize::from(holes) <= most;
@@ -209,8 +234,10 @@ pub fn compress(
         bail!(Unsupported, "more than {} colours in a frame would not be lossless in a GIF", style.colors);
     }
     let mut histogram = Histogram::new()?;
-    for color in (0..picture.height).flat_map(|y| picture.row(y)).flatten() {
-        histogram.add(color, 1.0)?;
+    for dot in picture.dots() {
+        if let Dot::Drawn(color) = dot {
+            histogram.add(color, 1.0)?;
+        }
     }
     let palette = histogram.palette(style.colors - usize::from(holes), style.rounds)?;
     let transparent = holes.then_some(palette.rgb.len() as u8);
@@ -232,6 +259,7 @@ fn draw(
     check: Check<'_>,
 ) -> Result<Vec<u8>> {
     let colors = palette.rgb.len() + usize::from(transparent.is_some());
+    let hole = transparent.unwrap_or(0);
     let mut lzw = Lzw::new(depth(colors))?;
     let mut debts: Debts = try_vec(picture.width + 2, "the errors of a row")?;
     let mut next: Debts = try_vec(picture.width + 2, "the errors of a row")?;
@@ -242,12 +270,27 @@ fn draw(
     let reach = style.reach * style.reach;
     for y in 0..picture.height {
         let mut ahead: Lab = [0.0; 3];
-        for (x, pixel) in picture.row(y).enumerate() {
-            let Some(rgb) = pixel else {
-                ahead = [0.0; 3];
-                lzw.push(transparent.unwrap_or(0))?;
-                continue;
+        for (x, dot) in picture.row(y).enumerate() {
+            let exact = |rgb| Some(histogram.guess(rgb)).filter(|&index| palette.rgb[usize::from(index)] == rgb);
+            let rgb = match dot {
+                Dot::Drawn(rgb) => rgb,
+                Dot::Hole => {
+                    ahead = [0.0; 3];
+                    lzw.push(hole)?;
+                    continue;
+                }
+                Dot::Kept(rgb) => {
+                    ahead = [0.0; 3];
+                    lzw.push_one_of(hole, exact(rgb))?;
+                    continue;
+                }
             };
+            if let Some(index) = exact(rgb) {
+                // A flat area takes no part in the diffusion: it has its colour.
+                ahead = [0.0; 3];
+                lzw.push(index)?;
+                continue;
+            }
             let mut aim = lab::from_rgb(rgb);
             match style.dither {
                 Dither::Diffusion(_) => {

@@ -53,6 +53,7 @@ pub struct Lzw {
     next: u32,
     width: u32,
     string: u32,
+    last: u8,
     since: Since,
 }
 
@@ -79,7 +80,7 @@ impl Lzw {
         let bits = Bits { bytes, block: [0; 256], filled: 0, pending: 0, count: 0 };
         let slots = try_vec(1 << SLOTS, WHAT)?;
         let mut lzw =
-            Self { bits, slots, depth, next: 0, width: depth + 1, string: NOTHING, since: Since::default() };
+            Self { bits, slots, depth, next: 0, width: depth + 1, string: NOTHING, last: 0, since: Since::default() };
         lzw.clear()?;
         Ok(lzw)
     }
@@ -106,6 +107,7 @@ impl Lzw {
 
     /// The next pixel.
     pub fn push(&mut self, pixel: u8) -> Result<()> {
+        self.last = pixel;
         self.since.pixels += 1;
         self.since.recent.0 += 1;
         if self.string == NOTHING {
@@ -127,6 +129,17 @@ impl Lzw {
             }
         }
         Ok(())
+    }
+
+    /// The next pixel, which looks the same as `this` and, if it is there, as `that`.
+    pub fn push_one_of(&mut self, this: u8, that: Option<u8>) -> Result<()> {
+        let Some(that) = that else { return self.push(this) };
+        match (self.longer(this).is_some(), self.longer(that).is_some()) {
+            (true, false) => self.push(this),
+            (false, true) => self.push(that),
+            _ if self.last == that => self.push(that),
+            _ => self.push(this),
+        }
     }
 
     /// Writes a code, after which the reader knows one string more.

@@ -23,6 +23,9 @@ struct Bin {
     weight: f64,
     /// Its colour in the palette.
     index: u8,
+    /// The colour of most of its pixels, if there is one (Boyer and Moore's vote), and by how much.
+    usual: [u8; 3],
+    lead: f64,
 }
 
 fn key([r, g, b]: [u8; 3]) -> usize {
@@ -47,7 +50,7 @@ impl Histogram {
                     .try_reserve(more)
                     .map_err(|_| Error::out_of_memory(bytes, "a histogram of colours"))?;
             }
-            self.bins.push(Bin { lab: [0.0; 3], weight: 0.0, index: 0 });
+            self.bins.push(Bin { lab: [0.0; 3], weight: 0.0, index: 0, usual: rgb, lead: 0.0 });
             *slot = self.bins.len() as u32;
         }
         let bin = &mut self.bins[*slot as usize - 1];
@@ -56,6 +59,13 @@ impl Histogram {
             *sum += weight * f64::from(value);
         }
         bin.weight += weight;
+        if bin.usual == rgb {
+            bin.lead += weight;
+        } else if bin.lead >= weight {
+            bin.lead -= weight;
+        } else {
+            (bin.usual, bin.lead) = (rgb, weight - bin.lead);
+        }
         Ok(())
     }
 
@@ -89,9 +99,30 @@ impl Histogram {
         for point in &points {
             self.bins[point.bin as usize].index = point.index;
         }
-        Ok(palette)
+        Ok(self.snap(palette))
+    }
+
+    /// Puts colours of the palette on the very colours that most of their pixels have: flat areas become exact.
+    fn snap(&self, mut palette: Palette) -> Palette {
+        let mut all = vec![(0.0, 0.0, [0; 3]); palette.rgb.len()];
+        for bin in &self.bins {
+            let (weight, lead, usual) = &mut all[usize::from(bin.index)];
+            *weight += bin.weight;
+            if bin.lead > *lead {
+                (*lead, *usual) = (bin.lead, bin.usual);
+            }
+        }
+        for (rgb, (weight, lead, usual)) in palette.rgb.iter_mut().zip(all) {
+            if lead > weight * SNAP {
+                *rgb = usual;
+            }
+        }
+        Palette::new(palette.rgb)
     }
 }
+
+/// The part of a cluster that makes its colour the cluster's.
+const SNAP: f64 = 0.4;
 
 #[derive(Clone, Copy)]
 struct Point {
