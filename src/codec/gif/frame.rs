@@ -154,6 +154,22 @@ impl Exact {
 
     /// Compresses a picture that has no other colours.
     fn compress(&self, picture: &Picture<'_>, holes: bool, check: Check<'_>) -> Result<Image> {
+        let drawn = self.compress_with(picture, holes, true, check)?;
+        if !holes || !picture.animated {
+            return Ok(drawn);
+        }
+        let either = self.compress_with(picture, holes, false, check)?;
+        Ok(if either.data.len() < drawn.data.len() { either } else { drawn })
+    }
+
+    /// `redraw`: what is there already is drawn again; otherwise it is where that makes a longer string.
+    fn compress_with(
+        &self,
+        picture: &Picture<'_>,
+        holes: bool,
+        redraw: bool,
+        check: Check<'_>,
+    ) -> Result<Image> {
         let palette = self.table(holes);
         let transparent = holes.then_some(self.colors.len() as u8);
         let hole = transparent.unwrap_or(0);
@@ -164,6 +180,7 @@ impl Exact {
                     // Memory that others may write to could show a new colour now: then any will do.
                     Dot::Drawn(color) => lzw.push(self.find(color).unwrap_or(0))?,
                     Dot::Hole => lzw.push(hole)?,
+                    Dot::Kept(color) if redraw => lzw.push(self.find(color).unwrap_or(hole))?,
                     Dot::Kept(color) => lzw.push_one_of(hole, self.find(color))?,
                 }
             }
@@ -241,7 +258,21 @@ pub fn compress(
     }
     let palette = histogram.palette(style.colors - usize::from(holes), style.rounds)?;
     let transparent = holes.then_some(palette.rgb.len() as u8);
-    let data = draw(picture, &palette, &histogram, transparent, style, check)?;
+    let mut data = draw(picture, &palette, &histogram, transparent, false, style, check)?;
+    let (mut kept, mut known) = (0, 0);
+    for dot in picture.dots() {
+        if let Dot::Kept(rgb) = dot {
+            kept += 1;
+            known += usize::from(palette.rgb[usize::from(histogram.guess(rgb))] == rgb);
+        }
+    }
+    // Flat areas, as on screens.
+    if known * 2 > kept {
+        let drawn = draw(picture, &palette, &histogram, transparent, true, style, check)?;
+        if drawn.len() < data.len() {
+            data = drawn;
+        }
+    }
     let mut palette = palette.rgb;
     palette.resize(palette.len() + usize::from(holes), [0; 3]);
     Ok(Image { palette, transparent, data })
@@ -255,6 +286,7 @@ fn draw(
     palette: &Palette,
     histogram: &Histogram,
     transparent: Option<u8>,
+    redraw: bool,
     style: &Style,
     check: Check<'_>,
 ) -> Result<Vec<u8>> {
@@ -271,7 +303,8 @@ fn draw(
     for y in 0..picture.height {
         let mut ahead: Lab = [0.0; 3];
         for (x, dot) in picture.row(y).enumerate() {
-            let exact = |rgb| Some(histogram.guess(rgb)).filter(|&index| palette.rgb[usize::from(index)] == rgb);
+            let exact =
+                |rgb| Some(histogram.guess(rgb)).filter(|&index| palette.rgb[usize::from(index)] == rgb);
             let rgb = match dot {
                 Dot::Drawn(rgb) => rgb,
                 Dot::Hole => {
@@ -281,7 +314,10 @@ fn draw(
                 }
                 Dot::Kept(rgb) => {
                     ahead = [0.0; 3];
-                    lzw.push_one_of(hole, exact(rgb))?;
+                    match exact(rgb) {
+                        Some(index) if redraw => lzw.push(index)?,
+                        index => lzw.push_one_of(hole, index)?,
+                    }
                     continue;
                 }
             };

@@ -79,8 +79,16 @@ impl Lzw {
         try_extend(&mut bytes, &[depth as u8], WHAT)?;
         let bits = Bits { bytes, block: [0; 256], filled: 0, pending: 0, count: 0 };
         let slots = try_vec(1 << SLOTS, WHAT)?;
-        let mut lzw =
-            Self { bits, slots, depth, next: 0, width: depth + 1, string: NOTHING, last: 0, since: Since::default() };
+        let mut lzw = Self {
+            bits,
+            slots,
+            depth,
+            next: 0,
+            width: depth + 1,
+            string: NOTHING,
+            last: 0,
+            since: Since::default(),
+        };
         lzw.clear()?;
         Ok(lzw)
     }
