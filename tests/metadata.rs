@@ -488,3 +488,45 @@ fn an_exchange_of_metadata_leaves_the_image_alone() {
         }
     }
 }
+
+/// A profile of this size whose header holds.
+fn profile(size: usize, space: &[u8; 4]) -> Vec<u8> {
+    let mut random = Random(size as u64);
+    let mut bytes: Vec<u8> = (0..size).map(|_| random.below(256) as u8).collect();
+    bytes[..4].copy_from_slice(&(size as u32).to_be_bytes());
+    bytes[16..20].copy_from_slice(space);
+    bytes[36..40].copy_from_slice(b"acsp");
+    // No tags.
+    bytes[128..132].fill(0);
+    bytes
+}
+
+#[test]
+fn profiles_go_through_verbatim_and_bad_ones_are_refused_before_a_byte_is_written() {
+    use image_packer::{error::ErrorKind, model::color::check_icc};
+    for mime in ["image/jpeg", "image/png", "image/webp"] {
+        for size in [132, 70_000, 1_000_000] {
+            let mut pixels = corners(48, 32);
+            let icc = profile(size, b"RGB ");
+            pixels.color.icc = Some(check_icc(&icc).unwrap());
+            let (file, _) = pack(Input::Pixels(Arc::new(pixels)), &options(mime));
+            let (again, _) = pack(Input::Source(Arc::new(source(&file))), &options(mime));
+            let read = codec::decode::decode(&source(&again), 0, &Default::default()).unwrap();
+            assert!(read.color.icc.as_deref() == Some(&icc[..]), "{mime} {size}");
+        }
+    }
+    let whole = profile(1000, b"RGB ");
+    let mut unsigned = whole.clone();
+    unsigned[36] = b'x';
+    for bad in [&whole[..100], &whole[..999], &unsigned[..]] {
+        assert_eq!(check_icc(bad).unwrap_err().kind, ErrorKind::Icc);
+    }
+    for (space, size) in [(b"CMYK", 1000), (b"GRAY", 1000), (b"RGB ", 17_000_000)] {
+        let mut pixels = corners(48, 32);
+        pixels.color.icc = Some(profile(size, space).into());
+        let (input, mut file) = (Input::Pixels(Arc::new(pixels)), Buffer::default());
+        let error = Packer::default().pack(input, &options("image/jpeg"), &mut file, &Control::default());
+        assert_eq!(error.unwrap_err().kind, ErrorKind::Icc);
+        assert!(file.as_slice().is_empty());
+    }
+}
