@@ -9,7 +9,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     slice,
     sync::{
-        Mutex, PoisonError,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
 };
@@ -23,10 +23,11 @@ use super::{
 use crate::{
     err,
     error::{Error, Result, try_vec},
+    host::leave::or_leave,
     model::options::Options,
     pack::{control::Control, plan::Plan},
     pixels::{Layout, Plane, Rows, Scratch},
-    sink::Sink,
+    sink::{Sink, memory::Buffer},
 };
 
 /// libwebp and its version.
@@ -39,6 +40,8 @@ pub fn version() -> std::borrow::Cow<'static, str> {
 
 /// Rows that are imported at a time; even, for chroma.
 const BAND: u32 = 64;
+/// Pixels from which libwebp works on a thread of its own.
+const APART: u64 = 1 << 20;
 /// Share of the import in the progress, of 1000.
 const IMPORT: u64 = 100;
 
@@ -55,8 +58,45 @@ pub fn encode(plan: &Plan<'_>, sink: &mut dyn Sink) -> Result<()> {
     let size = (rows.width(), rows.height());
     let (exif, xmp) = (plan.metadata.exif.as_deref(), plan.metadata.xmp.as_deref());
     let extras = Extras { icc: rows.icc(), exif, xmp };
-    let mut context =
-        Context { container: Container::new(sink, size, extras), control: plan.control, failure: None };
+    let mut container = Container::new(sink, size, extras);
+    let large = u64::from(size.0) * u64::from(size.1) >= APART;
+    match large.then(|| samples.owned()).flatten() {
+        Some(samples) => press_apart(samples, size, config, &mut container, plan.control)?,
+        None => press(&mut samples, size, &config, &mut container, plan.control)?,
+    }
+    container.finish()
+}
+
+/// [`press`] on a thread of its own: libwebp asks whether to go on when it likes, and who asks it to stop need not wait for
+/// that. Samples and memory are its own until it does.
+fn press_apart(
+    mut samples: Samples<'static>,
+    size: (u32, u32),
+    config: WebPConfig,
+    sink: &mut dyn Sink,
+    control: &Control,
+) -> Result<()> {
+    let (far, kept) = (Arc::new(Control::default()), control.held());
+    let near = far.clone();
+    let work = move || {
+        let mut bytes = Buffer::default();
+        let result = press(&mut samples, size, &config, &mut bytes, &far);
+        drop((samples, kept));
+        result.map(|()| bytes)
+    };
+    let go_on = || control.checkpoint(near.progress().into(), 1000).inspect_err(|_| near.cancel());
+    sink.write(or_leave(work, go_on)??.as_slice())
+}
+
+/// Runs libwebp over the samples. Its own bytes go into the sink.
+fn press(
+    samples: &mut Samples<'_>,
+    size: (u32, u32),
+    config: &WebPConfig,
+    sink: &mut dyn Sink,
+    control: &Control,
+) -> Result<()> {
+    let mut context = Context { sink, control, failure: None };
     let mut picture = samples.picture(size)?;
     // libwebp calls back with this pointer; `context` is not touched otherwise until WebPEncode is done.
     let shared: *mut Context<'_> = &mut context;
@@ -73,7 +113,7 @@ pub fn encode(plan: &Plan<'_>, sink: &mut dyn Sink) -> Result<()> {
     }
     // SAFETY: configuration and picture are initialised, the picture's planes are as large as it says, and what the
     // callbacks need lives until the end of this function.
-    let done = unsafe { WebPEncode(&config, &mut *picture.0) } != 0;
+    let done = unsafe { WebPEncode(config, &mut *picture.0) } != 0;
     let code = picture.0.error_code;
     match context.failure.take() {
         Some(Failure::Error(error)) => Err(error),
@@ -81,7 +121,7 @@ pub fn encode(plan: &Plan<'_>, sink: &mut dyn Sink) -> Result<()> {
         None if done && config.lossless != 0 && is_cut(&statistics) => {
             Err(explain(WebPEncodingError::VP8_ENC_ERROR_OUT_OF_MEMORY, size))
         }
-        None if done => context.container.finish(),
+        None if done => Ok(()),
         None => Err(explain(code, size)),
     }
 }
@@ -212,6 +252,26 @@ impl<'a> Samples<'a> {
             Ok(false)
         })?;
         Ok(Self::Argb(argb))
+    }
+
+    /// These samples without anything borrowed, which are gone from here then; `None` if the planes are.
+    fn owned(&mut self) -> Option<Samples<'static>> {
+        match self {
+            Self::Argb(argb) => Some(Samples::Argb(std::mem::take(argb))),
+            Self::Yuv {
+                y: Cow::Owned(y),
+                u: Cow::Owned(u),
+                v: Cow::Owned(v),
+                alpha,
+                y_stride,
+                uv_stride,
+            } => {
+                let [y, u, v] = [y, u, v].map(|plane| Cow::Owned(std::mem::take(plane)));
+                let alpha = std::mem::take(alpha);
+                Some(Samples::Yuv { y, u, v, alpha, y_stride: *y_stride, uv_stride: *uv_stride })
+            }
+            Self::Yuv { .. } => None,
+        }
     }
 
     /// The picture over these samples. Valid while they are.
@@ -404,7 +464,7 @@ fn copy_rows<T: Copy>(plane: *const T, stride: c_int, target: &mut [T], row: usi
 
 /// What the callbacks need.
 struct Context<'a> {
-    container: Container<'a>,
+    sink: &'a mut dyn Sink,
     control: &'a Control,
     failure: Option<Failure>,
 }
@@ -433,7 +493,7 @@ unsafe extern "C" fn write(data: *const u8, size: usize, picture: *const WebPPic
     let context = unsafe { &mut *(*picture).custom_ptr.cast::<Context<'_>>() };
     // SAFETY: libwebp lends `size` bytes for the call.
     let bytes = if size == 0 { &[] } else { unsafe { slice::from_raw_parts(data, size) } };
-    context.call(|context| context.container.write(bytes))
+    context.call(|context| context.sink.write(bytes))
 }
 
 unsafe extern "C" fn progress(percent: c_int, picture: *const WebPPicture) -> c_int {

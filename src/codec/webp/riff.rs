@@ -38,6 +38,12 @@ pub struct Container<'a> {
     passing: bool,
 }
 
+impl Sink for Container<'_> {
+    fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        Container::write(self, bytes)
+    }
+}
+
 impl<'a> Container<'a> {
     /// A container for an image of this width and height.
     pub fn new(sink: &'a mut dyn Sink, size: (u32, u32), extras: Extras<'a>) -> Self {
