@@ -154,6 +154,22 @@ static void ways(void) {
       "a picture's code");
   image_picture_release(picture);
 
+  /* An animation. */
+  ImageSequenceOptions *animation = NULL;
+  ImagePixelMap *frames[2] = {map, map};
+  ImageData *still = NULL;
+  NEED(image_sequence_options_create("image/webp", 2, &animation) == IMAGE_OK);
+  NEED(image_packer_pack_to_data_from_sequence(packer, frames, 2, animation, &still) == IMAGE_OK);
+  NEED(image_packer_pack_to_data_from_sequence_async(packer, frames, 2, animation, NULL, NULL, &job) == IMAGE_OK);
+  CHECK(image_job_wait(job, -1) == IMAGE_OK && image_job_take_data(job, &data) == IMAGE_OK, "an animation");
+  CHECK(image_data_size(data) == image_data_size(still) &&
+            memcmp(image_data_bytes(data), image_data_bytes(still), image_data_size(data)) == 0,
+        "the same animation");
+  image_data_release(data);
+  image_data_release(still);
+  image_job_release(job);
+  image_sequence_options_release(animation);
+
   /* Neither handle is needed, and every input may go and its place be used again. */
   End end;
   end_init(&end);
