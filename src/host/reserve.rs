@@ -15,9 +15,10 @@ use std::{
     },
 };
 
-/// Larger requests are refused like anywhere else.
-const MOST: usize = 1 << 20;
-const SIZE: usize = 4 << 20;
+/// Larger requests are refused like anywhere else. The largest that is not made fallibly is the table of a CMYK profile,
+/// of 17^4 colours.
+const MOST: usize = 2 << 20;
+const SIZE: usize = 8 << 20;
 /// The strongest alignment served.
 const ALIGN: usize = 4096;
 

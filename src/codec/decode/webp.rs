@@ -15,7 +15,8 @@ use super::{
 };
 use crate::{
     err,
-    error::{Error, Result, try_vec},
+    error::{Error, ErrorKind, Result, try_vec},
+    host,
     limits::Share,
     log,
     model::{
@@ -141,13 +142,26 @@ fn decode(job: &Job<'_>) -> Result<Pixels> {
     let _share = job.take(group as u64 + if animated { 16 } else { 8 })?;
     let (width, height) = job.header.size;
     let mut bytes = try_vec(width as usize * height as usize * group, "decoded pixels")?;
-    if animated {
+    let attempt = |bytes: &mut [u8]| {
+        if !animated {
+            return still(job, alpha, width as usize * group, bytes);
+        }
         let mut frames = Frames::new(job, None)?;
         let missing = |index| damaged("WebP", format!("frame {index} cannot be decoded"));
         frames::up_to(job, &mut frames, missing)?;
         bytes.copy_from_slice(frames.canvas().as_flattened());
-    } else {
-        still(job, alpha, width as usize * group, &mut bytes)?;
+        Ok(())
+    };
+    match attempt(&mut bytes) {
+        // libwebp takes many an allocation that failed for damage. What it may have needed tells them apart, and if it
+        // is there by now, a second attempt does.
+        Err(error) if error.kind == ErrorKind::BadData => {
+            let before = host::reserve::uses();
+            drop(try_vec::<u64>(bytes.len() / 4 + (1 << 16), "decoding WebP")?);
+            host::check_memory(before)?;
+            attempt(&mut bytes)?;
+        }
+        result => result?,
     }
     let mut pixels = Pixels::from_vec(width, height, format, bytes)?;
     pixels.color.icc = profile(job.bytes).and_then(|icc| {
@@ -173,9 +187,8 @@ fn still(job: &Job<'_>, alpha: bool, row: usize, target: &mut [u8]) -> Result<()
     };
     match status {
         VP8StatusCode::VP8_STATUS_OK => Ok(()),
-        // libwebp says so of damaged alpha, too. What it would have needed tells which.
+        // libwebp says so of damaged alpha, too.
         VP8StatusCode::VP8_STATUS_OUT_OF_MEMORY if alpha => {
-            drop(try_vec::<u64>(target.len() / 4, "decoding WebP")?);
             Err(damaged("WebP", "its alpha cannot be decoded"))
         }
         status => Err(explain(status)),
