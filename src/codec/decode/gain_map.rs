@@ -119,7 +119,7 @@ mod tests {
         let mut index_bytes = b"MM\0\x2a\0\0\0\x08\0\x01\xb0\x02\0\x07\0\0\0\x20\0\0\0\x1a\0\0\0\0".to_vec();
         index_bytes.extend_from_slice(&[0; 16]);
         index_bytes.extend_from_slice(&[0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 0, 0]);
-        assert_eq!(index(&index_bytes, 100), [612..868]);
+        assert_eq!(index(&index_bytes, 100), vec![612..868]);
         for length in 0..index_bytes.len() {
             index(&index_bytes[..length], 100);
         }

@@ -84,7 +84,7 @@ impl Metadata {
         if !(-90.0..=90.0).contains(&latitude) || !(-180.0..=180.0).contains(&longitude) {
             bail!(OutOfRange, "latitude {latitude} and longitude {longitude} are no place on Earth");
         }
-        if altitude.is_some_and(|v| !(v.abs() < 1e6)) {
+        if altitude.is_some_and(|v| !(-1e6..=1e6).contains(&v)) {
             bail!(OutOfRange, "an altitude of {altitude:?} metres");
         }
         self.remove_place()?;
