@@ -58,15 +58,13 @@ def main(jpeg, frame):
     light = np.asarray(imagecodecs.ultrahdr_decode(data, dtype="float16"), np.float64)[..., :3]
     nits = light.reshape(HEIGHT, WIDTH, 3) * WHITE
     expected = truth(frame)
-    best = {}
-    for name, space in (("P3", P3), ("BT.2020", BT2020)):
-        seen = nits @ (np.linalg.inv(BT2020) @ space).T
-        error = np.mean((nits_to_pq(seen) - nits_to_pq(expected)) ** 2)
-        best[name] = -10 * np.log10(error)
-    decibels = max(best.values())
-    peak = np.percentile(nits, 99.9) / np.percentile(expected, 99.9)
-    print(f"libultrahdr: {decibels:.2f} dB of PQ ({best}), peak {peak:.3f} of the frame's")
-    failed = decibels < 44 or not 0.95 < peak < 1.02
+    # Light is in the primaries of the base, Display P3.
+    seen = nits @ (np.linalg.inv(BT2020) @ P3).T
+    decibels = -10 * np.log10(np.mean((nits_to_pq(seen) - nits_to_pq(expected)) ** 2))
+    peak = np.percentile(seen, 99.9) / np.percentile(expected, 99.9)
+    print(f"libultrahdr: {decibels:.2f} dB of PQ, peak {peak:.3f} of the frame's")
+    # Its way of enlarging a map of half size costs 1.5 dB of the 46 that others reach.
+    failed = decibels < 44.5 or not 0.95 < peak < 1.02
     if shutil.which("exiftool"):
         names = subprocess.run(["exiftool", "-validate", "-warning", "-a", jpeg], capture_output=True, text=True)
         print(names.stdout.strip())
