@@ -6,7 +6,19 @@
 
 #include <pthread.h>
 
-enum { PACKER = 1, PIXELMAP = 2, SOURCE = 4, OPTIONS = 8, DATA = 16, PICTURE = 32, REPORT = 64, KINDS = 7 };
+enum {
+  PACKER = 1,
+  PIXELMAP = 2,
+  SOURCE = 4,
+  OPTIONS = 8,
+  DATA = 16,
+  PICTURE = 32,
+  REPORT = 64,
+  JOB = 128,
+  TENSOR = 256,
+  BATCH = 512,
+  KINDS = 10
+};
 
 typedef struct {
   ImagePacker *packer;
@@ -16,6 +28,9 @@ typedef struct {
   ImageData *data;
   ImagePicture *picture;
   ImageReport *report;
+  ImageJob *job;
+  ImageTensor *tensor;
+  ImageBatch *batch;
 } Handles;
 
 /* Everything that a call could write. */
@@ -27,6 +42,11 @@ typedef struct {
   ImageData *data;
   ImagePicture *picture;
   ImageReport *report;
+  ImageJob *job;
+  ImageTensor *tensor;
+  ImageBatch *batch;
+  ImageData *offsets;
+  ImageStatus statuses[1];
   float numbers[17];
   double x_dpi, y_dpi, altitude;
   uint64_t size64;
@@ -200,8 +220,124 @@ static int32_t read_jpeg(void *user, uint64_t offset, uint8_t *buffer, size_t ca
   ROW(image_packer_pack_to_writer, PACKER | PIXELMAP | OPTIONS, 401,                                                 \
       image_packer_pack_to_writer(h.packer, h.pixelmap, take, NULL, h.options))                                      \
   ROW(image_packer_pack_to_writer_from_source, PACKER | SOURCE | OPTIONS, 401,                                       \
-      image_packer_pack_to_writer_from_source(h.packer, h.source, take, NULL, h.options))
+      image_packer_pack_to_writer_from_source(h.packer, h.source, take, NULL, h.options)) \
+  ROW(image_packer_pack_to_data_async, PACKER | PIXELMAP | OPTIONS, 401, \
+      image_packer_pack_to_data_async(h.packer, h.pixelmap, h.options, NULL, NULL, &out.job)) \
+  ROW(image_packer_pack_to_file_async, PACKER | PIXELMAP | OPTIONS, 62980115, \
+      image_packer_pack_to_file_async(h.packer, h.pixelmap, fd, h.options, NULL, NULL, &out.job)) \
+  ROW(image_packer_pack_to_path_async, PACKER | PIXELMAP | OPTIONS, 62980115, \
+      image_packer_pack_to_path_async(h.packer, h.pixelmap, path, h.options, NULL, NULL, &out.job)) \
+  ROW(image_packer_pack_to_writer_async, PACKER | PIXELMAP | OPTIONS, 401, \
+      image_packer_pack_to_writer_async(h.packer, h.pixelmap, take, NULL, h.options, NULL, NULL, &out.job)) \
+  ROW(image_packer_pack_to_data_from_source_async, PACKER | SOURCE | OPTIONS, 401, \
+      image_packer_pack_to_data_from_source_async(h.packer, h.source, h.options, NULL, NULL, &out.job)) \
+  ROW(image_packer_pack_to_file_from_source_async, PACKER | SOURCE | OPTIONS, 62980115, \
+      image_packer_pack_to_file_from_source_async(h.packer, h.source, fd, h.options, NULL, NULL, &out.job)) \
+  ROW(image_packer_pack_to_path_from_source_async, PACKER | SOURCE | OPTIONS, 62980115, \
+      image_packer_pack_to_path_from_source_async(h.packer, h.source, path, h.options, NULL, NULL, &out.job)) \
+  ROW(image_packer_pack_to_writer_from_source_async, PACKER | SOURCE | OPTIONS, 401, \
+      image_packer_pack_to_writer_from_source_async(h.packer, h.source, take, NULL, h.options, NULL, NULL, &out.job)) \
+  ROW(image_packer_pack_to_data_from_picture_async, PACKER | PICTURE | OPTIONS, 401, \
+      image_packer_pack_to_data_from_picture_async(h.packer, h.picture, h.options, NULL, NULL, &out.job)) \
+  ROW(image_packer_pack_to_file_from_picture_async, PACKER | PICTURE | OPTIONS, 401, \
+      image_packer_pack_to_file_from_picture_async(h.packer, h.picture, fd, h.options, NULL, NULL, &out.job)) \
+  ROW(image_packer_pack_to_path_from_picture_async, PACKER | PICTURE | OPTIONS, 401, \
+      image_packer_pack_to_path_from_picture_async(h.packer, h.picture, path, h.options, NULL, NULL, &out.job)) \
+  ROW(image_packer_pack_to_writer_from_picture_async, PACKER | PICTURE | OPTIONS, 401, \
+      image_packer_pack_to_writer_from_picture_async(h.packer, h.picture, take, NULL, h.options, NULL, NULL, &out.job)) \
+  ROW(image_job_wait, JOB, 401, \
+      image_job_wait(h.job, -1)) \
+  ROW(image_job_take_data, JOB, 401, \
+      image_job_take_data(h.job, &out.data)) \
+  ROW(image_job_get_progress, JOB, 401, \
+      image_job_get_progress(h.job, &out.width)) \
+  ROW(image_job_cancel, JOB, 401, \
+      image_job_cancel(h.job)) \
+  ROW(image_job_release, JOB, 401, \
+      image_job_release(h.job)) \
+  ROW(image_packing_options_set_timeout, OPTIONS, 401, \
+      image_packing_options_set_timeout(h.options, 60000)) \
+  ROW(image_packing_options_create_preset, 0, 401, \
+      image_packing_options_create_preset(IMAGE_PRESET_CVCUDA_05, &out.options)) \
+  ROW(image_tensor_create_borrowed, 0, 401, \
+      borrow_tensor(&out.tensor)) \
+  ROW(image_tensor_create_from_dlpack, 0, 401, \
+      ALWAYS(image_tensor_create_from_dlpack(NULL, 0, &out.tensor) == 401)) \
+  ROW(image_tensor_create_from_dlpack_legacy, 0, 401, \
+      ALWAYS(image_tensor_create_from_dlpack_legacy(NULL, 0, &out.tensor) == 401)) \
+  ROW(image_tensor_set_bgr, TENSOR, 401, \
+      image_tensor_set_bgr(h.tensor, true)) \
+  ROW(image_tensor_set_scale, TENSOR, 401, \
+      image_tensor_set_scale(h.tensor, 1, 0)) \
+  ROW(image_tensor_set_depth, TENSOR, 401, \
+      image_tensor_set_depth(h.tensor, 16)) \
+  ROW(image_tensor_set_alpha_type, TENSOR, 401, \
+      image_tensor_set_alpha_type(h.tensor, IMAGE_ALPHA_OPAQUE)) \
+  ROW(image_tensor_get_size, TENSOR, 401, \
+      image_tensor_get_size(h.tensor, &out.count, &out.width, &out.height)) \
+  ROW(image_tensor_release, TENSOR, 401, \
+      image_tensor_release(h.tensor)) \
+  ROW(image_batch_create, PACKER, 401, \
+      image_batch_create(h.packer, &out.batch)) \
+  ROW(image_batch_add_pixelmap, BATCH | PIXELMAP | OPTIONS, 401, \
+      image_batch_add_pixelmap(h.batch, h.pixelmap, h.options)) \
+  ROW(image_batch_add_source, BATCH | SOURCE | OPTIONS, 401, \
+      image_batch_add_source(h.batch, h.source, h.options)) \
+  ROW(image_batch_add_tensor, BATCH | TENSOR | OPTIONS, 401, \
+      image_batch_add_tensor(h.batch, h.tensor, h.options)) \
+  ROW(image_batch_add_picture, BATCH | PICTURE | OPTIONS, 401, \
+      image_batch_add_picture(h.batch, h.picture, h.options)) \
+  ROW(image_batch_to_arena, BATCH, 401, \
+      image_batch_to_arena(h.batch)) \
+  ROW(image_batch_to_files, BATCH, 401, \
+      image_batch_to_files(h.batch, &fd, 1)) \
+  ROW(image_batch_to_folder, BATCH, 401, \
+      to_folder(h.batch)) \
+  ROW(image_batch_set_names, BATCH, 401, \
+      (to_folder(h.batch), image_batch_set_names(h.batch, "p", NULL, NULL))) \
+  ROW(image_batch_start, BATCH, 401, \
+      image_batch_start(h.batch, NULL, NULL, NULL)) \
+  ROW(image_batch_wait, BATCH, 401, \
+      (image_batch_start(h.batch, NULL, NULL, NULL), image_batch_wait(h.batch, -1))) \
+  ROW(image_batch_cancel, BATCH, 401, \
+      image_batch_cancel(h.batch)) \
+  ROW(image_batch_get_progress, BATCH, 401, \
+      image_batch_get_progress(h.batch, &out.size, &out.count, NULL)) \
+  ROW(image_batch_get_status, BATCH, 401, \
+      (finish(h.batch), image_batch_get_status(h.batch, 0))) \
+  ROW(image_batch_get_size, BATCH, 401, \
+      VALUE((finish(h.batch), !image_batch_get_size(h.batch, 0)))) \
+  ROW(image_batch_get_time, BATCH, 401, \
+      VALUE((finish(h.batch), !image_batch_get_time(h.batch, 0)))) \
+  ROW(image_batch_take_data, BATCH, 401, \
+      (finish(h.batch), image_batch_take_data(h.batch, 0, &out.data))) \
+  ROW(image_batch_take_arena, BATCH, 401, \
+      (image_batch_to_arena(h.batch), finish(h.batch), image_batch_take_arena(h.batch, &out.data, &out.offsets))) \
+  ROW(image_batch_release, BATCH, 401, \
+      image_batch_release(h.batch)) \
+  ROW(image_packer_pack_batch_to_data, PACKER | PIXELMAP | OPTIONS, 401, \
+      image_packer_pack_batch_to_data(h.packer, &h.pixelmap, 1, h.options, &out.data, out.statuses)) \
+  ROW(image_packer_pack_batch_to_files, PACKER | PIXELMAP | OPTIONS, 62980115, \
+      image_packer_pack_batch_to_files(h.packer, &h.pixelmap, 1, &fd, h.options, out.statuses)) \
+  ROW(image_packer_pack_batch_to_data_async, PACKER | PIXELMAP | OPTIONS, 401, \
+      image_packer_pack_batch_to_data_async(h.packer, &h.pixelmap, 1, h.options, NULL, NULL, NULL, &out.batch))
 /* clang-format on */
+
+static ImageStatus borrow_tensor(ImageTensor **tensor) {
+  static const int64_t shape[3] = {8, 8, 3};
+  return image_tensor_create_borrowed(rgb, sizeof rgb, 0, IMAGE_TENSOR_UINT8, IMAGE_LAYOUT_HWC, shape, NULL, 3, NULL,
+                                      NULL, tensor);
+}
+
+static ImageStatus to_folder(ImageBatch *batch) {
+  const char *name = "handles";
+  return image_batch_to_folder(batch, ".", &name, 1, IMAGE_SAME_NAME_ERROR);
+}
+
+static void finish(ImageBatch *batch) {
+  image_batch_start(batch, NULL, NULL, NULL);
+  image_batch_wait(batch, -1);
+}
 
 static ImageStatus set_params(ImagePicture *picture) {
   const float low[] = {0, 0, 0}, high[] = {1, 1, 1};
@@ -209,7 +345,8 @@ static ImageStatus set_params(ImagePicture *picture) {
 }
 
 /* Editing takes a picture without pixels: a right handle of one with pixels is taken for another. */
-static ImageStatus edit(const ImageSource *source, const ImagePicture *picture, ImageData **data, int to, const char *name) {
+static ImageStatus edit(const ImageSource *source, const ImagePicture *picture, ImageData **data, int to,
+                        const char *name) {
   ImagePicture *own = NULL;
   ImagePixelMap *main = NULL;
   if (image_picture_get_main(picture, &main) == IMAGE_OK) {
@@ -267,7 +404,7 @@ static const Row rows[] = {FUNCTIONS(LINE)};
 enum { ROWS = sizeof rows / sizeof *rows };
 
 static Handles make(void) {
-  Handles h = {NULL, NULL, NULL, NULL, NULL, NULL, NULL};
+  Handles h = {NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL};
   NEED(image_packer_create(&h.packer) == IMAGE_OK);
   NEED(image_pixelmap_create_from_copy(8, 8, FORMAT, rgb, sizeof rgb, 0, &h.pixelmap) == IMAGE_OK);
   NEED(image_source_create_from_copy(jpeg.bytes, jpeg.size, &h.source) == IMAGE_OK);
@@ -278,6 +415,12 @@ static Handles make(void) {
   NEED(image_picture_create(h.pixelmap, &h.picture) == IMAGE_OK && set_params(h.picture) == IMAGE_OK);
   NEED(image_picture_set_auxiliary(h.picture, IMAGE_AUXILIARY_UNREFOCUS_MAP, h.pixelmap) == IMAGE_OK);
   NEED(image_packer_pack_to_data_from_picture(h.packer, h.picture, h.options, &h.data) == IMAGE_OK);
+  NEED(image_packer_pack_to_data_async(h.packer, h.pixelmap, h.options, NULL, NULL, &h.job) == IMAGE_OK);
+  NEED(image_job_wait(h.job, -1) == IMAGE_OK);
+  NEED(borrow_tensor(&h.tensor) == IMAGE_OK && image_batch_create(h.packer, &h.batch) == IMAGE_OK);
+  NEED(image_batch_add_pixelmap(h.batch, h.pixelmap, h.options) == IMAGE_OK);
+  NEED(image_packer_pack_to_data_from_picture(h.packer, h.picture, h.options, &out.data) == IMAGE_OK);
+  image_data_release(out.data); /* the report is the picture's again */
   return h;
 }
 
@@ -289,10 +432,14 @@ static void drop(Handles h) {
   image_data_release(h.data);
   image_picture_release(h.picture);
   image_report_release(h.report);
+  image_job_release(h.job);
+  image_tensor_release(h.tensor);
+  image_batch_release(h.batch);
 }
 
 static void *get(const Handles *h, int kind) {
-  void *all[KINDS] = {h->packer, h->pixelmap, h->source, h->options, h->data, h->picture, h->report};
+  void *all[KINDS] = {h->packer,  h->pixelmap, h->source, h->options, h->data,
+                      h->picture, h->report,   h->job,    h->tensor,  h->batch};
   return all[kind];
 }
 
@@ -315,6 +462,15 @@ static Handles with(Handles h, int kind, void *value) {
       break;
     case REPORT:
       h.report = value;
+      break;
+    case JOB:
+      h.job = value;
+      break;
+    case TENSOR:
+      h.tensor = value;
+      break;
+    case BATCH:
+      h.batch = value;
       break;
     default:
       h.data = value;
@@ -363,6 +519,12 @@ static void misuse(const Row *row) {
   image_data_release(out.data);
   image_picture_release(out.picture);
   image_report_release(out.report);
+  if (out.job) image_job_wait(out.job, -1);
+  image_job_release(out.job);
+  if (out.batch) image_batch_wait(out.batch, -1);
+  image_batch_release(out.batch);
+  image_tensor_release(out.tensor);
+  image_data_release(out.offsets);
   free(out.bytes);
   drop(h);
 }
