@@ -448,8 +448,7 @@ impl Store for Tokens {
     }
     fn finish(&mut self, rows: usize) -> Result<()> {
         self.row = Vec::new();
-        self.strip.finish(rows);
-        Ok(())
+        self.strip.finish(rows)
     }
 }
 

@@ -250,7 +250,7 @@ fn baseline_file(
                 strip.push_row(c, &blocks, &row[..len]).unwrap();
             }
         }
-        strip.finish(count);
+        strip.finish(count).unwrap();
         file.push(strip, first + count == geometry.mcu_rows(), &mut Collect(&mut out)).unwrap();
     }
     out.extend_from_slice(&markers::END);

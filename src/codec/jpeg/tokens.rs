@@ -127,12 +127,13 @@ impl Strip {
     }
 
     /// Ends the strip after `rows` MCU rows: it takes no more room than it must.
-    pub fn finish(&mut self, rows: usize) {
+    pub fn finish(&mut self, rows: usize) -> Result<()> {
         self.rows = rows;
         for plane in &mut self.planes {
-            plane.dc.shrink_to_fit();
-            plane.ac.shrink_to_fit();
+            tighten(&mut plane.dc)?;
+            tighten(&mut plane.ac)?;
         }
+        Ok(())
     }
 
     /// The memory it takes.
@@ -140,6 +141,17 @@ impl Strip {
         let planes = self.planes.iter();
         size_of::<Strip>() + planes.map(|p| 2 * p.dc.len() + p.ac.len() + 8 * p.starts.len()).sum::<usize>()
     }
+}
+
+/// `shrink_to_fit` that answers when memory runs out.
+fn tighten<T: Copy>(vec: &mut Vec<T>) -> Result<()> {
+    let mut tight = Vec::new();
+    tight
+        .try_reserve_exact(vec.len())
+        .map_err(|_| Error::out_of_memory(size_of_val(&vec[..]), "JPEG coefficients"))?;
+    tight.extend_from_slice(vec);
+    *vec = tight;
+    Ok(())
 }
 
 /// The order of blocks in a file.
