@@ -1,6 +1,7 @@
 //! A palette, and the nearest of its colours.
 
 use super::lab::{self, Lab};
+use crate::error::{Error, Result};
 
 /// Up to 256 colours.
 pub struct Palette {
@@ -14,11 +15,14 @@ pub struct Palette {
 
 impl Palette {
     /// A palette of 1 to 256 colours.
-    pub fn new(rgb: Vec<[u8; 3]>) -> Self {
+    pub fn new(rgb: Vec<[u8; 3]>) -> Result<Self> {
         let lab: Vec<_> = rgb.iter().map(|&color| lab::from_rgb(color)).collect();
         let mut palette = Self { rgb, lab, order: Vec::new() };
+        let (count, what) = (palette.lab.len().pow(2), "the neighbours of colours");
+        let refused = |_| Error::out_of_memory(count * size_of::<(f32, u8)>(), what);
+        palette.order.try_reserve_exact(count).map_err(refused)?;
         palette.sort();
-        palette
+        Ok(palette)
     }
 
     fn sort(&mut self) {

@@ -90,20 +90,20 @@ impl Histogram {
             index: 0,
         }));
         let colors = cut(&mut points, count);
-        let mut palette = Palette::new(colors.into_iter().map(lab::to_rgb).collect());
+        let mut palette = Palette::new(colors.into_iter().map(lab::to_rgb).collect())?;
         for _ in 0..rounds {
             assign(&mut points, &palette);
-            palette = Palette::new(means(&points, &palette).into_iter().map(lab::to_rgb).collect());
+            palette = Palette::new(means(&points, &palette).into_iter().map(lab::to_rgb).collect())?;
         }
         assign(&mut points, &palette);
         for point in &points {
             self.bins[point.bin as usize].index = point.index;
         }
-        Ok(self.snap(palette))
+        self.snap(palette)
     }
 
     /// Puts colours of the palette on the very colours that most of their pixels have: flat areas become exact.
-    fn snap(&self, mut palette: Palette) -> Palette {
+    fn snap(&self, mut palette: Palette) -> Result<Palette> {
         let mut all = vec![(0.0, 0.0, [0; 3]); palette.rgb.len()];
         for bin in &self.bins {
             let (weight, lead, usual) = &mut all[usize::from(bin.index)];
