@@ -17,7 +17,9 @@ enum {
   JOB = 128,
   TENSOR = 256,
   BATCH = 512,
-  KINDS = 10
+  ANIMATION = 1024,
+  SEQUENCE = 2048,
+  KINDS = 12
 };
 
 typedef struct {
@@ -31,6 +33,8 @@ typedef struct {
   ImageJob *job;
   ImageTensor *tensor;
   ImageBatch *batch;
+  ImageSequenceOptions *animation;
+  ImageSequence *sequence;
 } Handles;
 
 /* Everything that a call could write. */
@@ -46,6 +50,8 @@ typedef struct {
   ImageTensor *tensor;
   ImageBatch *batch;
   ImageData *offsets;
+  ImageSequenceOptions *animation;
+  ImageSequence *sequence;
   ImageStatus statuses[1];
   float numbers[17];
   double x_dpi, y_dpi, altitude;
@@ -320,7 +326,75 @@ static int32_t read_jpeg(void *user, uint64_t offset, uint8_t *buffer, size_t ca
   ROW(image_packer_pack_batch_to_files, PACKER | PIXELMAP | OPTIONS, 62980115, \
       image_packer_pack_batch_to_files(h.packer, &h.pixelmap, 1, &fd, h.options, out.statuses)) \
   ROW(image_packer_pack_batch_to_data_async, PACKER | PIXELMAP | OPTIONS, 401, \
-      image_packer_pack_batch_to_data_async(h.packer, &h.pixelmap, 1, h.options, NULL, NULL, NULL, &out.batch))
+      image_packer_pack_batch_to_data_async(h.packer, &h.pixelmap, 1, h.options, NULL, NULL, NULL, &out.batch)) \
+  ROW(image_packer_pack_to_data_from_sequence, PACKER | PIXELMAP | ANIMATION, 401, \
+      image_packer_pack_to_data_from_sequence(h.packer, &h.pixelmap, 1, h.animation, &out.data)) \
+  ROW(image_packer_pack_to_file_from_sequence, PACKER | PIXELMAP | ANIMATION, 401, \
+      image_packer_pack_to_file_from_sequence(h.packer, &h.pixelmap, 1, fd, h.animation)) \
+  ROW(image_packer_pack_to_path_from_sequence, PACKER | PIXELMAP | ANIMATION, 401, \
+      image_packer_pack_to_path_from_sequence(h.packer, &h.pixelmap, 1, path, h.animation)) \
+  ROW(image_packer_pack_to_writer_from_sequence, PACKER | PIXELMAP | ANIMATION, 401, \
+      image_packer_pack_to_writer_from_sequence(h.packer, &h.pixelmap, 1, take, NULL, h.animation)) \
+  ROW(image_packer_pack_to_data_from_sequence_async, PACKER | PIXELMAP | ANIMATION, 401, \
+      image_packer_pack_to_data_from_sequence_async(h.packer, &h.pixelmap, 1, h.animation, NULL, NULL, &out.job)) \
+  ROW(image_packer_pack_to_file_from_sequence_async, PACKER | PIXELMAP | ANIMATION, 401, \
+      image_packer_pack_to_file_from_sequence_async(h.packer, &h.pixelmap, 1, fd, h.animation, NULL, NULL, &out.job)) \
+  ROW(image_packer_pack_to_data_from_source_sequence, PACKER | SOURCE | ANIMATION, 401, \
+      image_packer_pack_to_data_from_source_sequence(h.packer, h.source, h.animation, &out.data)) \
+  ROW(image_packer_pack_to_file_from_source_sequence, PACKER | SOURCE | ANIMATION, 401, \
+      image_packer_pack_to_file_from_source_sequence(h.packer, h.source, fd, h.animation)) \
+  ROW(image_packer_pack_to_path_from_source_sequence, PACKER | SOURCE | ANIMATION, 401, \
+      image_packer_pack_to_path_from_source_sequence(h.packer, h.source, path, h.animation)) \
+  ROW(image_packer_pack_to_writer_from_source_sequence, PACKER | SOURCE | ANIMATION, 401, \
+      image_packer_pack_to_writer_from_source_sequence(h.packer, h.source, take, NULL, h.animation)) \
+  ROW(image_sequence_begin, PACKER | ANIMATION, 401, \
+      image_sequence_begin(h.packer, h.animation, &out.sequence)) \
+  ROW(image_sequence_begin_to_file, PACKER | ANIMATION, 401, \
+      image_sequence_begin_to_file(h.packer, fd, h.animation, &out.sequence)) \
+  ROW(image_sequence_begin_to_path, PACKER | ANIMATION, 401, \
+      image_sequence_begin_to_path(h.packer, path, h.animation, &out.sequence)) \
+  ROW(image_sequence_begin_to_writer, PACKER | ANIMATION, 401, \
+      image_sequence_begin_to_writer(h.packer, take, NULL, h.animation, &out.sequence)) \
+  ROW(image_sequence_add_frame, SEQUENCE | PIXELMAP, 401, \
+      image_sequence_add_frame(h.sequence, h.pixelmap, 5, -1)) \
+  ROW(image_sequence_add_frame_at, SEQUENCE | PIXELMAP, 401, \
+      image_sequence_add_frame_at(h.sequence, h.pixelmap, 0, 0, 5, -1)) \
+  ROW(image_sequence_finish, SEQUENCE, 401, \
+      (image_sequence_add_frame(h.sequence, h.pixelmap, 5, -1), image_sequence_finish(h.sequence, &out.data))) \
+  ROW(image_sequence_release, SEQUENCE, 401, \
+      image_sequence_release(h.sequence)) \
+  ROW(image_sequence_options_create, 0, 401, \
+      image_sequence_options_create("image/gif", 1, &out.animation)) \
+  ROW(image_sequence_options_set_delay_times, ANIMATION, 401, \
+      image_sequence_options_set_delay_times(h.animation, (const int32_t[1]){7}, 1)) \
+  ROW(image_sequence_options_set_disposal_types, ANIMATION, 401, \
+      image_sequence_options_set_disposal_types(h.animation, (const uint32_t[1]){1}, 1)) \
+  ROW(image_sequence_options_set_offsets, ANIMATION, 401, \
+      image_sequence_options_set_offsets(h.animation, (const uint32_t[2]){0, 0}, 1)) \
+  ROW(image_sequence_options_set_canvas, ANIMATION, 401, \
+      image_sequence_options_set_canvas(h.animation, 20, 20)) \
+  ROW(image_sequence_options_set_loop_count, ANIMATION, 401, \
+      image_sequence_options_set_loop_count(h.animation, 3)) \
+  ROW(image_sequence_options_set_quality, ANIMATION, 401, \
+      image_sequence_options_set_quality(h.animation, 50)) \
+  ROW(image_sequence_options_set_effort, ANIMATION, 401, \
+      image_sequence_options_set_effort(h.animation, 2)) \
+  ROW(image_sequence_options_set_lossless, ANIMATION, 401, \
+      image_sequence_options_set_lossless(h.animation, false)) \
+  ROW(image_sequence_options_set_sync, ANIMATION, 401, \
+      image_sequence_options_set_sync(h.animation, false)) \
+  ROW(image_sequence_options_set, ANIMATION, 401, \
+      image_sequence_options_set(h.animation, "webp.method", "1")) \
+  ROW(image_sequence_options_set_progress, ANIMATION, 401, \
+      image_sequence_options_set_progress(h.animation, progress, NULL)) \
+  ROW(image_sequence_options_release, ANIMATION, 401, \
+      image_sequence_options_release(h.animation)) \
+  ROW(image_source_get_loop_count, SOURCE, 401, \
+      image_source_get_loop_count(h.source, &out.width)) \
+  ROW(image_source_get_frame_delay, SOURCE, 401, \
+      image_source_get_frame_delay(h.source, 0, &out.width)) \
+  ROW(image_source_get_frame_disposal, SOURCE, 401, \
+      image_source_get_frame_disposal(h.source, 0, &out.width))
 /* clang-format on */
 
 static ImageStatus borrow_tensor(ImageTensor **tensor) {
@@ -404,7 +478,7 @@ static const Row rows[] = {FUNCTIONS(LINE)};
 enum { ROWS = sizeof rows / sizeof *rows };
 
 static Handles make(void) {
-  Handles h = {NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL};
+  Handles h = {NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL};
   NEED(image_packer_create(&h.packer) == IMAGE_OK);
   NEED(image_pixelmap_create_from_copy(8, 8, FORMAT, rgb, sizeof rgb, 0, &h.pixelmap) == IMAGE_OK);
   NEED(image_source_create_from_copy(jpeg.bytes, jpeg.size, &h.source) == IMAGE_OK);
@@ -420,6 +494,8 @@ static Handles make(void) {
   NEED(borrow_tensor(&h.tensor) == IMAGE_OK && image_batch_create(h.packer, &h.batch) == IMAGE_OK);
   NEED(image_batch_add_pixelmap(h.batch, h.pixelmap, h.options) == IMAGE_OK);
   NEED(image_packer_pack_to_data_from_picture(h.packer, h.picture, h.options, &out.data) == IMAGE_OK);
+  NEED(image_sequence_options_create("image/gif", 1, &h.animation) == IMAGE_OK);
+  NEED(image_sequence_begin(h.packer, h.animation, &h.sequence) == IMAGE_OK);
   image_data_release(out.data); /* the report is the picture's again */
   return h;
 }
@@ -435,11 +511,13 @@ static void drop(Handles h) {
   image_job_release(h.job);
   image_tensor_release(h.tensor);
   image_batch_release(h.batch);
+  image_sequence_options_release(h.animation);
+  image_sequence_release(h.sequence);
 }
 
 static void *get(const Handles *h, int kind) {
-  void *all[KINDS] = {h->packer,  h->pixelmap, h->source, h->options, h->data,
-                      h->picture, h->report,   h->job,    h->tensor,  h->batch};
+  void *all[KINDS] = {h->packer, h->pixelmap, h->source, h->options, h->data,      h->picture,
+                      h->report, h->job,      h->tensor, h->batch,   h->animation, h->sequence};
   return all[kind];
 }
 
@@ -471,6 +549,12 @@ static Handles with(Handles h, int kind, void *value) {
       break;
     case BATCH:
       h.batch = value;
+      break;
+    case ANIMATION:
+      h.animation = value;
+      break;
+    case SEQUENCE:
+      h.sequence = value;
       break;
     default:
       h.data = value;
@@ -525,6 +609,8 @@ static void misuse(const Row *row) {
   image_batch_release(out.batch);
   image_tensor_release(out.tensor);
   image_data_release(out.offsets);
+  image_sequence_options_release(out.animation);
+  image_sequence_release(out.sequence);
   free(out.bytes);
   drop(h);
 }
