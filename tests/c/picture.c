@@ -65,7 +65,8 @@ int main(void) {
   CHECK(image_packer_edit_metadata_to_data(source, properties, &edited) == IMAGE_OK, "edit");
   CHECK(contains(edited, "(c) somebody") && contains(edited, "Camera 5"), "both are there");
   CHECK(memcmp(image_data_bytes(edited) + image_data_size(edited) - 200,
-               image_data_bytes(data) + image_data_size(data) - 200, 200) == 0, "the same image data");
+               image_data_bytes(data) + image_data_size(data) - 200, 200) == 0,
+        "the same image data");
   CHECK(image_packer_edit_metadata_to_data(source, read, &edited) == 401, "a picture with pixels is not for editing");
 
   image_data_release(data);
