@@ -1714,7 +1714,7 @@ ImageStatus image_batch_to_folder(ImageBatch *batch,
  *
  * @param prefix     NULL: "out_"
  * @param suffix     NULL: ""
- * @param extension  without its dot; NULL: the format's ("jpg", "png", "webp" …). It does not choose the format
+ * @param extension  without its dot; NULL: the format's ("jpg", "png", "webp", ...). It does not choose the format
  * @return 401 for a part with a '/', and before image_batch_to_folder().
  */
 IMAGE_PACKER_API

@@ -236,7 +236,7 @@ pub extern "C" fn image_batch_to_folder(
 ///
 /// @param prefix     NULL: "out_"
 /// @param suffix     NULL: ""
-/// @param extension  without its dot; NULL: the format's ("jpg", "png", "webp" …). It does not choose the format
+/// @param extension  without its dot; NULL: the format's ("jpg", "png", "webp", ...). It does not choose the format
 /// @return 401 for a part with a '/', and before image_batch_to_folder().
 #[unsafe(no_mangle)]
 pub extern "C" fn image_batch_set_names(

@@ -485,7 +485,6 @@ static Handles make(void) {
   NEED(image_packing_options_create("image/jpeg", 80, &h.options) == IMAGE_OK);
   NEED(image_report_create(&h.report) == IMAGE_OK);
   NEED(image_packing_options_set_report(h.options, h.report) == IMAGE_OK);
-  /* The auxiliary image has no place in the file, which the report tells. */
   NEED(image_picture_create(h.pixelmap, &h.picture) == IMAGE_OK && set_params(h.picture) == IMAGE_OK);
   NEED(image_picture_set_auxiliary(h.picture, IMAGE_AUXILIARY_UNREFOCUS_MAP, h.pixelmap) == IMAGE_OK);
   NEED(image_packer_pack_to_data_from_picture(h.packer, h.picture, h.options, &h.data) == IMAGE_OK);
@@ -493,10 +492,13 @@ static Handles make(void) {
   NEED(image_job_wait(h.job, -1) == IMAGE_OK);
   NEED(borrow_tensor(&h.tensor) == IMAGE_OK && image_batch_create(h.packer, &h.batch) == IMAGE_OK);
   NEED(image_batch_add_pixelmap(h.batch, h.pixelmap, h.options) == IMAGE_OK);
+  /* The report is of a pack that had something to tell: the auxiliary image has no place in a PNG. */
+  NEED(image_packing_options_set_format(h.options, "image/png") == IMAGE_OK);
   NEED(image_packer_pack_to_data_from_picture(h.packer, h.picture, h.options, &out.data) == IMAGE_OK);
+  NEED(image_packing_options_set_format(h.options, "image/jpeg") == IMAGE_OK);
   NEED(image_sequence_options_create("image/gif", 1, &h.animation) == IMAGE_OK);
   NEED(image_sequence_begin(h.packer, h.animation, &h.sequence) == IMAGE_OK);
-  image_data_release(out.data); /* the report is the picture's again */
+  image_data_release(out.data);
   return h;
 }
 

@@ -54,9 +54,9 @@ impl Header<'_> {
             out.extend_from_slice(&[0, 0]);
         });
         out.extend_from_slice(self.metadata);
-        let chunks = self.icc.map(|icc| icc.chunks(ICC_CHUNK)).into_iter().flatten();
-        let count = chunks.clone().count() as u8;
-        for (number, chunk) in (1u8..).zip(chunks) {
+        let chunks = self.icc.unwrap_or_default().chunks(ICC_CHUNK);
+        let count = chunks.len() as u8;
+        for (number, chunk) in (1..=u8::MAX).zip(chunks) {
             segment(out, 0xe2, |out| {
                 out.extend_from_slice(b"ICC_PROFILE\0");
                 out.extend_from_slice(&[number, count]);
