@@ -233,6 +233,9 @@ impl Gif {
 
 impl Animator for Gif {
     fn frame(&mut self, frame: &Frame<'_>, work: Work<'_>, sink: &mut dyn Sink) -> Result<()> {
+        if self.style.lossless {
+            frame::whole_alpha(frame.canvas)?;
+        }
         let mut canvas = Vec::new();
         if let Some(held) = self.held.take() {
             let first = self.global.is_none() && self.pending.is_empty();

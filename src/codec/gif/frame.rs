@@ -219,6 +219,16 @@ fn depth(count: usize) -> u32 {
 /// Called after each row with its number: whether to go on.
 pub type Check<'a> = &'a dyn Fn(usize) -> Result<()>;
 
+/// Refuses what is neither drawn nor left out, when nothing may be lost.
+pub fn whole_alpha(pixels: &[[u8; 4]]) -> Result<()> {
+    match pixels.iter().find(|pixel| !matches!(pixel[3], 0 | 255)) {
+        None => Ok(()),
+        Some([_, _, _, alpha]) => {
+            bail!(Unsupported, "GIF knows no alpha between 0 and 255: {alpha} would not be lossless")
+        }
+    }
+}
+
 /// Compresses a picture with a palette of its own, or with the file's where it has all colours and that is smaller.
 pub fn compress(
     picture: &Picture<'_>,
@@ -226,11 +236,9 @@ pub fn compress(
     global: Option<&Exact>,
     check: Check<'_>,
 ) -> Result<Image> {
-    if style.lossless && !picture.opaque {
-        let alphas = (0..picture.height).flat_map(|y| picture.raw(y)).map(|pixel| pixel[3]);
-        if let Some(alpha) = alphas.into_iter().find(|alpha| !matches!(alpha, 0 | 255)) {
-            bail!(Unsupported, "GIF knows no alpha between 0 and 255: {alpha} would not be lossless");
-        }
+    // The frames of an animation were looked at when they came: here alpha says what is drawn.
+    if style.lossless && !picture.opaque && !picture.animated {
+        (0..picture.height).try_for_each(|y| whole_alpha(picture.raw(y)))?;
     }
     let (exact, holes) = Exact::of(picture, style.colors);
     if let Some(exact) = exact {
