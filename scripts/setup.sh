@@ -44,3 +44,15 @@ build_fast() {
   rm -f build.log
   cmake --build build/fast "$@"
 }
+
+# python_env TOP PACKAGE...: Python packages in an environment of the build folder's own, build/python.
+python_env() {
+  env=$1/build/python
+  shift
+  if [ ! -x "$env/bin/python" ]; then
+    python=python3
+    "$python" -c "import ensurepip, venv" 2>/dev/null || { need python3-venv && python=/usr/bin/python3; }
+    "$python" -m venv "$env"
+  fi
+  "$env/bin/pip" install --quiet --disable-pip-version-check "$@"
+}
