@@ -36,3 +36,24 @@ if "image/heic" in ip.formats():
     file = io.BytesIO()
     Image.fromarray(photo).save(file, "PNG")
     assert file.getvalue() != bytes(ip.pack(photo, "png"))
+
+
+def test_save_all_writes_every_frame(photo, tmp_path):
+    script = f"""
+from PIL import Image
+import image_packer.pillow
+image_packer.pillow.register()
+frames = [Image.new("RGB", (32, 24), color) for color in ("red", "green", "blue")]
+for name in ("a.gif", "a.png", "a.webp"):
+    more = {{"lossless": True}} if name == "a.webp" else {{}}
+    frames[0].save({str(tmp_path)!r} + "/" + name, save_all=True, append_images=frames[1:], duration=[40, 50, 60], loop=2, **more)
+"""
+    subprocess.run([sys.executable, "-c", script], check=True)
+    for name in ["a.gif", "a.png", "a.webp"]:
+        with Image.open(tmp_path / name) as seen:
+            assert seen.n_frames == 3
+            for index, color in enumerate([(255, 0, 0), (0, 128, 0), (0, 0, 255)]):
+                seen.seek(index)
+                assert seen.convert("RGB").getpixel((5, 5)) == color
+        source = ip.Source(tmp_path / name)
+        assert source.durations == (40, 50, 60) and source.loop == 2

@@ -11,6 +11,7 @@ Every function may be called from any thread; the interpreter lock is released w
 from __future__ import annotations
 
 import functools
+import os
 from typing import Any, Callable, Optional, Sequence, Tuple, Union
 
 from ._library import (
@@ -22,12 +23,16 @@ from ._library import (
     OutOfMemoryError,
     TooLargeError,
     UnknownFormatError,
+    check as _check,
     ffi as _ffi,
     lib as _lib,
 )
+from ._animation import Durations as _Durations, pack_animation as _pack_animation
 from ._batch import BatchError, BatchJob, submit_batch as _submit_batch, wait as _wait
+from ._inputs import GainMap, Picture, Source
 from ._jobs import Job, awaited, submit as _submit
-from ._pack import Packer, Progress, formats
+from ._pack import Packer, Progress, descriptor as _descriptor, formats, taken as _taken
+from ._report import Report
 from .encoder import PRESETS, ColumnEncoder, ImageBatchEncoder
 
 __all__ = [
@@ -38,16 +43,22 @@ __all__ = [
     "ColumnEncoder",
     "Error",
     "FileError",
+    "GainMap",
     "ImageBatchEncoder",
     "InvalidArgumentError",
     "Job",
     "OutOfMemoryError",
     "PRESETS",
     "Packer",
+    "Picture",
+    "Report",
+    "Source",
     "TooLargeError",
     "UnknownFormatError",
+    "edit_metadata",
     "formats",
     "pack",
+    "pack_animation",
     "pack_async",
     "pack_batch",
     "pack_batch_async",
@@ -79,6 +90,7 @@ def pack(
     image         array (NumPy or anything with ``__array_interface__``), DLPack tensor on the CPU, buffer or Pillow image:
                   height x width, or with 1 to 4 channels (gray, gray and alpha, RGB, RGBA) of uint8, uint16, bool or
                   floats from 0 to 1. Borrowed without a copy where the samples of a row lie next to each other.
+                  Or a Picture, or a Source: an encoded image.
     format        MIME type, or its second half: "image/png", "webp"
     quality       0 (smallest) to 100 (best)
     progress      called with 0.0 to 1.0, on the threads that work; False stops, and so does an exception
@@ -88,6 +100,11 @@ def pack(
     background    what shows through where the format has no alpha: "#rrggbb", (r, g, b) or 0xRRGGBB; default black
     density       (x, y) in dots per inch
     sdr           True: never HDR
+    properties    True: EXIF, XMP and IPTC of a Picture or a Source are written
+    keep_gps      False: where the image was taken is not written
+    thumbnail     longest side in pixels of a thumbnail in EXIF; default none
+    timeout       seconds after which the pack is stopped
+    report        a Report, which is filled in
     settings      {"webp.sharp_yuv": 1, ...}: settings of one codec
     layout        "HWC" or "CHW";  order: "RGB" or "BGR";  premultiplied: True if colour is multiplied by alpha
     cicp          (primaries, transfer[, matrix[, full_range]]) of ITU-T H.273; floats are then light, not 0 to 1
@@ -117,6 +134,60 @@ def pack_to_file(
 def reencode(encoded: Any, format: str = "image/jpeg", quality: int = 75, **more: Any) -> memoryview:
     """Encodes an encoded image anew: bytes, or the path of a file."""
     return _packer().reencode(encoded, format, quality, **more)
+
+
+def pack_animation(
+    frames: Any,
+    format: Optional[str] = None,
+    quality: int = 80,
+    *,
+    file: Any = None,
+    duration: Optional[_Durations] = None,
+    loop: Optional[int] = None,
+    disposal: Union[None, int, Sequence[int]] = None,
+    offsets: Optional[Sequence[Tuple[int, int]]] = None,
+    canvas: Optional[Tuple[int, int]] = None,
+    effort: Optional[int] = None,
+    lossless: bool = False,
+    settings: Optional[dict] = None,
+    progress: Optional[Progress] = None,
+    **meaning: Any,
+) -> Optional[memoryview]:
+    """Encodes frames into an animated GIF, APNG or WebP.
+
+    frames    any iterable of what pack() takes, also a generator: one frame at a time is held; an animated Pillow image; or a
+              Source, whose delays, disposal and loop are kept where the arguments say nothing
+    format    "gif", "apng", "webp"; None: from the extension of `file`, or GIF
+    file      as in pack_to_file(); None: the answer is read-only memory
+    duration  milliseconds of each frame, in steps of 10; a list has its last value for all further frames; default 100
+    loop      how often it is shown; 0, the default, for ever
+    disposal  0 to 3 as in GIF, for all or for each frame: 1, the default, stays; 2 becomes transparent; 3 as it was before
+    offsets   (left, top) of each frame on the canvas
+    canvas    (width, height); default the first frame's
+    meaning   layout, order, premultiplied, cicp, icc_profile, pixel_format, size and row_stride as in pack()
+    """
+    return _pack_animation(
+        _packer(), frames, format, quality, file, duration, loop, disposal, offsets, canvas, effort, lossless, settings, progress, meaning
+    )
+
+
+def edit_metadata(encoded: Any, picture: Picture, file: Any = None) -> Optional[memoryview]:
+    """The file of an encoded JPEG, PNG or WebP with other metadata; the image's own bytes stay as they are.
+
+    encoded  bytes, a path or a Source
+    picture  from Picture.metadata_of(), of this image or of another; a block that it lacks is removed
+    file     None: the answer is read-only memory; a path (also the same file) or descriptor as in pack_to_file()
+    """
+    source = encoded if isinstance(encoded, Source) else Source(encoded)
+    if isinstance(file, (str, bytes, os.PathLike)):
+        _check(_lib.image_packer_edit_metadata_to_path(source.handle, picture.handle, os.fsencode(file)))
+        return None
+    if file is not None:
+        _check(_lib.image_packer_edit_metadata_to_file(source.handle, picture.handle, _descriptor(file)))
+        return None
+    place = _ffi.new("ImageData **")
+    _check(_lib.image_packer_edit_metadata_to_data(source.handle, picture.handle, place))
+    return _taken(place[0])
 
 
 def submit(

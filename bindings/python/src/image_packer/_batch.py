@@ -8,8 +8,9 @@ import os
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, Union
 
 from ._library import Error, InvalidArgumentError, check, ffi, last_error, lib, made
-from ._pack import Packer, split, taken
-from ._pixels import Meaning, pixelmap
+from ._inputs import entered, leave
+from ._pack import Packer, descriptor, split, taken
+from ._pixels import Meaning
 from ._tensors import images_of, tensor
 
 SAME_NAME = {
@@ -17,6 +18,8 @@ SAME_NAME = {
     "number": lib.IMAGE_SAME_NAME_NUMBER,
     "last": lib.IMAGE_SAME_NAME_LAST_WINS,
 }
+#: By kind of input.
+_ADD = (lib.image_batch_add_pixelmap, lib.image_batch_add_source, lib.image_batch_add_picture)
 _batches: Dict[int, "BatchJob"] = {}
 _numbers = itertools.count(1)
 
@@ -180,12 +183,7 @@ def submit_batch(
         check(lib.image_batch_set_names(batch, *(ffi.NULL if part is None else part.encode() for part in rule)))
         collect = _to_sizes(errors)
     elif files is not None:
-        fds = []
-        for file in files:
-            if not isinstance(file, int):
-                file.flush()
-                file = file.fileno()
-            fds.append(file)
+        fds = [descriptor(file) for file in files]
         check(lib.image_batch_to_files(batch, fds, len(fds)))
         collect = _to_sizes(errors)
     elif arrow:
@@ -220,11 +218,11 @@ def _add(
             check(lib.image_batch_add_tensor(batch, handle, options))
             count += images_of(handle)
         else:
-            pixels, owner = pixelmap(image, meaning._replace(layout=layout) if layout else meaning)
+            owner = entered(image, meaning._replace(layout=layout) if layout else meaning)
             try:
-                check(lib.image_batch_add_pixelmap(batch, pixels, options))
+                check(_ADD[owner.kind](batch, owner.handle, options))
             finally:
-                lib.image_pixelmap_release(pixels)
+                leave(owner)
             count += 1
         keep.append(owner)
     return count

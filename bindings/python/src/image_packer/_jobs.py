@@ -10,8 +10,19 @@ import threading
 from typing import Any, Dict, Optional
 
 from ._library import InvalidArgumentError, ffi, last_error, lib
-from ._pack import Packer, Progress, Watched, format_of, split, taken
-from ._pixels import pixelmap
+from ._inputs import entered, leave
+from ._pack import (
+    TO_DATA_ASYNC,
+    TO_FILE_ASYNC,
+    TO_PATH_ASYNC,
+    Packer,
+    Progress,
+    Watched,
+    descriptor,
+    format_of,
+    split,
+    taken,
+)
 
 _running: Dict[int, "Job"] = {}
 _numbers = itertools.count(1)
@@ -106,28 +117,26 @@ def submit(
     if progress is not None:
         job._watched = Watched(options, progress)
         options = job._watched.handle
-    pixels, keep = pixelmap(image, meaning)
+    given = entered(image, meaning)
     number = next(_numbers)
     _running[number] = job
-    job._keep = (keep, options)
+    job._keep = (given, options)
     place = ffi.new("ImageJob **")
     rest = (options, _done, ffi.cast("void *", number), place)
-    if path is not None:
-        status = lib.image_packer_pack_to_path_async(packer.handle, pixels, os.fsencode(path), *rest)
-    elif file is not None:
-        descriptor = file
-        if not isinstance(file, int):
-            file.flush()
-            descriptor = file.fileno()
-        status = lib.image_packer_pack_to_file_async(packer.handle, pixels, descriptor, *rest)
-    else:
-        status = lib.image_packer_pack_to_data_async(packer.handle, pixels, *rest)
-    if status:
+    try:
+        if path is not None:
+            status = TO_PATH_ASYNC[given.kind](packer.handle, given.handle, os.fsencode(path), *rest)
+        elif file is not None:
+            status = TO_FILE_ASYNC[given.kind](packer.handle, given.handle, descriptor(file), *rest)
+        else:
+            status = TO_DATA_ASYNC[given.kind](packer.handle, given.handle, *rest)
+        if status:
+            raise last_error(status)
+    except BaseException:
         _running.pop(number, None)
-        problem = last_error(status)
-        lib.image_pixelmap_release(pixels)
-        raise problem
-    lib.image_pixelmap_release(pixels)
+        raise
+    finally:
+        leave(given)
     job._started(place[0])
     return job
 

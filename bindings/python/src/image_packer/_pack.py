@@ -8,7 +8,9 @@ import re
 from typing import Any, Callable, List, Optional, Tuple, Union
 
 from ._library import InvalidArgumentError, check, fail, ffi, lib, made
-from ._pixels import PLAIN, Meaning, pixelmap
+from ._inputs import Source, entered, leave
+from ._pixels import PLAIN, Meaning
+from ._report import Report
 
 SUBSAMPLING = {
     None: lib.IMAGE_SUBSAMPLING_AUTO,
@@ -41,6 +43,11 @@ def new_options(
     density: Optional[Tuple[int, int]] = None,
     sdr: bool = False,
     sync: bool = False,
+    properties: bool = False,
+    keep_gps: bool = True,
+    thumbnail: int = 0,
+    timeout: Optional[float] = None,
+    report: Optional[Report] = None,
     settings: Tuple[Tuple[str, Any], ...] = (),
 ) -> Any:
     """A handle of packing options."""
@@ -69,6 +76,16 @@ def new_options(
         check(lib.image_packing_options_set_dynamic_range(options, lib.IMAGE_DYNAMIC_RANGE_SDR))
     if sync:
         check(lib.image_packing_options_set_sync(options, True))
+    if properties:
+        check(lib.image_packing_options_set_needs_pack_properties(options, True))
+    if not keep_gps:
+        check(lib.image_packing_options_set_keep_gps(options, False))
+    if thumbnail:
+        check(lib.image_packing_options_set_max_embed_thumbnail(options, thumbnail))
+    if timeout is not None:
+        check(lib.image_packing_options_set_timeout(options, max(1, round(timeout * 1000))))
+    if report is not None:
+        check(lib.image_packing_options_set_report(options, report.handle))
     for name, value in settings:
         value = str(int(value)) if isinstance(value, bool) else str(value)
         check(lib.image_packing_options_set(options, name.encode(), value.encode()))
@@ -95,15 +112,21 @@ def split(arguments: dict) -> Tuple[Any, Meaning]:
         else:
             known = ", ".join(sorted(_OPTION_NAMES | _MEANING_NAMES | {"settings", "progress"}))
             raise TypeError(f"{name!r} is not an argument; these are: {known}")
-    return cached_options(**wanted), Meaning(**meaning) if meaning else PLAIN
+    # A report belongs to its owner, not to the cache.
+    make: Callable[..., Any] = new_options if "report" in wanted else cached_options
+    return make(**wanted), Meaning(**meaning) if meaning else PLAIN
 
 
 class Watched:
     """Options with a progress callback, alive for one pack; keeps what the callback raises."""
 
     def __init__(self, options: Any, progress: Progress) -> None:
+        copy = made("ImagePackingOptions", lib.image_packing_options_release, lib.image_packing_options_copy, options)
+        self._listen(copy, progress, lib.image_packing_options_set_progress)
+
+    def _listen(self, options: Any, progress: Progress, set_progress: Callable[..., int]) -> None:
         self.raised: Optional[BaseException] = None
-        self.handle = made("ImagePackingOptions", lib.image_packing_options_release, lib.image_packing_options_copy, options)
+        self.handle = options
 
         @ffi.callback("ImageProgressFn", error=1)
         def call(_user: Any, done: int) -> int:
@@ -114,7 +137,7 @@ class Watched:
                 return 1
 
         self._call = call
-        check(lib.image_packing_options_set_progress(self.handle, call, ffi.NULL))
+        check(set_progress(self.handle, call, ffi.NULL))
 
     def check(self, status: int) -> None:
         if status and self.raised is not None:
@@ -132,6 +155,17 @@ def taken(data: Any) -> memoryview:
     check(lib.image_data_take(data, place, size))
     length = size[0]
     return memoryview(ffi.buffer(ffi.gc(place[0], lib.free, length), length)).toreadonly()
+
+
+def _calls(name: str) -> Tuple[Any, ...]:
+    """One call of the library for each kind of input."""
+    return tuple(getattr(lib, "image_packer_" + name.format(kind)) for kind in ("", "_from_source", "_from_picture"))
+
+
+TO_DATA, TO_FILE, TO_PATH = map(_calls, ("pack_to_data{}", "pack_to_file{}", "pack_to_path{}"))
+TO_DATA_ASYNC, TO_FILE_ASYNC, TO_PATH_ASYNC = map(
+    _calls, ("pack_to_data{}_async", "pack_to_file{}_async", "pack_to_path{}_async")
+)
 
 
 class Packer:
@@ -158,19 +192,18 @@ class Packer:
             options, meaning = split({"format": format, "quality": quality, **more})
         else:
             options, meaning = cached_options(format, quality), PLAIN
-        pixels, keep = pixelmap(image, meaning)
+        given = entered(image, meaning)
         try:
             place = ffi.new(_DATA)
             if progress is None:
-                status = lib.image_packer_pack_to_data(self.handle, pixels, options, place)
+                status = TO_DATA[given.kind](self.handle, given.handle, options, place)
                 if status:
                     fail(status)
             else:
                 watched = Watched(options, progress)
-                watched.check(lib.image_packer_pack_to_data(self.handle, pixels, watched.handle, place))
+                watched.check(TO_DATA[given.kind](self.handle, given.handle, watched.handle, place))
         finally:
-            lib.image_pixelmap_release(pixels)
-            del keep
+            leave(given)
         return taken(place[0])
 
     def pack_to_file(self, image: Any, file: Any, format: Optional[str] = None, quality: int = 75, *, progress: Optional[Progress] = None, **more: Any) -> None:
@@ -183,43 +216,37 @@ class Packer:
         options, meaning = split({"format": format, "quality": quality, **more})
         watched = Watched(options, progress) if progress is not None else None
         used = watched.handle if watched else options
-        pixels, keep = pixelmap(image, meaning)
+        given = entered(image, meaning)
         try:
             if path is not None:
-                status = lib.image_packer_pack_to_path(self.handle, pixels, os.fsencode(path), used)
+                status = TO_PATH[given.kind](self.handle, given.handle, os.fsencode(path), used)
             else:
-                if not isinstance(file, int):
-                    file.flush()
-                    file = file.fileno()
-                status = lib.image_packer_pack_to_file(self.handle, pixels, file, used)
+                status = TO_FILE[given.kind](self.handle, given.handle, descriptor(file), used)
             (watched.check if watched else check)(status)
         finally:
-            lib.image_pixelmap_release(pixels)
-            del keep
+            leave(given)
 
     def reencode(self, encoded: Any, format: str = "image/jpeg", quality: int = 75, **more: Any) -> memoryview:
         """See image_packer.reencode()."""
-        options, _ = split({"format": format, "quality": quality, **more})
-        source = open_source(encoded)
-        place = ffi.new(_DATA)
-        check(lib.image_packer_pack_to_data_from_source(self.handle, source, options, place))
-        return taken(place[0])
+        return self.pack(encoded if isinstance(encoded, Source) else Source(encoded), format, quality, **more)
 
 
-def open_source(encoded: Any) -> Any:
-    """A handle of an encoded image: bytes, or the path of a file."""
-    if isinstance(encoded, (str, os.PathLike)):
-        return made("ImageSource", lib.image_source_release, lib.image_source_create_from_path, os.fsencode(encoded))
-    bytes_ = ffi.from_buffer(encoded)
-    return made("ImageSource", lib.image_source_release, lib.image_source_create_from_copy, bytes_, len(bytes_))
+def descriptor(file: Any) -> int:
+    """The descriptor of an open file, whose own buffer is written first."""
+    if isinstance(file, int):
+        return file
+    file.flush()
+    return file.fileno()
 
 
-_EXTENSIONS = {"jpg": "jpeg", "jpe": "jpeg", "jfif": "jpeg", "heif": "heic", "apng": "apng"}
+_EXTENSIONS = {"jpg": "jpeg", "jpe": "jpeg", "jfif": "jpeg", "heif": "heic", "apng": "png"}
 
 
-def format_of(path: Union[str, bytes]) -> str:
+def format_of(path: Union[str, bytes], animated: bool = False) -> str:
     """The MIME type that the extension of a file name stands for."""
     extension = os.path.splitext(os.fsdecode(path))[1][1:].lower()
+    if animated and extension in ("png", "apng"):
+        return "image/apng"
     mime = "image/" + _EXTENSIONS.get(extension, extension)
     if mime not in formats():
         raise InvalidArgumentError(f"the name {os.fsdecode(path)!r} tells no format that can be written: {', '.join(formats())}")

@@ -88,6 +88,38 @@ def pixelmap(image: Any, meaning: Meaning) -> Tuple[Any, Any]:
     return _array(np.asarray(view), meaning)
 
 
+#: Sample types and channels of the pixel formats that are arrays.
+_ARRAYS = {
+    lib.IMAGE_PIXEL_FORMAT_ALPHA_8: ("u1", 1),
+    lib.IMAGE_PIXEL_FORMAT_GRAY_8: ("u1", 1),
+    lib.IMAGE_PIXEL_FORMAT_GRAY_ALPHA_88: ("u1", 2),
+    lib.IMAGE_PIXEL_FORMAT_RGB_888: ("u1", 3),
+    lib.IMAGE_PIXEL_FORMAT_RGBA_8888: ("u1", 4),
+    lib.IMAGE_PIXEL_FORMAT_GRAY_16: ("<u2", 1),
+    lib.IMAGE_PIXEL_FORMAT_RGB_161616: ("<u2", 3),
+    lib.IMAGE_PIXEL_FORMAT_RGBA_16161616: ("<u2", 4),
+    lib.IMAGE_PIXEL_FORMAT_RGBA_F16: ("<f2", 4),
+    lib.IMAGE_PIXEL_FORMAT_RGBA_F32: ("<f4", 4),
+}
+
+
+def array_of(handle: Any) -> Any:
+    """The pixels of a map as a NumPy array: height x width, or with channels."""
+    import numpy as np
+
+    sides, kind = ffi.new("uint32_t[2]"), ffi.new("ImagePixelFormat *")
+    check(lib.image_pixelmap_get_size(handle, sides, sides + 1))
+    check(lib.image_pixelmap_get_format(handle, kind))
+    if kind[0] not in _ARRAYS:
+        name = next((name for name, number in PIXEL_FORMATS.items() if number == kind[0]), kind[0])
+        raise InvalidArgumentError(f"pixels of format {name} are no array of samples")
+    sample, channels = _ARRAYS[kind[0]]
+    shape = (sides[1], sides[0]) if channels == 1 else (sides[1], sides[0], channels)
+    array = np.empty(shape, sample)
+    check(lib.image_pixelmap_read_pixels(handle, ffi.from_buffer(array, require_writable=True), array.nbytes, 0))
+    return array
+
+
 def _new(width: int, height: int, kind: int, pixels: Any, size: int, stride: int, meaning: Meaning) -> Any:
     place = ffi.new(_MAP)
     check(lib.image_pixelmap_create_borrowed(width, height, kind, pixels, size, stride, _NULL, _NULL, place))

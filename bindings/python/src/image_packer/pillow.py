@@ -2,16 +2,16 @@
 
 >>> import image_packer.pillow
 >>> image_packer.pillow.register()
->>> image.save("photo.heic", quality=80)    # and JPEG, PNG, WebP, AVIF, faster and smaller
+>>> image.save("photo.heic", quality=80)    # and JPEG, PNG, WebP, AVIF, GIF and animations
 """
 
 from __future__ import annotations
 
 from typing import Any, Iterable, Optional
 
-from PIL import Image
+from PIL import Image, ImageSequence
 
-from . import _packer, formats
+from . import _packer, formats, pack_animation
 from ._library import InvalidArgumentError
 
 #: Pillow's name, MIME type and extensions of what can be saved.
@@ -21,11 +21,14 @@ _FORMATS = {
     "WEBP": ("image/webp", (".webp",)),
     "HEIF": ("image/heic", (".heic", ".heif")),
     "AVIF": ("image/avif", (".avif",)),
+    "GIF": ("image/gif", (".gif",)),
 }
+#: Of animations.
+_ANIMATED = {"GIF": "image/gif", "PNG": "image/apng", "WEBP": "image/webp"}
 #: Pillow's numbers of chroma subsampling.
 _SUBSAMPLING = {0: "444", 1: "422", 2: "420", "4:4:4": "444", "4:2:2": "422", "4:2:0": "420", -1: None, "keep": None}
 #: Arguments of Pillow's own save that have no counterpart and change nothing here.
-_IGNORED = {"optimize", "progressive", "compress_level", "method", "exact", "save_all", "minimize_size"}
+_IGNORED = {"optimize", "progressive", "compress_level", "method", "exact", "save_all", "append_images", "minimize_size"}
 
 
 def _arguments(image: Image.Image, wanted: dict) -> dict:
@@ -52,6 +55,24 @@ def _saver(mime: str) -> Any:
     return save
 
 
+def _all_saver(mime: str) -> Any:
+    def save_all(image: Image.Image, file: Any, name: Any) -> None:
+        wanted = dict(image.encoderinfo)
+        images = [image, *wanted.pop("append_images", ())]
+        frames = [part.copy() for one in images for part in ImageSequence.Iterator(one)]
+        if len(frames) == 1:
+            _saver(mime)(image, file, name)
+            return
+        duration = wanted.pop("duration", None)
+        if duration is None:
+            duration = [frame.info.get("duration") or 100 for frame in frames]
+        loop = wanted.pop("loop", image.info.get("loop", 0))
+        more = {key: wanted[key] for key in ("quality", "effort", "lossless", "disposal", "settings") if wanted.get(key) is not None}
+        file.write(pack_animation(frames, mime, duration=duration, loop=loop, **more))
+
+    return save_all
+
+
 def register(only: Optional[Iterable[str]] = None) -> None:
     """Makes ``Image.save`` use image_packer for these formats of Pillow ("JPEG", "HEIF", ...); all by default.
 
@@ -62,5 +83,7 @@ def register(only: Optional[Iterable[str]] = None) -> None:
         if mime in formats() and (only is None or name in only):
             Image.init()
             Image.register_save(name, _saver(mime))
+            if name in _ANIMATED:
+                Image.register_save_all(name, _all_saver(_ANIMATED[name]))
             Image.register_extensions(name, list(extensions))
             Image.register_mime(name, mime)
