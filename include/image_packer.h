@@ -1219,7 +1219,7 @@ ImageStatus image_sequence_options_set_canvas(ImageSequenceOptions *options,
                                               uint32_t height);
 
 /**
- * How often the animation is shown, 0 to 65535; 0 is for ever. Default: 0 for pixel maps; an image source's own.
+ * How often the animation is shown, 0 to 65535; 0 is for ever. Default: 1 for pixel maps; an image source's own.
  *
  * @return 401 above 65535.
  */
@@ -1240,6 +1240,29 @@ IMAGE_PACKER_API
 ImageStatus image_sequence_options_set_lossless(ImageSequenceOptions *options,
                                                 bool lossless);
 
+/** How the colours that a GIF's palette lacks are mixed from those that it has. */
+typedef int32_t ImageDithering;
+
+/** By error diffusion. */
+#define IMAGE_DITHERING_DIFFUSION 0
+/** By an ordered pattern, which never moves from frame to frame. */
+#define IMAGE_DITHERING_ORDERED 1
+/** Not at all: the nearest colour. */
+#define IMAGE_DITHERING_NONE 2
+
+/**
+ * How colours are mixed where the format has a palette: GIF. The others show every colour. Default:
+ * IMAGE_DITHERING_DIFFUSION. The same as the setting "gif.dither".
+ *
+ * @return 401 for an unknown number.
+ */
+IMAGE_PACKER_API
+ImageStatus image_sequence_options_set_dithering(ImageSequenceOptions *options,
+                                                 ImageDithering dithering);
+
+/** What happens to the bytes of an old file behind the animation: as image_packing_options_set_tail(). */
+IMAGE_PACKER_API ImageStatus image_sequence_options_set_tail(ImageSequenceOptions *options, ImageTail tail);
+
 /** Whether packing into a file or a path returns only when the storage says that it has the bytes. Default: false. */
 IMAGE_PACKER_API
 ImageStatus image_sequence_options_set_sync(ImageSequenceOptions *options,
@@ -1256,6 +1279,22 @@ IMAGE_PACKER_API
 ImageStatus image_sequence_options_set_progress(ImageSequenceOptions *options,
                                                 ImageProgressFn progress,
                                                 void *user);
+
+/**
+ * Most time in milliseconds, as image_packing_options_set_timeout(); of an ImageSequence from its beginning to its end.
+ * Default, and 0: no limit.
+ */
+IMAGE_PACKER_API
+ImageStatus image_sequence_options_set_timeout(ImageSequenceOptions *options,
+                                               uint32_t timeout_ms);
+
+/**
+ * Where every pack that succeeds leaves its report, as image_packing_options_set_report(). NULL, the default, is
+ * nowhere.
+ */
+IMAGE_PACKER_API
+ImageStatus image_sequence_options_set_report(ImageSequenceOptions *options,
+                                              ImageReport *report);
 
 /** Releases the options. Packs that started with them go on. */
 IMAGE_PACKER_API ImageStatus image_sequence_options_release(ImageSequenceOptions *options);
@@ -1401,7 +1440,7 @@ IMAGE_PACKER_API ImageStatus image_job_cancel(ImageJob *job);
 /** Forgets the job; does not stop it. */
 IMAGE_PACKER_API ImageStatus image_job_release(ImageJob *job);
 
-/* ==== ImageSequence ======================================================================================= */
+/* ==== Sequences =========================================================================================== */
 
 /**
  * Encodes frames into one animated image in memory.
@@ -1491,10 +1530,11 @@ ImageStatus image_packer_pack_to_writer_from_source_sequence(ImagePacker *packer
                                                              const ImageSequenceOptions *options);
 
 /**
- * As image_packer_pack_to_data_from_sequence() on the library's threads.
+ * As image_packer_pack_to_data_from_sequence() on the library's threads. The array may be freed on return, the frames
+ * released or written to.
  *
- * @param done  called at the end; NULL if the image is fetched with image_job_take_data()
- * @param[out] job  new handle; NULL if nobody waits or cancels
+ * @param done  called at the end, with the animation; may be NULL
+ * @param[out] job  new handle; may be NULL
  */
 IMAGE_PACKER_API IMAGE_PACKER_NODISCARD
 ImageStatus image_packer_pack_to_data_from_sequence_async(ImagePacker *packer,
@@ -1508,9 +1548,6 @@ ImageStatus image_packer_pack_to_data_from_sequence_async(ImagePacker *packer,
 /**
  * As image_packer_pack_to_file_from_sequence() on the library's threads. The descriptor is duplicated: `fd` may be closed
  * on return.
- *
- * @param done  called at the end, with no data; may be NULL
- * @param[out] job  new handle; NULL if nobody waits or cancels
  */
 IMAGE_PACKER_API IMAGE_PACKER_NODISCARD
 ImageStatus image_packer_pack_to_file_from_sequence_async(ImagePacker *packer,
@@ -1522,9 +1559,81 @@ ImageStatus image_packer_pack_to_file_from_sequence_async(ImagePacker *packer,
                                                           void *user,
                                                           ImageJob **job);
 
+/** As image_packer_pack_to_path_from_sequence() on the library's threads. */
+IMAGE_PACKER_API IMAGE_PACKER_NODISCARD
+ImageStatus image_packer_pack_to_path_from_sequence_async(ImagePacker *packer,
+                                                          ImagePixelMap *const *frames,
+                                                          size_t frame_count,
+                                                          const char *path,
+                                                          const ImageSequenceOptions *options,
+                                                          ImageDoneFn done,
+                                                          void *user,
+                                                          ImageJob **job);
+
+/** As image_packer_pack_to_writer_from_sequence() on the library's threads. `write` and `done` are called on a worker. */
+IMAGE_PACKER_API IMAGE_PACKER_NODISCARD
+ImageStatus image_packer_pack_to_writer_from_sequence_async(ImagePacker *packer,
+                                                            ImagePixelMap *const *frames,
+                                                            size_t frame_count,
+                                                            ImageWriteFn write,
+                                                            void *write_user,
+                                                            const ImageSequenceOptions *options,
+                                                            ImageDoneFn done,
+                                                            void *user,
+                                                            ImageJob **job);
+
+/** As image_packer_pack_to_data_from_source_sequence() on the library's threads. */
+IMAGE_PACKER_API IMAGE_PACKER_NODISCARD
+ImageStatus image_packer_pack_to_data_from_source_sequence_async(ImagePacker *packer,
+                                                                 const ImageSource *source,
+                                                                 const ImageSequenceOptions *options,
+                                                                 ImageDoneFn done,
+                                                                 void *user,
+                                                                 ImageJob **job);
+
+/** As image_packer_pack_to_file_from_source_sequence() on the library's threads. The descriptor is duplicated. */
+IMAGE_PACKER_API IMAGE_PACKER_NODISCARD
+ImageStatus image_packer_pack_to_file_from_source_sequence_async(ImagePacker *packer,
+                                                                 const ImageSource *source,
+                                                                 int fd,
+                                                                 const ImageSequenceOptions *options,
+                                                                 ImageDoneFn done,
+                                                                 void *user,
+                                                                 ImageJob **job);
+
+/** As image_packer_pack_to_path_from_source_sequence() on the library's threads. */
+IMAGE_PACKER_API IMAGE_PACKER_NODISCARD
+ImageStatus image_packer_pack_to_path_from_source_sequence_async(ImagePacker *packer,
+                                                                 const ImageSource *source,
+                                                                 const char *path,
+                                                                 const ImageSequenceOptions *options,
+                                                                 ImageDoneFn done,
+                                                                 void *user,
+                                                                 ImageJob **job);
+
+/**
+ * As image_packer_pack_to_writer_from_source_sequence() on the library's threads. `write` and `done` are called on a
+ * worker.
+ */
+IMAGE_PACKER_API IMAGE_PACKER_NODISCARD
+ImageStatus image_packer_pack_to_writer_from_source_sequence_async(ImagePacker *packer,
+                                                                   const ImageSource *source,
+                                                                   ImageWriteFn write,
+                                                                   void *write_user,
+                                                                   const ImageSequenceOptions *options,
+                                                                   ImageDoneFn done,
+                                                                   void *user,
+                                                                   ImageJob **job);
+
+/* ==== ImageSequence ======================================================================================= */
+
 /**
  * An animated image that takes its frames one at a time, so that nobody has to hold them all: a few canvases and the
- * encoded bytes are all that is in memory. One call at a time; a second one meanwhile answers 401.
+ * encoded bytes are all that is in memory.
+ *
+ * One call at a time; a second one meanwhile answers 401, but for image_sequence_cancel() and the release. These calls have
+ * no asynchronous form: frames that are made one by one come from a thread of the host's, which makes the next one when
+ * this one is taken. A timeout in the options counts from the beginning of the sequence.
  */
 typedef struct ImageSequence ImageSequence;
 
@@ -1607,6 +1716,13 @@ ImageStatus image_sequence_add_frame_at(ImageSequence *sequence,
 IMAGE_PACKER_API
 ImageStatus image_sequence_finish(ImageSequence *sequence,
                                   ImageData **data);
+
+/**
+ * Stops the call of this sequence that is in progress on another thread, soon, and every later one: they answer 1001, and
+ * nothing is delivered.
+ */
+IMAGE_PACKER_API
+ImageStatus image_sequence_cancel(ImageSequence *sequence);
 
 /** Releases the sequence. One that is not finished is dropped: no file is changed, and a writer gets no more bytes. */
 IMAGE_PACKER_API

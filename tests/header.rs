@@ -17,7 +17,8 @@ const DOOR: &[(&str, &str)] = &[
     ("packer.rs", "ImagePacker"),
     ("sequence_options.rs", "ImageSequenceOptions"),
     ("job.rs", "ImageJob"),
-    ("sequence.rs", "ImageSequence"),
+    ("sequence.rs", "Sequences"),
+    ("stream.rs", "ImageSequence"),
     ("batch.rs", "ImageBatch"),
     ("picture.rs", "ImagePicture"),
 ];

@@ -10,7 +10,7 @@ use image_packer::{
     error::Result,
     ffi::{
         data::*, job::*, packer::*, pixelmap::*, sequence::*, sequence_options::*, source::*, status::*,
-        version::*,
+        stream::*, version::*,
     },
 };
 
@@ -227,11 +227,11 @@ fn frames_delays_and_loops_come_back() {
 }
 
 #[test]
-fn defaults_are_100_ms_for_ever_and_frames_that_stay() {
+fn defaults_are_100_ms_once_and_frames_that_stay() {
     for format in FORMATS {
         let bytes = pack(&[flat(4, 4, RED), flat(2, 2, GREEN)], &exact(format, 2));
         let (width, height, seen) = decode(&bytes);
-        assert_eq!((width, height, loops(&bytes)), (4, 4, 0));
+        assert_eq!((width, height, loops(&bytes)), (4, 4, 1));
         assert_eq!(seen.iter().map(|frame| frame.millis).collect::<Vec<_>>(), [100, 100]);
         assert_eq!((seen[1].canvas[0], seen[1].canvas[15]), (GREEN, RED));
     }

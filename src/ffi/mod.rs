@@ -28,4 +28,5 @@ pub mod report;
 pub mod sequence;
 pub mod sequence_options;
 pub mod source;
+pub mod stream;
 pub mod tensor;

@@ -4,7 +4,6 @@ use std::{
     ffi::{c_char, c_void},
     ptr,
     sync::Arc,
-    time::Duration,
 };
 
 use super::{
@@ -222,7 +221,7 @@ pub extern "C" fn image_packing_options_set_report(
     report: *mut ImageReport,
 ) -> ImageStatus {
     change(options, |options| {
-        options.report = if report.is_null() { None } else { Some(report::get(report)?) };
+        options.report = report::optional(report)?;
         Ok(())
     })
 }
@@ -307,13 +306,18 @@ pub extern "C" fn image_packing_options_set_tail(
     tail: ImageTail,
 ) -> ImageStatus {
     change(options, |options| {
-        options.tail = match tail {
-            IMAGE_TAIL_AUTO => Tail::Auto,
-            IMAGE_TAIL_CUT => Tail::Cut,
-            IMAGE_TAIL_KEEP => Tail::Keep,
-            _ => bail!(OutOfRange, "{tail} is not a tail rule"),
-        };
+        options.tail = self::tail(tail)?;
         Ok(())
+    })
+}
+
+/// A tail rule of the caller's.
+pub(super) fn tail(number: ImageTail) -> Result<Tail> {
+    Ok(match number {
+        IMAGE_TAIL_AUTO => Tail::Auto,
+        IMAGE_TAIL_CUT => Tail::Cut,
+        IMAGE_TAIL_KEEP => Tail::Keep,
+        _ => bail!(OutOfRange, "{number} is not a tail rule"),
     })
 }
 
@@ -366,7 +370,7 @@ pub extern "C" fn image_packing_options_set_timeout(
     timeout_ms: u32,
 ) -> ImageStatus {
     change(options, |options| {
-        options.timeout = (timeout_ms != 0).then(|| Duration::from_millis(timeout_ms.into()));
+        options.set_timeout(timeout_ms);
         Ok(())
     })
 }

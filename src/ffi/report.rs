@@ -62,6 +62,11 @@ pub(super) fn get(report: *const ImageReport) -> Result<Arc<LastReport>> {
     handle::get(report.addr())
 }
 
+/// A report, or none for NULL.
+pub(super) fn optional(report: *const ImageReport) -> Result<Option<Arc<LastReport>>> {
+    if report.is_null() { Ok(None) } else { get(report).map(Some) }
+}
+
 /// Copies text with a NUL into the caller's buffer, cut between characters.
 fn copy(from: &str, to: *mut c_char, capacity: usize) -> Result<()> {
     let buffer = bytes_mut(to.cast(), capacity, "text")?;

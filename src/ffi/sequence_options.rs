@@ -10,7 +10,9 @@ use super::{
     boundary::run,
     callback::{self, ImageProgressFn},
     handle::{self, Kind, Object},
+    packing_options::{self, ImageTail},
     pointer::{array, out, text},
+    report::{self, ImageReport},
     status::{Family, ImageStatus},
 };
 use crate::{
@@ -146,7 +148,7 @@ pub extern "C" fn image_sequence_options_set_canvas(
     })
 }
 
-/// How often the animation is shown, 0 to 65535; 0 is for ever. Default: 0 for pixel maps; an image source's own.
+/// How often the animation is shown, 0 to 65535; 0 is for ever. Default: 1 for pixel maps; an image source's own.
 ///
 /// @return 401 above 65535.
 #[unsafe(no_mangle)]
@@ -187,6 +189,47 @@ pub extern "C" fn image_sequence_options_set_lossless(
     })
 }
 
+/// How the colours that a GIF's palette lacks are mixed from those that it has.
+pub type ImageDithering = i32;
+/// By error diffusion.
+pub const IMAGE_DITHERING_DIFFUSION: i32 = 0;
+/// By an ordered pattern, which never moves from frame to frame.
+pub const IMAGE_DITHERING_ORDERED: i32 = 1;
+/// Not at all: the nearest colour.
+pub const IMAGE_DITHERING_NONE: i32 = 2;
+
+/// How colours are mixed where the format has a palette: GIF. The others show every colour. Default:
+/// IMAGE_DITHERING_DIFFUSION. The same as the setting "gif.dither".
+///
+/// @return 401 for an unknown number.
+#[unsafe(no_mangle)]
+pub extern "C" fn image_sequence_options_set_dithering(
+    options: *mut ImageSequenceOptions,
+    dithering: ImageDithering,
+) -> ImageStatus {
+    change(options, |options| {
+        let name = match dithering {
+            IMAGE_DITHERING_DIFFUSION => "diffusion",
+            IMAGE_DITHERING_ORDERED => "ordered",
+            IMAGE_DITHERING_NONE => "none",
+            _ => bail!(OutOfRange, "{dithering} is not a way of dithering"),
+        };
+        options.pack.set("gif.dither", name)
+    })
+}
+
+/// What happens to the bytes of an old file behind the animation: as image_packing_options_set_tail().
+#[unsafe(no_mangle)]
+pub extern "C" fn image_sequence_options_set_tail(
+    options: *mut ImageSequenceOptions,
+    tail: ImageTail,
+) -> ImageStatus {
+    change(options, |options| {
+        options.pack.tail = packing_options::tail(tail)?;
+        Ok(())
+    })
+}
+
 /// Whether packing into a file or a path returns only when the storage says that it has the bytes. Default: false.
 #[unsafe(no_mangle)]
 pub extern "C" fn image_sequence_options_set_sync(
@@ -218,6 +261,32 @@ pub extern "C" fn image_sequence_options_set_progress(
 ) -> ImageStatus {
     change(options, |options| {
         options.pack.progress = callback::progress(progress, User(user)).map(Reporter);
+        Ok(())
+    })
+}
+
+/// Most time in milliseconds, as image_packing_options_set_timeout(); of an ImageSequence from its beginning to its end.
+/// Default, and 0: no limit.
+#[unsafe(no_mangle)]
+pub extern "C" fn image_sequence_options_set_timeout(
+    options: *mut ImageSequenceOptions,
+    timeout_ms: u32,
+) -> ImageStatus {
+    change(options, |options| {
+        options.pack.set_timeout(timeout_ms);
+        Ok(())
+    })
+}
+
+/// Where every pack that succeeds leaves its report, as image_packing_options_set_report(). NULL, the default, is
+/// nowhere.
+#[unsafe(no_mangle)]
+pub extern "C" fn image_sequence_options_set_report(
+    options: *mut ImageSequenceOptions,
+    report: *mut ImageReport,
+) -> ImageStatus {
+    change(options, |options| {
+        options.pack.report = report::optional(report)?;
         Ok(())
     })
 }

@@ -141,6 +141,11 @@ impl Options {
         Ok(())
     }
 
+    /// Sets the most time in milliseconds; 0 is no limit.
+    pub fn set_timeout(&mut self, millis: u32) {
+        self.timeout = (millis != 0).then(|| Duration::from_millis(millis.into()));
+    }
+
     /// Sets a codec's setting by name, checked against the registry.
     pub fn set(&mut self, name: &str, value: &str) -> Result<()> {
         let setting = codec::find_setting(name)?;

@@ -100,7 +100,12 @@ impl Notes {
 
     /// All of them.
     pub fn into_warnings(self) -> Vec<Warning> {
-        self.0.into_inner().unwrap_or_else(PoisonError::into_inner)
+        self.take()
+    }
+
+    /// All that have come so far.
+    pub fn take(&self) -> Vec<Warning> {
+        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 

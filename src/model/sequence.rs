@@ -8,6 +8,8 @@ use crate::{bail, codec, error::Result};
 
 /// The default time on screen, in hundredths of a second.
 const DEFAULT_DELAY: u16 = 10;
+/// How often an animation is shown of which nobody has said it.
+pub const DEFAULT_LOOPS: u16 = 1;
 /// The default quality.
 const DEFAULT_QUALITY: i32 = 80;
 /// Most frames that repeating the last one makes.
@@ -20,7 +22,7 @@ pub struct SequenceOptions {
     pub pack: Options,
     /// Frames of the animation; 0 is as many as there are.
     pub frame_count: u32,
-    /// How often it is shown, 0 for ever; as the source says if nothing was set, and else for ever.
+    /// How often it is shown, 0 for ever; if nothing was set, as the source says, and else once.
     pub loops: Option<u16>,
     /// Width and height of the canvas; as large as the frames need if nothing was set.
     pub canvas: Option<(u32, u32)>,

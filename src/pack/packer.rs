@@ -129,7 +129,7 @@ impl Packer {
                 (Arc::new(Picture::new(Arc::new(tensor.image(index)?))), Some(share))
             }
             Input::Sequence(sequence) => {
-                let mut counted = Counted { sink, bytes: 0 };
+                let mut counted = Counted::new(sink);
                 let site = Site { limits: &self.limits, pool, control, notes: &notes };
                 let size = sequence.pack(site, &mut counted)?;
                 return Ok(Report {
@@ -161,7 +161,7 @@ impl Packer {
             &picture.metadata,
             &carry::Output { options, rows: &rows, orientation, pool, notes: &notes },
         )?;
-        let mut counted = Counted { sink, bytes: 0 };
+        let mut counted = Counted::new(sink);
         let further = options.format.features & features::GAIN_MAP != 0;
         let plan = Plan {
             rows: &rows,
@@ -236,9 +236,17 @@ fn tell_changes(picture: &Picture, rows: &Rows, options: &Options, notes: &Notes
 }
 
 /// Counts bytes on their way.
-struct Counted<'a> {
+pub struct Counted<'a> {
     sink: &'a mut dyn Sink,
-    bytes: u64,
+    /// So many have come.
+    pub bytes: u64,
+}
+
+impl<'a> Counted<'a> {
+    /// Counts from 0.
+    pub fn new(sink: &'a mut dyn Sink) -> Self {
+        Self { sink, bytes: 0 }
+    }
 }
 
 impl Sink for Counted<'_> {

@@ -14,7 +14,7 @@ use crate::{
     model::{
         pixelmap::Pixels,
         report::{Code, Notes},
-        sequence::{MOST_REPEATED, SequenceOptions},
+        sequence::{DEFAULT_LOOPS, MOST_REPEATED, SequenceOptions},
         source::ImageSource,
     },
     pixels::{Canvas, Layout, Rows, Scratch},
@@ -96,11 +96,6 @@ impl Stream {
         self.count
     }
 
-    /// Width and height of the canvas, once a frame has come.
-    fn size(&mut self) -> Result<(u32, u32)> {
-        self.running().map(|running| (running.width, running.height))
-    }
-
     /// Whether an error has ended it.
     pub fn is_over(&self) -> bool {
         matches!(self.state, State::Over)
@@ -114,7 +109,7 @@ impl Stream {
             let rows = Rows::new(pixels, Layout::Rgba8, &stream.options.pack)?;
             if matches!(stream.state, State::New) {
                 let size = stream.options.canvas.unwrap_or((area.x + area.width, area.y + area.height));
-                let loops = stream.options.loops.unwrap_or(0);
+                let loops = stream.options.loops.unwrap_or(DEFAULT_LOOPS);
                 let icc = rows.icc().map(Arc::from);
                 stream.start(site.limits, size, loops, icc, &step.pixels)?;
                 stream.running()?.canvas = Some(Canvas::new(size.0, size.1)?);
@@ -171,8 +166,8 @@ impl Stream {
         self.step(|stream| stream.hand_on(site, Some(canvas), frame, sink))
     }
 
-    /// Writes what is left.
-    pub fn finish(&mut self, site: Site<'_>, sink: &mut dyn Sink) -> Result<()> {
+    /// Writes what is left. Answers the size of the canvas.
+    pub fn finish(&mut self, site: Site<'_>, sink: &mut dyn Sink) -> Result<(u32, u32)> {
         if let Some(total) = self.total
             && total != self.count
         {
@@ -181,17 +176,19 @@ impl Stream {
         if matches!(self.state, State::New) {
             bail!(FrameCount, "a sequence of 0 frames");
         }
-        self.step(|stream| {
+        let size = self.step(|stream| {
             let Site { pool, control, .. } = site;
-            stream.running()?.encoder.finish(Work { pool, control }, sink)?;
-            control.finish()
+            let running = stream.running()?;
+            running.encoder.finish(Work { pool, control }, sink)?;
+            control.finish()?;
+            Ok((running.width, running.height))
         })?;
         self.state = State::Over;
-        Ok(())
+        Ok(size)
     }
 
     /// An error in `work` ends the stream.
-    fn step(&mut self, work: impl FnOnce(&mut Self) -> Result<()>) -> Result<()> {
+    fn step<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
         if self.is_over() {
             bail!(OutOfRange, "the sequence has ended, by its end or by an error");
         }
@@ -362,9 +359,7 @@ fn pack_pixels(
         };
         stream.add(site, &step, sink)?;
     }
-    let size = stream.size()?;
-    stream.finish(site, sink)?;
-    Ok(size)
+    stream.finish(site, sink)
 }
 
 fn pack_source(
@@ -419,9 +414,7 @@ fn pack_source(
         let area = cut(found.area, width, height);
         stream.show(site, frames.canvas(), decode::Frame { area, delay, ..found }, sink)?;
     }
-    let size = stream.size()?;
-    stream.finish(site, sink)?;
-    Ok(size)
+    stream.finish(site, sink)
 }
 
 /// The part of a rectangle on the canvas; one pixel if there is none.

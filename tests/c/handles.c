@@ -347,6 +347,28 @@ static int32_t read_jpeg(void *user, uint64_t offset, uint8_t *buffer, size_t ca
       image_packer_pack_to_path_from_source_sequence(h.packer, h.source, path, h.animation)) \
   ROW(image_packer_pack_to_writer_from_source_sequence, PACKER | SOURCE | ANIMATION, 401, \
       image_packer_pack_to_writer_from_source_sequence(h.packer, h.source, take, NULL, h.animation)) \
+  ROW(image_packer_pack_to_path_from_sequence_async, PACKER | PIXELMAP | ANIMATION, 401, \
+      image_packer_pack_to_path_from_sequence_async(h.packer, &h.pixelmap, 1, path, h.animation, NULL, NULL, &out.job)) \
+  ROW(image_packer_pack_to_writer_from_sequence_async, PACKER | PIXELMAP | ANIMATION, 401, \
+      image_packer_pack_to_writer_from_sequence_async(h.packer, &h.pixelmap, 1, take, NULL, h.animation, NULL, NULL, &out.job)) \
+  ROW(image_packer_pack_to_data_from_source_sequence_async, PACKER | SOURCE | ANIMATION, 401, \
+      image_packer_pack_to_data_from_source_sequence_async(h.packer, h.source, h.animation, NULL, NULL, &out.job)) \
+  ROW(image_packer_pack_to_file_from_source_sequence_async, PACKER | SOURCE | ANIMATION, 401, \
+      image_packer_pack_to_file_from_source_sequence_async(h.packer, h.source, fd, h.animation, NULL, NULL, &out.job)) \
+  ROW(image_packer_pack_to_path_from_source_sequence_async, PACKER | SOURCE | ANIMATION, 401, \
+      image_packer_pack_to_path_from_source_sequence_async(h.packer, h.source, path, h.animation, NULL, NULL, &out.job)) \
+  ROW(image_packer_pack_to_writer_from_source_sequence_async, PACKER | SOURCE | ANIMATION, 401, \
+      image_packer_pack_to_writer_from_source_sequence_async(h.packer, h.source, take, NULL, h.animation, NULL, NULL, &out.job)) \
+  ROW(image_sequence_cancel, SEQUENCE, 401, \
+      image_sequence_cancel(h.sequence)) \
+  ROW(image_sequence_options_set_dithering, ANIMATION, 401, \
+      image_sequence_options_set_dithering(h.animation, IMAGE_DITHERING_ORDERED)) \
+  ROW(image_sequence_options_set_tail, ANIMATION, 401, \
+      image_sequence_options_set_tail(h.animation, IMAGE_TAIL_KEEP)) \
+  ROW(image_sequence_options_set_timeout, ANIMATION, 401, \
+      image_sequence_options_set_timeout(h.animation, 60000)) \
+  ROW(image_sequence_options_set_report, ANIMATION, 401, \
+      image_sequence_options_set_report(h.animation, NULL)) \
   ROW(image_sequence_begin, PACKER | ANIMATION, 401, \
       image_sequence_begin(h.packer, h.animation, &out.sequence)) \
   ROW(image_sequence_begin_to_file, PACKER | ANIMATION, 401, \
