@@ -11,6 +11,7 @@ use crate::{
     bail,
     error::Result,
     handle::{Kind, Object},
+    pixels::{Orientation, upright},
 };
 
 /// What an auxiliary image is for.
@@ -43,6 +44,22 @@ impl AuxiliaryKind {
             Self::Fragment => "fragment map",
         }
     }
+
+    /// The word for it in a directory of items: Google's where it has one.
+    pub fn semantic(self) -> &'static str {
+        match self {
+            Self::GainMap => "GainMap",
+            Self::Depth => "Depth",
+            Self::Unrefocus => "Original",
+            Self::Linear => "Linear",
+            Self::Fragment => "Fragment",
+        }
+    }
+
+    /// The kind of such a word.
+    pub fn from_semantic(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.semantic() == word)
+    }
 }
 
 /// A main image with what belongs to it, as one pack sees it.
@@ -71,6 +88,24 @@ impl Picture {
     /// A picture of nothing but its main image.
     pub fn new(main: Arc<Pixels>) -> Self {
         Self { main, gain_map: None, auxiliaries: Vec::new(), metadata: Metadata::default() }
+    }
+
+    /// All of its images, the main one first.
+    pub fn images(&self) -> impl Iterator<Item = &Arc<Pixels>> {
+        let gain_map = self.gain_map.iter().map(|map| &map.pixels);
+        let auxiliaries = self.auxiliaries.iter().map(|auxiliary| &auxiliary.pixels);
+        [&self.main].into_iter().chain(gain_map).chain(auxiliaries)
+    }
+
+    /// The picture with all images as they are seen.
+    pub fn upright(&self, orientation: Orientation) -> Result<Self> {
+        let mut picture = self.clone();
+        let gain_map = picture.gain_map.iter_mut().map(|map| &mut map.pixels);
+        let auxiliaries = picture.auxiliaries.iter_mut().map(|auxiliary| &mut auxiliary.pixels);
+        for image in [&mut picture.main].into_iter().chain(gain_map).chain(auxiliaries) {
+            *image = Arc::new(upright(Pixels::clone(image), orientation)?);
+        }
+        Ok(picture)
     }
 }
 

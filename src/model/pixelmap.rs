@@ -58,6 +58,8 @@ pub struct Pixels {
     pub color: Color,
     /// Content light level, for HDR.
     pub light: LightLevel,
+    /// The JPEG that these pixels were decoded from, where it is to be moved as it is.
+    pub coded: Option<Arc<[u8]>>,
 }
 
 /// A checked description of planes: strides and the bytes each plane needs.
@@ -307,7 +309,12 @@ impl Pixels {
         let cicp = if info.yuv { Cicp::SRGB_YCC } else { Cicp::SRGB };
         let alpha = if info.alpha { AlphaType::Unpremultiplied } else { AlphaType::Opaque };
         let color = Color { cicp, icc: None };
-        Self { width, height, info, storage, planes, alpha, color, light: LightLevel::default() }
+        Self { width, height, info, storage, planes, alpha, color, light: LightLevel::default(), coded: None }
+    }
+
+    /// Takes over what another's components mean.
+    pub fn describe_as(&mut self, other: &Self) {
+        (self.alpha, self.color, self.light) = (other.alpha, other.color.clone(), other.light);
     }
 
     /// Width in pixels.
@@ -415,7 +422,7 @@ impl PixelMap {
     /// Changes what the pixels mean; the bytes stay shared.
     pub fn update(&self, change: impl Fn(&mut Pixels)) -> Result<()> {
         self.0.update(|pixels| {
-            let mut pixels = pixels.clone();
+            let mut pixels = Pixels { coded: None, ..pixels.clone() };
             change(&mut pixels);
             Ok(pixels)
         })

@@ -11,7 +11,7 @@ use crate::{
     model::{
         gain_map::GainMap,
         options::Options,
-        picture::Picture,
+        picture::{Auxiliary, Picture},
         pixelmap::Pixels,
         report::{Code, Notes},
         source::ImageSource,
@@ -100,4 +100,27 @@ pub fn gain_map_of(
         }
         other => other,
     }
+}
+
+/// The auxiliary images of a source, where they are wanted: they are properties of the photograph.
+pub fn auxiliaries_of(
+    source: &ImageSource,
+    limits: &Limits,
+    options: &Options,
+    notes: &Notes,
+) -> Result<Vec<Auxiliary>> {
+    if options.needs_pack_properties && options.format.features & features::GAIN_MAP != 0 {
+        match decode::auxiliaries(source, limits) {
+            Err(error) if error.kind == ErrorKind::BadData => {
+                notes.add(Code::AuxiliaryDropped, format!("dropped the source's auxiliary images: {error}"));
+            }
+            other => return other,
+        }
+        return Ok(Vec::new());
+    }
+    let name = options.format.name();
+    for kind in decode::auxiliary_kinds(source)? {
+        notes.add(Code::AuxiliaryDropped, format!("{name}: dropped the source's {}", kind.name()));
+    }
+    Ok(Vec::new())
 }

@@ -6,7 +6,7 @@ use super::{
     carry,
     control::Control,
     crew::Crew,
-    develop::{develop, gain_map_of},
+    develop::{auxiliaries_of, develop, gain_map_of},
     plan::Plan,
     pool::Pool,
     sequence::{Sequence, Site},
@@ -25,7 +25,7 @@ use crate::{
         source::ImageSource,
         tensor::Tensor,
     },
-    pixels::{Orientation, Rows, upright},
+    pixels::{Orientation, Rows},
     shared::Shared,
     sink::Sink,
 };
@@ -116,11 +116,13 @@ impl Packer {
                 check(&self.limits, source.info().width, source.info().height, options)?;
                 let (pixels, found) =
                     decode::decode_all(&source, options.needs_pack_properties, &self.limits)?;
-                let share = self.limits.memory().take(pixels.tight_bytes(), "the decoded image")?;
                 tell_found(&found, &source, options, &notes);
                 let mut picture = Picture::new(Arc::new(pixels));
                 picture.metadata = found.metadata;
                 picture.gain_map = gain_map_of(&source, &self.limits, options, &notes)?;
+                picture.auxiliaries = auxiliaries_of(&source, &self.limits, options, &notes)?;
+                let bytes = picture.images().map(|image| image.tight_bytes()).sum();
+                let share = self.limits.memory().take(bytes, "the decoded image")?;
                 (Arc::new(picture), Some(share))
             }
             Input::Tensor(tensor, index) => {
@@ -146,12 +148,12 @@ impl Packer {
         held += developed.as_ref().map_or(0, Share::bytes);
         // A source's pixels stand upright already.
         let turned = if decoded.is_none() { picture.metadata.orientation() } else { Orientation::Upright };
-        let mut pixels = picture.main.clone();
-        let mut orientation = turned;
-        if turned != Orientation::Upright && !carry::is_turned_by_readers(options.format) {
-            pixels = Arc::new(upright(Pixels::clone(&pixels), turned)?);
-            orientation = Orientation::Upright;
-        }
+        let (picture, orientation) = match turned {
+            Orientation::Upright => (picture, turned),
+            _ if carry::is_turned_by_readers(options.format) => (picture, turned),
+            _ => (Arc::new(picture.upright(turned)?), Orientation::Upright),
+        };
+        let pixels = picture.main.clone();
         let need = (options.format.memory)(&pixels, options);
         let _held = control.hold(self.limits.memory().take_beside(held, need, "this pack")?);
         let layout = (options.format.layout)(&pixels, options)?;

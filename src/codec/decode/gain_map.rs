@@ -15,7 +15,7 @@ use crate::{
     pixels::upright,
 };
 
-const XMP: &[u8] = b"http://ns.adobe.com/xap/1.0/\0";
+pub(super) const XMP: &[u8] = b"http://ns.adobe.com/xap/1.0/\0";
 
 /// Whether a source has a gain map that [`gain_map`] reads.
 pub fn has_gain_map(source: &ImageSource) -> Result<bool> {
@@ -46,7 +46,9 @@ fn find(file: &[u8]) -> Option<(&[u8], GainMapParams)> {
     let mut places = Vec::new();
     for (marker, at, body) in segments(file) {
         match marker {
-            0xe2 if body.starts_with(b"MPF\0") => places.extend(index(&body[4..], at + 8)),
+            0xe2 if body.starts_with(b"MPF\0") => {
+                places.extend(index(&body[4..], at + 8).into_iter().map(|image| image.place));
+            }
             0xe1 if body.starts_with(XMP) => {
                 let length = xmp::gain_map_length(&body[XMP.len()..]);
                 places.extend(length.and_then(|length| Some(file.len().checked_sub(length)?..file.len())));
@@ -66,7 +68,7 @@ fn find(file: &[u8]) -> Option<(&[u8], GainMapParams)> {
 }
 
 /// Marker, place and contents of the segments before the first scan.
-fn segments(jpeg: &[u8]) -> impl Iterator<Item = (u8, usize, &[u8])> {
+pub(super) fn segments(jpeg: &[u8]) -> impl Iterator<Item = (u8, usize, &[u8])> {
     let mut at = 2;
     std::iter::from_fn(move || {
         while jpeg.get(at..at + 2)? == [0xff, 0xff] {
@@ -83,8 +85,17 @@ fn segments(jpeg: &[u8]) -> impl Iterator<Item = (u8, usize, &[u8])> {
     })
 }
 
-/// Where the index says that the images behind the main one are; `origin` is its own place.
-fn index(tiff: &[u8], origin: usize) -> Vec<Range<usize>> {
+/// What the index says of an image behind the main one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Listed {
+    /// Its type, with flags.
+    pub attribute: u32,
+    /// Where it is in the file.
+    pub place: Range<usize>,
+}
+
+/// The images behind the main one; `origin` is the index' own place.
+pub(super) fn index(tiff: &[u8], origin: usize) -> Vec<Listed> {
     let big = tiff.starts_with(b"MM");
     let u16_at = |at: usize| {
         let bytes = tiff.get(at..)?.first_chunk::<2>()?;
@@ -105,7 +116,8 @@ fn index(tiff: &[u8], origin: usize) -> Vec<Range<usize>> {
     let places = (1..count.min(16)).filter_map(|i| {
         let entry = start.checked_add(16 * i)?;
         let (size, offset) = (u32_at(entry + 4)?, u32_at(entry + 8)?);
-        Some(origin + offset..origin + offset + size)
+        let start = origin.checked_add(offset)?;
+        Some(Listed { attribute: u32_at(entry)? as u32, place: start..start.checked_add(size)? })
     });
     places.collect()
 }
@@ -119,7 +131,7 @@ mod tests {
         let mut index_bytes = b"MM\0\x2a\0\0\0\x08\0\x01\xb0\x02\0\x07\0\0\0\x20\0\0\0\x1a\0\0\0\0".to_vec();
         index_bytes.extend_from_slice(&[0; 16]);
         index_bytes.extend_from_slice(&[0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 0, 0]);
-        assert_eq!(index(&index_bytes, 100), vec![612..868]);
+        assert_eq!(index(&index_bytes, 100), vec![Listed { attribute: 0, place: 612..868 }]);
         for length in 0..index_bytes.len() {
             index(&index_bytes[..length], 100);
         }

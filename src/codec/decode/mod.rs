@@ -1,5 +1,6 @@
 //! Decoders for image sources: one file and one line of [`DECODERS`] per format. HEIC and AVIF are libheif's.
 
+mod auxiliary;
 mod common;
 mod exif;
 mod frames;
@@ -26,6 +27,7 @@ use crate::{
     },
     pixels::{Orientation, upright},
 };
+pub use auxiliary::{auxiliaries, auxiliary_kinds};
 pub use frames::{Frame, Frames, Timing, open, timing};
 pub use gain_map::{gain_map, has_gain_map};
 pub use picture::{picture, properties};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{decode_all, gain_map};
+use super::{auxiliaries, decode_all, gain_map};
 use crate::{
     codec::metadata,
     error::{ErrorKind, Result},
@@ -13,7 +13,7 @@ use crate::{
     pixels::Orientation,
 };
 
-/// Decodes the first frame, upright, with its gain map and metadata. EXIF says so of its orientation; damaged EXIF stays as it is.
+/// Decodes the first frame, upright, with its gain map, auxiliary images and metadata. EXIF says so of its orientation; damaged EXIF stays as it is.
 pub fn picture(source: &ImageSource, limits: &Limits) -> Result<Picture> {
     host::shield(|| {
         let (pixels, found) = decode_all(source, true, limits)?;
@@ -28,7 +28,14 @@ pub fn picture(source: &ImageSource, limits: &Limits) -> Result<Picture> {
             }
             other => other?,
         };
-        Ok(Picture { metadata, gain_map, ..Picture::new(Arc::new(pixels)) })
+        let auxiliaries = match auxiliaries(source, limits) {
+            Err(error) if error.kind == ErrorKind::BadData => {
+                log::write(log::WARNING, || format!("no auxiliary images: {error}"));
+                Vec::new()
+            }
+            other => other?,
+        };
+        Ok(Picture { metadata, gain_map, auxiliaries, ..Picture::new(Arc::new(pixels)) })
     })
 }
 

@@ -76,6 +76,23 @@ pub fn packet(descriptions: &str) -> String {
     )
 }
 
+/// Meaning and bytes of the items behind the main image, as the directory of its packet names them.
+pub fn directory(packet: &[u8]) -> Vec<(String, usize)> {
+    let text = String::from_utf8_lossy(packet);
+    let value = |item: &str, name: &str| {
+        let (_, rest) = item.split_once(name)?;
+        let quote = rest.chars().next().filter(|c| matches!(c, '"' | '\''))?;
+        rest[1..].split(quote).next().map(str::to_owned)
+    };
+    // Behind the first, the main image, which has no length.
+    let items = text.split("<Container:Item").skip(2).take(16).map(|item| {
+        let item = &item[..item.find('>').unwrap_or(item.len())];
+        let length = value(item, "Item:Length=").and_then(|length| length.parse().ok());
+        (value(item, "Item:Semantic=").unwrap_or_default(), length.unwrap_or(0))
+    });
+    items.collect()
+}
+
 /// Bytes of the gain map that the directory of a main image's packet names.
 pub fn gain_map_length(packet: &[u8]) -> Option<usize> {
     let text = String::from_utf8_lossy(packet);
@@ -190,6 +207,17 @@ mod tests {
         assert_eq!(gain_map_length(primary(true, items).as_bytes()), Some(4321));
         assert_eq!(gain_map_length(b"Semantic=\"GainMap\" Length=\""), None);
         assert_eq!(gain_map_length(b"Semantic="), None);
+    }
+
+    #[test]
+    fn the_directory_lists_what_is_behind_the_main_image() {
+        let items = [("GainMap", 4321), ("Depth", 7), ("Original", 99)];
+        let packet = packet(&primary(true, items.into_iter()));
+        let read = directory(packet.as_bytes());
+        assert_eq!(read, items.map(|(semantic, length)| (semantic.to_owned(), length)));
+        for length in 0..packet.len() {
+            let _ = directory(&packet.as_bytes()[..length]);
+        }
     }
 
     #[test]

@@ -46,19 +46,16 @@ pub fn encode(plan: &Plan<'_>, sink: &mut dyn Sink) -> Result<()> {
         let mut packet = segment(0xe1, &[XMP, xmp::packet(&xmp::secondary(&map.params)).as_bytes()])?;
         packet.extend_from_slice(&segment(0xe2, &[iso::NAME, &iso::write(&map.params)])?);
         let bytes = spliced(coded.as_slice(), &packet)?;
-        items.push(Item { semantic: "GainMap", attribute: 0, bytes });
+        items.push(Item { semantic: AuxiliaryKind::GainMap.semantic(), attribute: 0, bytes });
     }
     for auxiliary in plan.auxiliaries {
-        let (semantic, attribute) = match auxiliary.kind {
-            // Multi-frame image, disparity.
-            AuxiliaryKind::Depth => ("Depth", 0x02_0002),
-            AuxiliaryKind::Unrefocus => ("Original", 0),
-            AuxiliaryKind::Linear => ("Linear", 0),
-            AuxiliaryKind::Fragment => ("Fragment", 0),
-            AuxiliaryKind::GainMap => bail!(Bug, "a gain map among the auxiliary images"),
+        // Multi-frame image, disparity; the others have no type of their own.
+        let attribute = if auxiliary.kind == AuxiliaryKind::Depth { 0x02_0002 } else { 0 };
+        let bytes = match &auxiliary.pixels.coded {
+            Some(coded) => spliced(coded, &[])?,
+            None => spliced(encode_one(plan, &auxiliary.pixels, plan.options.quality)?.as_slice(), &[])?,
         };
-        let coded = encode_one(plan, &auxiliary.pixels, plan.options.quality)?;
-        items.push(Item { semantic, attribute, bytes: spliced(coded.as_slice(), &[])? });
+        items.push(Item { semantic: auxiliary.kind.semantic(), attribute, bytes });
     }
     let mut main = Buffer::default();
     super::encode_alone(plan, &mut main)?;

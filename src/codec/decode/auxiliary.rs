@@ -1,0 +1,89 @@
+//! The auxiliary images of a JPEG other than its gain map: JPEGs behind the main one, listed by the index of the
+//! Multi-Picture Format (CIPA DC-007), and named by Google's directory of items.
+
+use std::sync::Arc;
+
+use super::{
+    Job, Reader,
+    gain_map::{Listed, XMP, index, segments},
+    guard, header, jpeg, known,
+};
+use crate::{
+    codec::gain_map::xmp,
+    error::Result,
+    limits::Limits,
+    model::{
+        metadata::block,
+        picture::{Auxiliary, AuxiliaryKind},
+        source::ImageSource,
+    },
+    pixels::{Orientation, upright},
+};
+
+/// Type of the index' entries for disparity (CIPA DC-007, table 4); flags stand above it.
+const DISPARITY: u32 = 0x02_0002;
+
+/// The kinds of auxiliary images of a source, gain maps apart.
+pub fn auxiliary_kinds(source: &ImageSource) -> Result<Vec<AuxiliaryKind>> {
+    Ok(find(&source.bytes()?).into_iter().map(|(kind, _)| kind).collect())
+}
+
+/// The auxiliary images of a source, upright as its main image is decoded, gain maps apart. Those that need no turning
+/// keep their JPEG.
+pub fn auxiliaries(source: &ImageSource, limits: &Limits) -> Result<Vec<Auxiliary>> {
+    let bytes = source.bytes()?;
+    let mut images = Vec::new();
+    for (kind, image) in find(&bytes) {
+        let orientation = known(source.info(), &bytes, 0)?.1.orientation;
+        let header = header(&jpeg::DECODER, &mut Reader::new(&image)?)?;
+        limits.check_pixels(header.size.0, header.size.1)?;
+        let job = Job { bytes: image, frame: 0, header, limits };
+        let mut pixels = guard(&jpeg::DECODER, || (jpeg::DECODER.decode)(&job))?;
+        if orientation == Orientation::Upright {
+            pixels.coded = Some(block(image)?);
+        }
+        images.push(Auxiliary { kind, pixels: Arc::new(upright(pixels, orientation)?) });
+    }
+    Ok(images)
+}
+
+/// The images behind the main one whose meaning is known, at most one of a kind.
+fn find(file: &[u8]) -> Vec<(AuxiliaryKind, &[u8])> {
+    let mut found: Vec<(AuxiliaryKind, &[u8])> = Vec::new();
+    if !(jpeg::DECODER.sniff)(file) {
+        return found;
+    }
+    let (mut listed, mut items) = (Vec::new(), Vec::new());
+    for (marker, at, body) in segments(file) {
+        match marker {
+            0xe2 if body.starts_with(b"MPF\0") => listed = index(&body[4..], at + 8),
+            0xe1 if body.starts_with(XMP) => items = xmp::directory(&body[XMP.len()..]),
+            _ => {}
+        }
+    }
+    if listed.is_empty() {
+        // Each item is behind the one before; the last one ends the file.
+        let mut end = file.len();
+        for (_, length) in items.iter().rev() {
+            let Some(start) = end.checked_sub(*length) else { break };
+            listed.insert(0, Listed { attribute: 0, place: start..end });
+            end = start;
+        }
+    }
+    for (number, Listed { attribute, place }) in listed.into_iter().enumerate() {
+        let named = items.get(number).filter(|(_, length)| *length == place.len());
+        let kind = match named.and_then(|(semantic, _)| AuxiliaryKind::from_semantic(semantic)) {
+            Some(kind) => kind,
+            None if attribute & 0xff_ffff == DISPARITY => AuxiliaryKind::Depth,
+            None => continue,
+        };
+        let image = file.get(place).filter(|image| image.starts_with(&[0xff, 0xd8, 0xff]));
+        if let Some(image) = image
+            && kind != AuxiliaryKind::GainMap
+            && !found.iter().any(|(known, _)| *known == kind)
+        {
+            found.push((kind, image));
+        }
+    }
+    found
+}

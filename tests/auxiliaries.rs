@@ -1,0 +1,189 @@
+//! Auxiliary images through JPEG files and back: each keeps its kind, and its bytes where nothing has to be turned.
+
+use std::{fs, path::PathBuf, process::Command, sync::Arc};
+
+use image_packer::{
+    codec::decode,
+    model::{
+        gain_map::{GainMap, GainMapParams},
+        options::Options,
+        picture::{Auxiliary, AuxiliaryKind, Parts, Picture},
+        pixel_format::PixelFormat,
+        pixelmap::Pixels,
+        report::{Code, Report},
+        source::ImageSource,
+    },
+    pack::{
+        control::Control,
+        packer::{Input, Packer},
+    },
+    pixels::Orientation,
+    sink::memory::Buffer,
+};
+
+const KINDS: [AuxiliaryKind; 4] =
+    [AuxiliaryKind::Depth, AuxiliaryKind::Unrefocus, AuxiliaryKind::Linear, AuxiliaryKind::Fragment];
+
+/// Each image has a size and a gray of its own; brighter on the right.
+fn gray(width: u32, height: u32, from: u8) -> Arc<Pixels> {
+    let bytes = (0..height).flat_map(|_| (0..width).map(|x| from + x as u8 * 2)).collect();
+    Arc::new(Pixels::from_vec(width, height, PixelFormat::Gray8, bytes).unwrap())
+}
+
+fn picture(gain_map: bool) -> Picture {
+    let main = Pixels::from_vec(64, 32, PixelFormat::Rgb888, vec![90; 64 * 32 * 3]).unwrap();
+    let mut picture = Picture::new(Arc::new(main));
+    if gain_map {
+        let params = GainMapParams { alternate_headroom: 2.0, max: [2.0; 3], ..GainMapParams::default() };
+        picture.gain_map = Some(GainMap { pixels: gray(20, 10, 5), params });
+    }
+    for (number, kind) in KINDS.into_iter().enumerate() {
+        let n = number as u32;
+        picture
+            .auxiliaries
+            .push(Auxiliary { kind, pixels: gray(16 + 8 * n, 8 + 4 * n, 30 + 40 * number as u8) });
+    }
+    picture
+}
+
+fn pack(input: Input, mime: &str, properties: bool) -> (Vec<u8>, Report) {
+    let mut options = Options::new(mime, 92).unwrap();
+    options.needs_pack_properties = properties;
+    let mut file = Buffer::default();
+    let report = Packer::default().pack(input, &options, &mut file, &Control::default()).unwrap();
+    (file.as_slice().to_vec(), report)
+}
+
+fn source(file: &[u8]) -> Arc<ImageSource> {
+    Arc::new(ImageSource::from_copy(file).unwrap())
+}
+
+fn read(file: &[u8]) -> Picture {
+    decode::picture(&source(file), &Default::default()).unwrap()
+}
+
+/// The JPEG of each auxiliary image.
+fn coded(picture: &Picture) -> Vec<Arc<[u8]>> {
+    picture.auxiliaries.iter().map(|auxiliary| auxiliary.pixels.coded.clone().unwrap()).collect()
+}
+
+/// Image `number` of the Multi-Picture Format as exiftool finds it; none where it is not installed.
+fn by_exiftool(file: &[u8], number: usize) -> Option<Vec<u8>> {
+    let path: PathBuf =
+        [env!("CARGO_TARGET_TMPDIR"), &format!("auxiliary-{}-{number}", std::process::id())].iter().collect();
+    fs::write(&path, file).unwrap();
+    let output = Command::new("exiftool").args(["-b", &format!("-MPImage{number}")]).arg(&path).output();
+    fs::remove_file(&path).unwrap();
+    output.ok().map(|output| output.stdout)
+}
+
+#[test]
+fn every_kind_is_read_back_as_it_was_packed() {
+    for gain_map in [false, true] {
+        let packed = picture(gain_map);
+        let (file, report) = pack(Input::Picture(Arc::new(packed.clone())), "image/jpeg", false);
+        assert!(report.warnings.is_empty(), "{:?}", report.warnings);
+        let read = read(&file);
+        assert_eq!(read.gain_map.is_some(), gain_map);
+        assert_eq!(read.auxiliaries.iter().map(|a| a.kind).collect::<Vec<_>>(), KINDS);
+        for (index, (is, was)) in read.auxiliaries.iter().zip(&packed.auxiliaries).enumerate() {
+            assert_eq!((is.pixels.width(), is.pixels.height()), (was.pixels.width(), was.pixels.height()));
+            let worst =
+                is.pixels.plane(0).0.iter().zip(was.pixels.plane(0).0).map(|(a, b)| a.abs_diff(*b)).max();
+            assert!(worst.unwrap() <= 4, "{:?}: {worst:?}", is.kind);
+            if let Some(found) = by_exiftool(&file, 2 + usize::from(gain_map) + index) {
+                assert_eq!(found, is.pixels.coded.as_deref().unwrap(), "{:?}", is.kind);
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_moved_keeps_every_byte() {
+    let (file, _) = pack(Input::Picture(Arc::new(picture(true))), "image/jpeg", false);
+    let before = coded(&read(&file));
+    // From file to file, and through a picture whose main image is another.
+    let (again, report) = pack(Input::Source(source(&file)), "image/jpeg", true);
+    assert!(report.warnings.iter().all(|w| w.code == Code::XmpChanged), "{:?}", report.warnings);
+    assert_eq!(coded(&read(&again)), before);
+    let mut parts = Parts::from_picture(read(&file)).unwrap();
+    let (again, _) = pack(Input::Picture(Arc::new(parts.picture().unwrap())), "image/jpeg", false);
+    assert_eq!(coded(&read(&again)), before);
+    // What is written to is encoded anew.
+    let depth = parts.auxiliaries[AuxiliaryKind::Depth as usize].take().unwrap();
+    depth.write(&[200; 16 * 8], 0).unwrap();
+    parts.auxiliaries[AuxiliaryKind::Depth as usize] = Some(depth);
+    let (again, _) = pack(Input::Picture(Arc::new(parts.picture().unwrap())), "image/jpeg", false);
+    let after = read(&again);
+    assert_ne!(coded(&after)[0], before[0]);
+    assert_eq!(coded(&after)[1..], before[1..]);
+    assert!(after.auxiliaries[0].pixels.plane(0).0.iter().all(|v| v.abs_diff(200) <= 1));
+}
+
+#[test]
+fn they_are_turned_with_their_main_image() {
+    let mut stored = picture(true);
+    stored.metadata.set_orientation(Orientation::Right).unwrap();
+    let (file, _) = pack(Input::Picture(Arc::new(stored)), "image/jpeg", false);
+    let read = read(&file);
+    assert_eq!((read.main.width(), read.main.height()), (32, 64));
+    let depth = &read.auxiliaries[0].pixels;
+    assert_eq!((depth.width(), depth.height()), (8, 16));
+    // Brighter to the right becomes brighter to the bottom.
+    assert!(depth.row(0, 15)[3] > depth.row(0, 0)[3] + 20);
+    let map = &read.gain_map.as_ref().unwrap().pixels;
+    assert_eq!((map.width(), map.height()), (10, 20));
+    assert!(depth.coded.is_none());
+}
+
+#[test]
+fn what_has_no_place_is_told() {
+    let (file, _) = pack(Input::Picture(Arc::new(picture(false))), "image/jpeg", false);
+    for (mime, properties) in [("image/png", true), ("image/webp", true), ("image/jpeg", false)] {
+        let (again, report) = pack(Input::Source(source(&file)), mime, properties);
+        let dropped = report.warnings.iter().filter(|w| w.code == Code::AuxiliaryDropped).count();
+        assert_eq!(dropped, 4, "{mime}: {:?}", report.warnings);
+        assert!(read(&again).auxiliaries.is_empty());
+    }
+}
+
+#[test]
+fn planes_are_turned_where_readers_do_not() {
+    // Left half dark and blue, right half bright and red: corners tell which way is up.
+    let (w, h) = (48u32, 32u32);
+    for (format, chroma) in [(PixelFormat::Nv12, 2), (PixelFormat::I422, 1), (PixelFormat::I420, 1)] {
+        let (columns, rows) = (w / 2, if format == PixelFormat::I422 { h } else { h / 2 });
+        let left = |x: u32, width: u32| x < width / 2;
+        let mut bytes: Vec<u8> =
+            (0..h).flat_map(|_| (0..w).map(move |x| if left(x, w) { 60 } else { 120 })).collect();
+        let plane = |low: u8, high: u8| {
+            (0..rows).flat_map(move |_| (0..columns).map(move |x| if left(x, columns) { low } else { high }))
+        };
+        if chroma == 2 {
+            bytes.extend(plane(200, 90).zip(plane(90, 200)).flat_map(|(u, v)| [u, v]));
+        } else {
+            bytes.extend(plane(200, 90).chain(plane(90, 200)));
+        }
+        let main = Arc::new(Pixels::from_vec(w, h, format, bytes).unwrap());
+        for number in 1..=8u16 {
+            let mut turned = Picture::new(main.clone());
+            turned.metadata.set_orientation(Orientation::from_exif(number).unwrap()).unwrap();
+            let (file, _) = pack(Input::Picture(Arc::new(turned)), "image/png", false);
+            let seen = image::load_from_memory(&file).unwrap().to_rgb8();
+            assert_eq!(seen.dimensions(), if number < 5 { (w, h) } else { (h, w) });
+            let blue = |x: u32, y: u32| {
+                let [r, _, b] = seen.get_pixel(x, y).0;
+                b > r
+            };
+            let (right, low) = (seen.width() - 3, seen.height() - 3);
+            let corners = [blue(2, 2), blue(right, 2), blue(2, low), blue(right, low)];
+            let expected = match number {
+                1 | 4 => [true, false, true, false],
+                2 | 3 => [false, true, false, true],
+                5 | 6 => [true, true, false, false],
+                _ => [false, false, true, true],
+            };
+            assert_eq!(corners, expected, "{format:?} {number}");
+        }
+    }
+}
