@@ -858,7 +858,8 @@ ImageStatus image_packing_options_set_dynamic_range(ImagePackingOptions *options
                                                     ImageDynamicRange range);
 
 /**
- * Whether EXIF, XMP and IPTC of the input are written, where the format carries them. Default: false.
+ * Whether EXIF, XMP and IPTC of the input are written, where the format carries them. Default: false. Auxiliary images
+ * of a source are properties, too: JPEG takes those of a JPEG, byte for byte unless they have to be turned.
  *
  * Colour, density and which way is up are kept in any case. What the new pixels make wrong is put right on the way:
  * sizes, orientation, the thumbnail; the report says what was changed or left out.
