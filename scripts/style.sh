@@ -3,7 +3,7 @@
 # `--fix` formats the files. The generated header is cbindgen's business.
 set -eu
 cd "$(dirname "$0")/.."
-c_files=$(find examples include tests benches -name target -prune -o \( -name '*.c' -o -name '*.h' -o -name '*.hpp' -o -name '*.cpp' \) -print |
+c_files=$(find bindings examples include tests benches \( -name target -o -name node_modules -o -name build \) -prune -o \( -name '*.c' -o -name '*.h' -o -name '*.hpp' -o -name '*.cpp' \) -print |
   grep -v '^include/image_packer\.h$')
 # Its versions differ in what they do; this one is Debian 12's.
 version=14
