@@ -5,7 +5,7 @@ use std::sync::Mutex;
 
 use super::{
     chunk::buffer,
-    deflate::{Bits, Compressor, Estimate, Grid, OutOfMemory, Search},
+    deflate::{Bits, Check, Compressor, Estimate, Grid, OutOfMemory, Search},
     filter::Filter,
     select::{Filterer, Strategy},
     shape::Shape,
@@ -128,12 +128,12 @@ impl History {
 }
 
 /// Memory of a thread.
-struct Worker {
+struct Worker<'a> {
     filterer: Filterer,
     scratch: Scratch,
     /// The row above and the row itself as PNG samples; the first is zeros when rows are PNG samples already.
     packed: [Vec<u8>; 2],
-    compressor: Compressor,
+    compressor: Compressor<'a>,
 }
 
 impl<'a> Job<'a> {
@@ -163,13 +163,14 @@ impl<'a> Job<'a> {
             let data = try_vec(WINDOW + row * self.step as usize, "a chunk of filtered rows")?;
             slots.push(Mutex::new(Slot { data, ..Slot::default() }));
         }
-        let workers: Mutex<Vec<Worker>> = Mutex::new(Vec::new());
+        let check: &Check<'_> = &|| self.control.check();
+        let workers: Mutex<Vec<Worker<'_>>> = Mutex::new(Vec::new());
         // A worker's memory is lent to whoever runs.
-        let with_worker = |work: &mut dyn FnMut(&mut Worker) -> Result<()>| -> Result<()> {
+        let with_worker = |work: &mut dyn FnMut(&mut Worker<'_>) -> Result<()>| -> Result<()> {
             let idle = lock(&workers).pop();
             let mut worker = match idle {
                 Some(worker) => worker,
-                None => self.worker()?,
+                None => self.worker(check)?,
             };
             let result = work(&mut worker);
             lock(&workers).push(worker);
@@ -220,18 +221,18 @@ impl<'a> Job<'a> {
         Grid { bpp: self.shape.bpp(), stride: self.shape.row_bytes() + 1 }
     }
 
-    fn worker(&self) -> Result<Worker> {
+    fn worker<'b>(&self, check: &'b Check<'b>) -> Result<Worker<'b>> {
         let bytes = self.shape.row_bytes();
         Ok(Worker {
             filterer: Filterer::new(bytes)?,
             scratch: Scratch::default(),
             packed: [buffer(bytes)?, buffer(if self.shape.direct() { 0 } else { bytes })?],
-            compressor: Compressor::new(self.simd)?,
+            compressor: Compressor::new(self.simd, check),
         })
     }
 
     /// Filters a chunk's rows into its slot with the best of the effort's strategies.
-    fn filter(&self, rows: std::ops::Range<u32>, worker: &mut Worker, slot: &mut Slot) -> Result<()> {
+    fn filter(&self, rows: std::ops::Range<u32>, worker: &mut Worker<'_>, slot: &mut Slot) -> Result<()> {
         let row_bytes = self.shape.row_bytes();
         let size = (row_bytes + 1) * rows.len();
         slot.data.resize(WINDOW + size, 0);
@@ -243,8 +244,9 @@ impl<'a> Job<'a> {
             Source::Rows(source) => source.band(from..rows.end, scratch)?.planes[0],
             Source::Samples(bytes) => Plane { bytes: &bytes[from as usize * row_bytes..], stride: row_bytes },
         };
-        let mut fill = |strategy, part: std::ops::Range<usize>, out: &mut [u8]| {
+        let mut fill = |strategy, part: std::ops::Range<usize>, out: &mut [u8]| -> Result<()> {
             for (k, out) in part.clone().zip(out.chunks_exact_mut(row_bytes + 1)) {
+                self.control.check()?;
                 let at = k + usize::from(rows.start > 0);
                 let [above, row] = packed;
                 let (above, row): (&[u8], &[u8]) = if self.shape.direct() {
@@ -265,6 +267,7 @@ impl<'a> Job<'a> {
                 };
                 filterer.row(self.simd, strategy, self.shape.bpp(), above, row, out);
             }
+            Ok(())
         };
         let mut best = (f32::INFINITY, Strategy::Fixed(Filter::None), Search::Literals);
         // The sample is a run of rows from the middle.
@@ -272,7 +275,7 @@ impl<'a> Job<'a> {
         let sample = (rows.len() - sampled) / 2..(rows.len() - sampled) / 2 + sampled;
         for &strategy in strategies {
             let out = &mut slot.data[WINDOW..][..sample.len() * (row_bytes + 1)];
-            fill(strategy, sample.clone(), out);
+            fill(strategy, sample.clone(), out)?;
             let estimate = compressor.estimate(self.effort.judge, out, self.grid())?;
             let unfiltered = strategy == Strategy::Fixed(Filter::None);
             let bits = estimate.bits * if unfiltered { UNFILTERED } else { 1.0 };
@@ -287,11 +290,10 @@ impl<'a> Job<'a> {
             }
         }
         slot.search = Some(best.2);
-        fill(best.1, 0..rows.len(), &mut slot.data[WINDOW..]);
-        Ok(())
+        fill(best.1, 0..rows.len(), &mut slot.data[WINDOW..])
     }
 
-    fn compress(&self, last: bool, worker: &mut Worker, slot: &mut Slot) -> Result<()> {
+    fn compress(&self, last: bool, worker: &mut Worker<'_>, slot: &mut Slot) -> Result<()> {
         slot.output.clear();
         slot.adler = adler(&slot.data[WINDOW..]);
         let data = &slot.data[WINDOW - slot.history..];
@@ -321,7 +323,7 @@ pub fn zlib(bytes: &[u8]) -> Result<Vec<u8>> {
     bits.reserve(2)?;
     bits.bytes(&ZLIB_HEADER);
     let search = Search::Chain { depth: 64, nice: 128, lazy: true, exact: true, skip: 30 };
-    Compressor::new(Simd::detect())?.chunk(search, bytes, 0, Grid::BYTES, true, &mut bits)?;
+    Compressor::new(Simd::detect(), &|| Ok(())).chunk(search, bytes, 0, Grid::BYTES, true, &mut bits)?;
     bits.reserve(4)?;
     bits.bytes(&adler(bytes).to_be_bytes());
     let mut out = try_vec(bits.written().len(), "a compressed ICC profile")?;

@@ -1,7 +1,8 @@
 //! Hash chains with lazy matching.
 
 use super::window::{MAX_MATCH, WINDOW, match_length, push_literals, push_match, word32};
-use super::{super::simd::Kernel, Grid, OutOfMemory, block::Sequence};
+use super::{super::simd::Kernel, CHECK, Check, Grid, OutOfMemory, block::Sequence};
+use crate::error::Result;
 
 const HASH4_BITS: u32 = 15;
 const HASH3_BITS: u32 = 13;
@@ -37,7 +38,7 @@ impl Match {
 }
 
 impl Chain {
-    pub fn new() -> Result<Self, OutOfMemory> {
+    pub fn new() -> std::result::Result<Self, OutOfMemory> {
         Ok(Self { head3: super::table()?, head4: super::table()?, previous: super::table()? })
     }
 
@@ -111,8 +112,8 @@ impl Chain {
     }
 
     #[inline(always)]
-    fn parse<const STEP: usize>(&mut self, p: Parse<'_>) {
-        let Parse { data, start, grid, depth, nice, lazy, skip, out } = p;
+    fn parse<const STEP: usize>(&mut self, p: Parse<'_>) -> Result<()> {
+        let Parse { data, start, grid, depth, nice, lazy, skip, check, out } = p;
         if STEP == 1 {
             self.head3.fill(0);
         }
@@ -132,7 +133,12 @@ impl Chain {
             }
             let mut at = start;
             let mut row_end = start;
+            let mut checked = start;
             while at < limit {
+                if at - checked >= CHECK {
+                    check()?;
+                    checked = at;
+                }
                 if STEP > 1 {
                     if at >= row_end {
                         row_end += ((at - row_end) / grid.stride + 1) * grid.stride;
@@ -190,6 +196,7 @@ impl Chain {
             }
         }
         push_literals(out, end - literals_from);
+        Ok(())
     }
 }
 
@@ -202,13 +209,14 @@ pub struct Parse<'a> {
     pub nice: usize,
     pub lazy: bool,
     pub skip: u32,
+    pub check: &'a Check<'a>,
     pub out: &'a mut Vec<Sequence>,
 }
 
 impl Kernel for (&mut Chain, Parse<'_>) {
-    type Output = ();
+    type Output = Result<()>;
     #[inline(always)]
-    fn run(self) {
+    fn run(self) -> Result<()> {
         let (chain, parse) = self;
         match parse.grid.bpp {
             3 => chain.parse::<3>(parse),

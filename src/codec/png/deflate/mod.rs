@@ -13,6 +13,7 @@ mod tree;
 mod window;
 
 use super::simd::Simd;
+use crate::error::Result;
 
 pub use bits::Bits;
 use block::{Histogram, Sequence, n_log_n};
@@ -21,6 +22,12 @@ pub use optimal::Limits;
 /// A buffer could not be had.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OutOfMemory;
+
+/// Asks whether to go on. Long searches ask every [`CHECK`] positions: in content of many long candidates a position
+/// takes microseconds.
+pub type Check<'a> = dyn Fn() -> Result<()> + Sync + 'a;
+/// Positions between two questions.
+const CHECK: usize = 1024;
 
 /// How the bytes form pixels: searching at their starts alone finds nearly as much in less time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,21 +71,22 @@ pub struct Estimate {
 }
 
 /// Compresses chunks; keeps its tables between them.
-pub struct Compressor {
+pub struct Compressor<'a> {
     simd: Simd,
+    check: &'a Check<'a>,
     fast: Option<fast::Fast>,
     chain: Option<chain::Chain>,
     optimal: Option<optimal::Optimal>,
     sequences: Vec<Sequence>,
 }
 
-impl Compressor {
-    pub fn new(simd: Simd) -> Result<Self, OutOfMemory> {
-        Ok(Self { simd, fast: None, chain: None, optimal: None, sequences: Vec::new() })
+impl<'a> Compressor<'a> {
+    pub fn new(simd: Simd, check: &'a Check<'a>) -> Self {
+        Self { simd, check, fast: None, chain: None, optimal: None, sequences: Vec::new() }
     }
 
     /// Looks at `data` on its own.
-    pub fn estimate(&mut self, search: Search, data: &[u8], grid: Grid) -> Result<Estimate, OutOfMemory> {
+    pub fn estimate(&mut self, search: Search, data: &[u8], grid: Grid) -> Result<Estimate> {
         self.parse(search, data, 0, grid)?;
         let mut histogram = Histogram::default();
         histogram.count(data, &self.sequences);
@@ -98,7 +106,7 @@ impl Compressor {
         grid: Grid,
         last: bool,
         bits: &mut Bits,
-    ) -> Result<(), OutOfMemory> {
+    ) -> Result<()> {
         self.parse(search, data, start, grid)?;
         self.blocks(search, &data[start..], last, bits)?;
         if last {
@@ -113,8 +121,9 @@ impl Compressor {
         Ok(())
     }
 
-    fn parse(&mut self, search: Search, data: &[u8], start: usize, grid: Grid) -> Result<(), OutOfMemory> {
+    fn parse(&mut self, search: Search, data: &[u8], start: usize, grid: Grid) -> Result<()> {
         self.sequences.clear();
+        let check = self.check;
         // A sequence covers three bytes at least, and a final one may be empty.
         let most = (data.len() - start) / 3 + 2;
         self.sequences.try_reserve(most).map_err(|_| OutOfMemory)?;
@@ -137,7 +146,8 @@ impl Compressor {
                     Some(optimal) => optimal,
                     none => none.insert(optimal::Optimal::new()?),
                 };
-                self.simd.run((optimal, optimal::Parse { data, start, limits, out: &mut self.sequences }))?;
+                let out = &mut self.sequences;
+                self.simd.run((optimal, optimal::Parse { data, start, limits, check, out }))?;
             }
             Search::Chain { depth, nice, lazy, exact, skip } => {
                 let chain = match &mut self.chain {
@@ -154,9 +164,10 @@ impl Compressor {
                         nice,
                         lazy,
                         skip,
+                        check,
                         out: &mut self.sequences,
                     },
-                ));
+                ))?;
             }
         }
         Ok(())
@@ -164,7 +175,7 @@ impl Compressor {
 
     /// Cuts the chunk's sequences into blocks where new codes pay for their
     /// header, and writes them.
-    fn blocks(&self, search: Search, data: &[u8], last: bool, bits: &mut Bits) -> Result<(), OutOfMemory> {
+    fn blocks(&self, search: Search, data: &[u8], last: bool, bits: &mut Bits) -> std::result::Result<(), OutOfMemory> {
         // Bytes of input that a step of the search for cuts covers.
         let width = match search {
             Search::Literals | Search::Runs | Search::Fast { .. } => usize::MAX,
@@ -219,7 +230,7 @@ pub fn plain_bits(bytes: &[u8]) -> f32 {
 }
 
 /// `len` zeros.
-fn zeroed<T: Clone + Default>(len: usize) -> Result<Vec<T>, OutOfMemory> {
+fn zeroed<T: Clone + Default>(len: usize) -> std::result::Result<Vec<T>, OutOfMemory> {
     let mut vec = Vec::new();
     vec.try_reserve_exact(len).map_err(|_| OutOfMemory)?;
     vec.resize(len, T::default());
@@ -227,7 +238,7 @@ fn zeroed<T: Clone + Default>(len: usize) -> Result<Vec<T>, OutOfMemory> {
 }
 
 /// A table of zeros; in one piece on the heap, never on the stack.
-fn table<const N: usize>() -> Result<Box<[u16; N]>, OutOfMemory> {
+fn table<const N: usize>() -> std::result::Result<Box<[u16; N]>, OutOfMemory> {
     zeroed(N)?.into_boxed_slice().try_into().map_err(|_| OutOfMemory)
 }
 

@@ -4,12 +4,13 @@
 //! pass before.
 
 use super::super::simd::Kernel;
-use super::OutOfMemory;
+use super::{CHECK, Check, OutOfMemory};
 use super::block::{
     DISTANCE_SYMBOLS, Histogram, LITERAL_SYMBOLS, Sequence, distance_slot, extra, length_slot, log2,
 };
 use super::tree::{Match, Tree};
 use super::window::{MAX_MATCH, WINDOW};
+use crate::error::Result;
 
 /// Bytes that are parsed at a time.
 const STRETCH: usize = 32 << 10;
@@ -71,7 +72,7 @@ impl Model {
 }
 
 impl Optimal {
-    pub fn new() -> Result<Self, OutOfMemory> {
+    pub fn new() -> std::result::Result<Self, OutOfMemory> {
         Ok(Self {
             tree: Tree::new()?,
             matches: Vec::new(),
@@ -87,8 +88,8 @@ impl Optimal {
     }
 
     #[inline(always)]
-    fn parse(&mut self, p: Parse<'_>) -> Result<(), OutOfMemory> {
-        let Parse { data, start, limits, out } = p;
+    fn parse(&mut self, p: Parse<'_>) -> Result<()> {
+        let Parse { data, start, limits, check, out } = p;
         self.tree.clear();
         self.matches.clear();
         self.matches.try_reserve(MATCHES + MAX_MATCH).map_err(|_| OutOfMemory)?;
@@ -96,19 +97,23 @@ impl Optimal {
         let end = data.len();
         let limit = end.saturating_sub(4);
         for at in start.saturating_sub(WINDOW)..start.min(limit) {
+            if at % CHECK == 0 {
+                check()?;
+            }
             self.tree.advance::<false>(data, at, limits.nice, limits.depth, &mut self.matches);
         }
         let mut at = start;
         let mut literals = 0;
         let mut known: Option<Histogram> = None;
         while at < end {
-            let count = self.collect(data, at, end, limit, limits);
+            let count = self.collect(data, at, end, limit, limits, check)?;
             let part = &data[at..at + count];
             let mut histogram = match &known {
                 Some(h) => h.clone(),
                 None => first_guess(part),
             };
             for _ in 0..limits.passes {
+                check()?;
                 self.model.set(&histogram);
                 self.cheapest(part);
                 histogram = self.statistics(part);
@@ -134,11 +139,22 @@ impl Optimal {
 
     /// Finds the matches of the next stretch; returns its size.
     #[inline(always)]
-    fn collect(&mut self, data: &[u8], start: usize, end: usize, limit: usize, limits: Limits) -> usize {
+    fn collect(
+        &mut self,
+        data: &[u8],
+        start: usize,
+        end: usize,
+        limit: usize,
+        limits: Limits,
+        check: &Check<'_>,
+    ) -> Result<usize> {
         self.matches.clear();
         let stop = end.min(start + STRETCH);
         let mut skip = 0;
         for at in start..stop {
+            if at % CHECK == 0 {
+                check()?;
+            }
             if at < limit {
                 let most = stop - at;
                 let Limits { nice, depth, .. } = limits;
@@ -169,10 +185,10 @@ impl Optimal {
                         m.length = m.length.min((count - i) as u16);
                     }
                 }
-                return count;
+                return Ok(count);
             }
         }
-        stop - start
+        Ok(stop - start)
     }
 
     /// The cheapest steps, from the end backwards.
@@ -243,11 +259,12 @@ pub struct Parse<'a> {
     pub data: &'a [u8],
     pub start: usize,
     pub limits: Limits,
+    pub check: &'a Check<'a>,
     pub out: &'a mut Vec<Sequence>,
 }
 
 impl Kernel for (&mut Optimal, Parse<'_>) {
-    type Output = Result<(), OutOfMemory>;
+    type Output = Result<()>;
     #[inline(always)]
     fn run(self) -> Self::Output {
         self.0.parse(self.1)

@@ -1,12 +1,16 @@
 //! Streams of every search, decoded by another library: contents that cross the borders of what is parsed at a time.
 
-use std::io::Read;
+use std::{
+    io::Read,
+    sync::atomic::{AtomicUsize, Ordering::Relaxed},
+};
 
 use super::{
     super::simd::Simd,
-    Bits, Compressor, Grid, Limits, Search,
+    Bits, CHECK, Compressor, Grid, Limits, Search,
     window::{MAX_MATCH, WINDOW},
 };
+use crate::{bail, error::ErrorKind};
 
 const SEARCHES: [Search; 7] = [
     Search::Literals,
@@ -38,7 +42,7 @@ fn inflate(stream: &[u8]) -> Vec<u8> {
 #[test]
 fn matches_across_stretches_and_chunks_are_exact() {
     for search in SEARCHES {
-        let mut compressor = Compressor::new(Simd::detect()).unwrap();
+        let mut compressor = Compressor::new(Simd::detect(), &|| Ok(()));
         for seed in 0..8 {
             let data = two_kinds(90_000, 1 + seed as usize % 4, seed);
             let mut bits = Bits::default();
@@ -52,5 +56,37 @@ fn matches_across_stretches_and_chunks_are_exact() {
             }
             assert!(inflate(bits.written()) == data, "{search:?}, seed {seed}");
         }
+    }
+}
+
+/// What searches of a chunk cost grows with how much repeats, so they ask by position, before and within the chunk.
+#[test]
+fn long_searches_ask_whether_to_go_on_and_stop_at_once() {
+    let data = two_kinds(6 * WINDOW, 3, 1);
+    for search in SEARCHES.into_iter().skip(3) {
+        let (asked, refuse) = (AtomicUsize::new(0), AtomicUsize::new(usize::MAX));
+        let check = || {
+            if asked.fetch_add(1, Relaxed) + 1 == refuse.load(Relaxed) {
+                bail!(Cancelled, "stopped");
+            }
+            Ok(())
+        };
+        let mut compressor = Compressor::new(Simd::detect(), &check);
+        let mut run = |refusal| {
+            asked.store(0, Relaxed);
+            refuse.store(refusal, Relaxed);
+            let mut bits = Bits::default();
+            let result = compressor.chunk(search, &data, WINDOW, Grid::BYTES, true, &mut bits);
+            (asked.load(Relaxed), result.map_err(|error| error.kind))
+        };
+        let (all, result) = run(usize::MAX);
+        assert_eq!(result, Ok(()));
+        // A step may be as long as a match more than asked for.
+        assert!(all >= 5 * WINDOW / (CHECK + MAX_MATCH), "{search:?} asked {all} times");
+        for refusal in [1, 2, all / 2, all] {
+            assert_eq!(run(refusal), (refusal, Err(ErrorKind::Cancelled)), "{search:?}");
+        }
+        // And the compressor is as good as new.
+        assert_eq!(run(usize::MAX), (all, Ok(())), "{search:?}");
     }
 }
