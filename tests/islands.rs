@@ -26,6 +26,7 @@ const ISLANDS: &[&str] = &[
     "src/codec/heif/reading.rs",
     "src/codec/webp/animate.rs",
     "src/codec/webp/encode.rs",
+    "src/codec/webp/samples.rs",
     // Instructions that not every processor has.
     "src/codec/jpeg/kernels.rs",
     "src/codec/jpeg/simd/",

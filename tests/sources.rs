@@ -112,6 +112,7 @@ fn every_format_is_named_measured_and_decoded() {
         ("turned.jpg", "image/jpeg", PixelFormat::Rgb888, smooth, 8, 2.0),
         ("cmyk.jpg", "image/jpeg", PixelFormat::Rgb888, inks, 8, 2.0),
         ("turned.png", "image/png", PixelFormat::Rgb888, smooth, 0, 0.0),
+        ("interlaced.png", "image/png", PixelFormat::Rgb888, smooth, 0, 0.0),
         ("turned.webp", "image/webp", PixelFormat::Rgb888, smooth, 0, 0.0),
         ("lossless.webp", "image/webp", PixelFormat::Rgba8888, smooth_alpha, 0, 0.0),
         ("opaque.webp", "image/webp", PixelFormat::Rgb888, smooth, 30, 12.0),

@@ -5,28 +5,10 @@
  *
  * A success must leave exactly the image. A failure must leave the old file, or say that it could not; after a single
  * fault on a readable descriptor it always could. A process killed in pack_to_path leaves the old file or the new. */
-#include "host.h"
+#include "old_files.h"
 
 #include <dirent.h>
 #include <stdint.h>
-
-#define LONG_FILE 20000u
-
-static const struct state {
-  const char *name;
-  size_t size;
-  off_t start;
-  int flags;
-  bool sync;
-} states[] = {
-    {"new", 0, 0, O_RDWR, false},
-    {"longer", LONG_FILE, 0, O_RDWR, false},
-    {"longer, synced", LONG_FILE, 0, O_RDWR, true},
-    {"further in", LONG_FILE, 1000, O_RDWR, false},
-    {"append", 300, 0, O_RDWR | O_APPEND, true},
-    {"write-only", LONG_FILE, 0, O_WRONLY, false},
-};
-#define STATES (sizeof states / sizeof *states)
 
 static const struct {
   const char *calls, *error;
@@ -94,7 +76,7 @@ static int victim(char **arguments) {
     status = image_packer_pack_to_path(packer, map, target, options);
   } else {
     char line[200], info_path[64];
-    NEED(image_packing_options_set_sync(options, states[state].sync) == IMAGE_OK);
+    NEED(image_packing_options_set_sync(options, old_files[state].sync) == IMAGE_OK);
     /* The descriptor comes from the parent, at its offset, so that no call of ours meets a fault first. */
     int fd = atoi(arguments[3]);
     status = image_packer_pack_to_file(packer, map, fd, options);
@@ -157,17 +139,12 @@ static bool read_notes(ImageStatus *status, long *offset, char *message, size_t 
   return complete;
 }
 
-static bool holds(HostBytes file, const HostBytes *image, size_t old, size_t start, bool cut) {
-  size_t end = start + image->size, size = end < old && !cut ? old : end;
-  return file.size == size && host_is_filled(file.bytes, 0, start) &&
-         memcmp(file.bytes + start, image->bytes, image->size) == 0 && host_is_filled(file.bytes, end, size);
-}
-
-static void descriptors(const HostBytes *image) {
+static void descriptors(HostBytes image) {
   const char *whens[] = {"1", "2", "1+"};
   long cases = 0, succeeded = 0, restored = 0, reported = 0;
-  for (size_t s = 0; s < STATES; ++s) {
-    const struct state *state = &states[s];
+  for (size_t s = 0; s < OLD_FILES; ++s) {
+    const OldFile *old = &old_files[s];
+    if (!old->traced) continue;
     for (size_t f = 0; f < FAULTS; ++f) {
       for (size_t w = 0; w < 3; ++w) {
         char inject[120], message[1000];
@@ -176,31 +153,28 @@ static void descriptors(const HostBytes *image) {
         if (faults[f].once_only && w == 2) continue;
         snprintf(inject, sizeof inject, "%s:error=%s:when=%s", faults[f].calls, faults[f].error, whens[w]);
         unlink(path);
-        if (state->size > 0) host_fill(path, state->size);
-        int fd = open(path, state->flags | O_CREAT, 0600);
-        NEED(fd >= 0 && lseek(fd, state->start, SEEK_SET) == state->start);
+        if (old->size > 0) host_fill(path, old->size);
+        int fd = open(path, old->flags | O_CREAT, 0600);
+        NEED(fd >= 0 && lseek(fd, old->start, SEEK_SET) == old->start);
         int ended = run(inject, true, (int)s, fd);
         close(fd);
         ++cases;
-        CHECK(WIFEXITED(ended) && WEXITSTATUS(ended) == 0, "%s, %s: ended with %#x", state->name, inject,
+        CHECK(WIFEXITED(ended) && WEXITSTATUS(ended) == 0, "%s, %s: ended with %#x", old->name, inject,
               (unsigned)ended);
         NEED(read_notes(&status, &offset, message, sizeof message));
         HostBytes file = host_file(path);
-        size_t start = state->flags & O_APPEND ? state->size : (size_t)state->start;
+        size_t start = old_file_start(old);
         if (status == IMAGE_OK) {
           ++succeeded;
-          CHECK(holds(file, image, state->size, start, start == 0), "%s, %s: success and another file", state->name,
-                inject);
-          CHECK(offset == (long)(start + image->size), "%s, %s: offset %ld", state->name, inject, offset);
+          CHECK(old_file_is_packed(old, file, image), "%s, %s: success and another file", old->name, inject);
+          CHECK(offset == (long)(start + image.size), "%s, %s: offset %ld", old->name, inject, offset);
         } else if (strstr(message, "could not be restored") != NULL || strstr(message, "not synced") != NULL) {
           ++reported;
-          CHECK(w > 0 || (state->flags & O_ACCMODE) == O_WRONLY, "%s, %s: not restored: %s", state->name, inject,
-                message);
+          CHECK(w > 0 || (old->flags & O_ACCMODE) == O_WRONLY, "%s, %s: not restored: %s", old->name, inject, message);
         } else {
           ++restored;
-          CHECK(file.size == state->size && host_is_filled(file.bytes, 0, state->size),
-                "%s, %s: failed and another file", state->name, inject);
-          CHECK(offset == state->start, "%s, %s: offset %ld", state->name, inject, offset);
+          CHECK(old_file_is_whole(old, file), "%s, %s: failed and another file", old->name, inject);
+          CHECK(offset == old->start, "%s, %s: offset %ld", old->name, inject, offset);
         }
         free(file.bytes);
       }
@@ -227,7 +201,7 @@ static int leftovers(void) {
   return count;
 }
 
-static void paths(const HostBytes *image) {
+static void paths(HostBytes image) {
   const char *calls[] = {"openat", "write", "fchmod", "fsync", "close", "rename,renameat,renameat2"};
   const char *whats[] = {"signal=KILL", "error=EIO", "error=ENOSPC", "error=EPERM"};
   long cases = 0, olds = 0, news = 0;
@@ -243,7 +217,7 @@ static void paths(const HostBytes *image) {
         int ended = run(inject, false, -2, -1);
         bool killed = WIFSIGNALED(ended), complete = read_notes(&status, &offset, message, sizeof message);
         HostBytes file = host_file(path);
-        bool is_new = holds(file, image, 0, 0, true);
+        bool is_new = file.size == image.size && memcmp(file.bytes, image.bytes, image.size) == 0;
         bool is_old = file.size == LONG_FILE && host_is_filled(file.bytes, 0, LONG_FILE);
         int left = leftovers();
         ++cases;
@@ -283,8 +257,8 @@ int main(int count, char **arguments) {
     return SKIPPED;
   }
   unlink(path);
-  if (count < 2 || strcmp(arguments[1], "paths") != 0) descriptors(&image);
-  if (count < 2 || strcmp(arguments[1], "descriptors") != 0) paths(&image);
+  if (count < 2 || strcmp(arguments[1], "paths") != 0) descriptors(image);
+  if (count < 2 || strcmp(arguments[1], "descriptors") != 0) paths(image);
   free(image.bytes);
   image_packing_options_release(options);
   image_pixelmap_release(map);

@@ -3,7 +3,7 @@
  * This program's own pwrite, ftruncate and so on stand before the C library's, for the library as well: no ptrace is
  * needed and a case takes microseconds. A success must leave exactly the image; a failure must leave the old file, or
  * say that it could not, which is allowed only where more than one call failed or the descriptor cannot be read. */
-#include "host.h"
+#include "old_files.h"
 
 #include <stdint.h>
 #include <sys/syscall.h>
@@ -81,26 +81,6 @@ int fcntl(int fd, int command, ...) {
   return fate(fd) == FAIL ? -1 : (int)syscall(SYS_fcntl, fd, command, argument);
 }
 
-#define LONG_FILE 20000u
-static const struct state {
-  const char *name;
-  size_t size;
-  off_t start;
-  int flags;
-  bool sync;
-} states[] = {
-    {"new", 0, 0, O_RDWR, false},
-    {"shorter", 300, 0, O_RDWR, false},
-    {"longer", LONG_FILE, 0, O_RDWR, false},
-    {"longer, synced", LONG_FILE, 0, O_RDWR, true},
-    {"further in", LONG_FILE, 1000, O_RDWR, false},
-    {"over the end", 1200, 1000, O_RDWR, false},
-    {"append", 300, 0, O_RDWR | O_APPEND, false},
-    {"append, write-only, synced", 300, 0, O_WRONLY | O_APPEND, true},
-    {"write-only", LONG_FILE, 0, O_WRONLY, false},
-    {"write-only, new", 0, 0, O_WRONLY, true},
-};
-
 static ImagePacker *packer;
 static ImagePixelMap *map;
 static ImagePackingOptions *options;
@@ -108,24 +88,11 @@ static HostBytes image;
 static char path[5000];
 static long succeeded, restored, reported;
 
-/* The file as a success must leave it. */
-static bool is_done(const struct state *state, HostBytes file) {
-  size_t start = state->flags & O_APPEND ? state->size : (size_t)state->start;
-  size_t end = start + image.size;
-  size_t size = end < state->size && start > 0 ? state->size : end;
-  return file.size == size && host_is_filled(file.bytes, 0, start) &&
-         memcmp(file.bytes + start, image.bytes, image.size) == 0 && host_is_filled(file.bytes, end, size);
-}
-
-static bool is_old(const struct state *state, HostBytes file) {
-  return file.size == state->size && host_is_filled(file.bytes, 0, state->size);
-}
-
 /* One pack with what fail_* say. */
-static void one(const struct state *state, int fd, bool may_report) {
+static void one(const OldFile *old, int fd, bool may_report) {
   NEED(syscall(SYS_ftruncate, fd, 0) == 0);
-  if (state->size > 0) host_fill(path, state->size);
-  NEED(syscall(SYS_lseek, fd, state->start, SEEK_SET) == state->start);
+  if (old->size > 0) host_fill(path, old->size);
+  NEED(syscall(SYS_lseek, fd, old->start, SEEK_SET) == old->start);
   seen = 0;
   target = fd;
   ImageStatus status = image_packer_pack_to_file(packer, map, fd, options);
@@ -135,21 +102,21 @@ static void one(const struct state *state, int fd, bool may_report) {
   const char *message = image_packer_last_error_message();
   if (status == IMAGE_OK) {
     ++succeeded;
-    CHECK(is_done(state, file), "%s, call %ld%s, errno %d: success and another file (%zu bytes)", state->name, fail_at,
-          fail_for_good ? "+" : "", fail_with, file.size);
-    CHECK(offset == (state->flags & O_APPEND ? (off_t)file.size : state->start + (off_t)image.size),
-          "%s, call %ld%s, errno %d: offset %ld", state->name, fail_at, fail_for_good ? "+" : "", fail_with,
+    CHECK(old_file_is_packed(old, file, image), "%s, call %ld%s, errno %d: success and another file (%zu bytes)",
+          old->name, fail_at, fail_for_good ? "+" : "", fail_with, file.size);
+    CHECK(offset == (old->flags & O_APPEND ? (off_t)file.size : old->start + (off_t)image.size),
+          "%s, call %ld%s, errno %d: offset %ld", old->name, fail_at, fail_for_good ? "+" : "", fail_with,
           (long)offset);
   } else if (strstr(message, "could not be restored") != NULL || strstr(message, "not synced") != NULL) {
     ++reported;
-    CHECK(may_report || strstr(message, "not synced") != NULL, "%s, call %ld%s, errno %d: not restored: %s",
-          state->name, fail_at, fail_for_good ? "+" : "", fail_with, message);
+    CHECK(may_report || strstr(message, "not synced") != NULL, "%s, call %ld%s, errno %d: not restored: %s", old->name,
+          fail_at, fail_for_good ? "+" : "", fail_with, message);
   } else {
     ++restored;
-    CHECK(is_old(state, file), "%s, call %ld%s, errno %d: status %d and another file (%zu bytes)", state->name, fail_at,
-          fail_for_good ? "+" : "", fail_with, status, file.size);
-    CHECK(offset == state->start, "%s, call %ld%s, errno %d: offset %ld", state->name, fail_at,
-          fail_for_good ? "+" : "", fail_with, (long)offset);
+    CHECK(old_file_is_whole(old, file), "%s, call %ld%s, errno %d: status %d and another file (%zu bytes)", old->name,
+          fail_at, fail_for_good ? "+" : "", fail_with, status, file.size);
+    CHECK(offset == old->start, "%s, call %ld%s, errno %d: offset %ld", old->name, fail_at, fail_for_good ? "+" : "",
+          fail_with, (long)offset);
   }
   free(file.bytes);
 }
@@ -164,21 +131,21 @@ int main(void) {
   options = host_options(image_packer_get_supported_format(0));
   image = host_expected(packer, map, options);
   NEED(image.size > 300 && image.size < LONG_FILE - 2000);
-  for (size_t s = 0; s < sizeof states / sizeof *states; ++s) {
-    const struct state *state = &states[s];
-    NEED(image_packing_options_set_sync(options, state->sync) == IMAGE_OK);
+  for (size_t s = 0; s < OLD_FILES; ++s) {
+    const OldFile *old = &old_files[s];
+    NEED(image_packing_options_set_sync(options, old->sync) == IMAGE_OK);
     unlink(path);
-    int fd = open(path, state->flags | O_CREAT | O_CLOEXEC, 0600);
+    int fd = open(path, old->flags | O_CREAT | O_CLOEXEC, 0600);
     NEED(fd >= 0);
     fail_at = 0;
-    one(state, fd, false);
+    one(old, fd, false);
     CHECK(seen >= 4, "the calls are seen: %ld", seen);
     for (int mode = 0; mode < 2; ++mode) {
       bool was_short = mode == 1;
       short_counts = was_short;
       for (int round = 0; was_short && round < 20; ++round, ++cases) {
         fail_at = 0;
-        one(state, fd, false);
+        one(old, fd, false);
       }
       for (size_t e = 0; e < sizeof errors / sizeof *errors; ++e) {
         for (int for_good = 0; for_good < 2; ++for_good) {
@@ -187,7 +154,7 @@ int main(void) {
             fail_with = errors[e];
             fail_for_good = for_good;
             dice = (uint32_t)cases;
-            one(state, fd, for_good || (state->flags & O_ACCMODE) == O_WRONLY);
+            one(old, fd, for_good || (old->flags & O_ACCMODE) == O_WRONLY);
             if (seen < fail_at) break; /* the pack made fewer calls: all have had their turn */
           }
         }

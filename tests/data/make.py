@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes the images in this folder with Pillow; `sources.rs` knows what is in them. Public domain (CC0)."""
 
-import io, os, struct
+import io, os, struct, zlib
 from PIL import Image
 
 os.chdir(os.path.dirname(os.path.abspath(__file__)))
@@ -56,6 +56,19 @@ def frames():
         yield image
 
 
+def interlaced(image):
+    """A PNG of seven passes, which Pillow does not write."""
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    rows = b""
+    for x0, y0, dx, dy in ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)):
+        for y in range(y0, H, dy):
+            rows += b"\0" + bytes(sample for x in range(x0, W, dx) for sample in image.getpixel((x, y)))
+    head = struct.pack(">IIBBBBB", W, H, 8, 2, 0, 0, 1)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows, 9)) + chunk(b"IEND", b"")
+
+
 rgb = smooth()
 rgb.save("rgb.jpg", quality=95, subsampling=0)
 rgb.save("420.jpg", quality=90, subsampling=2)
@@ -65,6 +78,7 @@ exif = Image.Exif()
 exif[0x0112] = 6
 rgb.transpose(Image.Transpose.ROTATE_90).save("turned.jpg", quality=95, subsampling=0, exif=exif, dpi=(300, 300))
 rgb.transpose(Image.Transpose.ROTATE_90).save("turned.png", exif=exif)
+open("interlaced.png", "wb").write(interlaced(rgb))
 rgb.transpose(Image.Transpose.ROTATE_90).save("turned.webp", lossless=True, exif=exif.tobytes()[6:])
 rgb.transpose(Image.Transpose.ROTATE_90).save("turned.tif", tiffinfo={0x0112: 6})
 inks = Image.new("CMYK", (W, H))

@@ -12,7 +12,8 @@ use libwebp_sys::*;
 
 use super::{
     EXACT, KEY_FRAMES, METHOD, MINIMIZE, MIXED, Mode,
-    encode::{Picture, config, explain},
+    encode::{config, explain},
+    samples::Picture,
 };
 use crate::{
     bail,

@@ -20,6 +20,7 @@
 mod animate;
 mod encode;
 mod riff;
+mod samples;
 #[cfg(test)]
 mod tests;
 

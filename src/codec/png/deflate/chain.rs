@@ -1,7 +1,7 @@
 //! Hash chains with lazy matching.
 
 use super::window::{MAX_MATCH, WINDOW, match_length, push_literals, push_match, word32};
-use super::{super::simd::Kernel, CHECK, Check, Grid, OutOfMemory, block::Sequence};
+use super::{super::simd::Kernel, CHECK, Check, Grid, block::Sequence};
 use crate::error::Result;
 
 const HASH4_BITS: u32 = 15;
@@ -38,7 +38,7 @@ impl Match {
 }
 
 impl Chain {
-    pub fn new() -> std::result::Result<Self, OutOfMemory> {
+    pub fn new() -> Result<Self> {
         Ok(Self { head3: super::table()?, head4: super::table()?, previous: super::table()? })
     }
 

@@ -175,7 +175,7 @@ impl<'a> Compressor<'a> {
 
     /// Cuts the chunk's sequences into blocks where new codes pay for their
     /// header, and writes them.
-    fn blocks(&self, search: Search, data: &[u8], last: bool, bits: &mut Bits) -> std::result::Result<(), OutOfMemory> {
+    fn blocks(&self, search: Search, data: &[u8], last: bool, bits: &mut Bits) -> Result<()> {
         // Bytes of input that a step of the search for cuts covers.
         let width = match search {
             Search::Literals | Search::Runs | Search::Fast { .. } => usize::MAX,
@@ -218,7 +218,7 @@ impl<'a> Compressor<'a> {
                 current_cost = joint_cost;
             }
         }
-        block::write(self.simd, bits, &data[from_byte..], &sequences[from..], &mut current, last)
+        Ok(block::write(self.simd, bits, &data[from_byte..], &sequences[from..], &mut current, last)?)
     }
 }
 

@@ -4,12 +4,12 @@
 //! pass before.
 
 use super::super::simd::Kernel;
-use super::{CHECK, Check, OutOfMemory};
 use super::block::{
     DISTANCE_SYMBOLS, Histogram, LITERAL_SYMBOLS, Sequence, distance_slot, extra, length_slot, log2,
 };
 use super::tree::{Match, Tree};
 use super::window::{MAX_MATCH, WINDOW};
+use super::{CHECK, Check, OutOfMemory};
 use crate::error::Result;
 
 /// Bytes that are parsed at a time.
@@ -72,7 +72,7 @@ impl Model {
 }
 
 impl Optimal {
-    pub fn new() -> std::result::Result<Self, OutOfMemory> {
+    pub fn new() -> Result<Self> {
         Ok(Self {
             tree: Tree::new()?,
             matches: Vec::new(),
