@@ -1,6 +1,6 @@
 //! The input: rows of pixels in any layout that the encoder reads without a detour, and their way into a tile.
 
-use super::front::{PixelOrder, Row, TILE, Tile, fold_row, fold_rows};
+use super::front::{Part, PixelOrder, Plain, Row, TILE, Tile, fold_row, fold_rows};
 use super::geometry::{Geometry, Sampling};
 use super::kernels::Kernels;
 use crate::{
@@ -162,13 +162,29 @@ fn line(plane: &mut [i16; 16 * TILE], row: usize) -> &mut Row {
 }
 
 impl Band<'_> {
-    /// The plain samples of a whole tile of luma from row `y` of the band and column `x` on, with their stride, where
-    /// the input has them: their way need not lead through a tile.
-    pub fn luma(&self, geometry: &Geometry, x: usize, y: usize) -> Option<(&[u8], usize)> {
+    /// The samples of component `c` from row `y` of its plane and luma column `x` on, where the input has them just as
+    /// the file wants them for a whole tile.
+    pub fn plain(&self, geometry: &Geometry, c: usize, x: usize, y: usize) -> Option<Plain<'_>> {
+        let given = match self.layout {
+            Layout::Packed(_) => return None,
+            Layout::Gray => (1, 1),
+            Layout::Planar(h, v) => (h, v),
+            Layout::SemiPlanar(_) => (2, 2),
+        };
         let whole = x + TILE <= geometry.width && self.rows == geometry.mcu().1;
-        let Plane { data, stride } = self.planes[0];
-        let is_packed = matches!(self.layout, Layout::Packed(_));
-        (whole && !is_packed).then(|| (&data[y * stride + x..][..7 * stride + TILE], stride))
+        if !whole || c > 0 && given != geometry.sampling.factors() {
+            return None;
+        }
+        let (plane, part, bytes) = match (c, self.layout) {
+            (0, _) => (0, Part::All, 1),
+            (_, Layout::SemiPlanar(swapped)) if (c == 1) != swapped => (1, Part::First, 2),
+            (_, Layout::SemiPlanar(_)) => (1, Part::Second, 2),
+            _ => (c, Part::All, 1),
+        };
+        let Plane { data, stride } = self.planes[plane];
+        let h = if c == 0 { 1 } else { given.0 };
+        let data = &data[y * stride + x / h * bytes..][..7 * stride + TILE / h * bytes];
+        Some(Plain { data, stride, part })
     }
 
     /// Fills `tile` with the samples from luma column `x` on; the image's edges are repeated into what lies outside.

@@ -22,6 +22,26 @@ impl Tile {
 
 pub type Row = [i16; TILE];
 
+/// Samples in the input itself, which the transform can read without a detour through a tile.
+#[derive(Clone, Copy)]
+pub struct Plain<'a> {
+    /// Eight rows.
+    pub data: &'a [u8],
+    /// Bytes from one row to the next.
+    pub stride: usize,
+    pub part: Part,
+}
+
+/// Which of the bytes are the samples.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Part {
+    All,
+    /// Of each pair the first.
+    First,
+    /// Of each pair the second.
+    Second,
+}
+
 /// Where red, green and blue lie inside a packed pixel of three or four bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct PixelOrder {

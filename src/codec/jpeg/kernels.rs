@@ -4,7 +4,7 @@
 use super::bits::BitWriter;
 use super::dct;
 use super::entropy::{self, Order};
-use super::front::{self, PixelOrder, Place, Row};
+use super::front::{self, PixelOrder, Place, Plain, Row};
 use super::raw;
 use super::scan::{self, Coded, Job, Scan};
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
@@ -28,7 +28,7 @@ pub struct Kernels {
     widen: unsafe fn(&[u8], &mut Row),
     split: unsafe fn(&[u8], &mut Row, &mut Row),
     forward: unsafe fn(&[i16], usize, Option<&Quantizer>, &mut [Block], Place),
-    forward_bytes: Option<ForwardBytes>,
+    forward_plain: Option<ForwardPlain>,
     encode: unsafe fn(&mut BitWriter, &[Block], &Order, &mut [i16; 3]),
     masks: unsafe fn(&[Block], &mut [u64]),
     sharpen: unsafe fn([&[i16]; 3], usize, &mut [i16]),
@@ -41,7 +41,7 @@ pub struct Kernels {
     measure: unsafe fn(Job, Scan, usize) -> Result<u64>,
 }
 
-type ForwardBytes = unsafe fn(&[u8], usize, usize, &Quantizer, &mut [Block], Place);
+type ForwardPlain = unsafe fn(Plain, usize, &Quantizer, &mut [Block], Place);
 type RgbRow = unsafe fn(&[u8], &PixelOrder, &mut Row, &mut Row, &mut Row);
 type RgbPair = unsafe fn([&[u8]; 2], &PixelOrder, [&mut Row; 2], &mut Row, &mut Row);
 
@@ -63,7 +63,7 @@ const PORTABLE: Kernels = Kernels {
     widen: front::widen,
     split: front::split,
     forward: dct::forward,
-    forward_bytes: None,
+    forward_plain: None,
     encode: entropy::encode,
     masks: entropy::masks,
     sharpen: raw::sharpen_row,
@@ -85,7 +85,7 @@ static AVX2: Kernels = Kernels {
     widen: simd::avx2::widen,
     split: simd::avx2::split,
     forward: simd::avx2::forward,
-    forward_bytes: Some(simd::avx2::forward_bytes),
+    forward_plain: Some(simd::avx2::forward_plain),
     encode: simd::avx2::encode,
     masks: simd::avx2::masks,
     sharpen: simd::avx2::sharpen,
@@ -107,7 +107,7 @@ static AVX512: Kernels = Kernels {
     widen: simd::avx512::widen,
     split: simd::avx512::split,
     forward: simd::avx512::forward,
-    forward_bytes: Some(simd::avx512::forward_bytes),
+    forward_plain: Some(simd::avx512::forward_plain),
     encode: simd::avx512::encode,
     masks: simd::avx2::masks,
     sharpen: simd::avx2::sharpen,
@@ -224,19 +224,19 @@ impl Kernels {
         unsafe { (self.forward)(samples, blocks, q, out, place) }
     }
 
-    /// The same for plain samples whose rows are `stride` apart, with the blocks rounded up to a multiple of 4. Says
-    /// whether it has been done: there may be no such kernel.
-    pub fn forward_bytes(
+    /// The same for samples in the input, with the blocks rounded up to a multiple of 4. Says whether it has been
+    /// done: there may be no such kernel.
+    pub fn forward_plain(
         &self,
-        (samples, stride): (&[u8], usize),
+        samples: Plain,
         blocks: usize,
         q: &Quantizer,
         out: &mut [Block],
         place: Place,
     ) -> bool {
         // SAFETY: as above.
-        self.forward_bytes.is_some_and(|f| unsafe {
-            f(samples, stride, blocks, q, out, place);
+        self.forward_plain.is_some_and(|f| unsafe {
+            f(samples, blocks, q, out, place);
             true
         })
     }

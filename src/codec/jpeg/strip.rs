@@ -79,21 +79,25 @@ impl<'a> Worker<'a> {
 
         let blocks = self.blocks.as_mut_slice();
         let place = |row| Place { base: row * h, across: h, per_mcu };
-        let direct = (0..v).all(|row| {
-            let plain = band.luma(&geometry, x, 8 * row);
-            plain.is_some_and(|plain| kernels.forward_bytes(plain, mcus * h, luma, blocks, place(row)))
-        });
-        if direct {
-            band.load_rest(kernels, &geometry, x, &mut self.tile);
-        } else {
+        let chroma = |c: usize| Place { base: h * v + c - 1, across: 1, per_mcu };
+        let mut straight = |c: usize, y: usize, count: usize, quantizer: &Quantizer, place: Place| {
+            let plain = band.plain(&geometry, c, x, y);
+            plain.is_some_and(|plain| kernels.forward_plain(plain, count, quantizer, blocks, place))
+        };
+        let luma_done = (0..v).all(|row| straight(0, 8 * row, mcus * h, luma, place(row)));
+        let chroma_done = geometry.sampling == Sampling::Gray
+            || straight(1, 0, mcus, cb, chroma(1)) && straight(2, 0, mcus, cr, chroma(2));
+        if !luma_done {
             band.load(kernels, &geometry, x, &mut self.tile);
             for row in 0..v {
                 kernels.forward(&self.tile.y[row * 8 * TILE..], mcus * h, Some(luma), blocks, place(row));
             }
+        } else if !chroma_done {
+            band.load_rest(kernels, &geometry, x, &mut self.tile);
         }
-        if geometry.sampling != Sampling::Gray {
-            for (plane, quantizer, base) in [(&self.tile.cb, cb, h * v), (&self.tile.cr, cr, h * v + 1)] {
-                kernels.forward(plane, mcus, Some(quantizer), blocks, Place { base, across: 1, per_mcu });
+        if !chroma_done {
+            for (c, plane, quantizer) in [(1, &self.tile.cb, cb), (2, &self.tile.cr, cr)] {
+                kernels.forward(plane, mcus, Some(quantizer), blocks, chroma(c));
             }
         }
         self.fill_dummies(mcu_row, first, mcus);

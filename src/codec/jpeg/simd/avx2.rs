@@ -5,7 +5,7 @@ use core::arch::x86_64::*;
 
 use super::super::bits::BitWriter;
 use super::super::entropy::{self, Order, zigzag_mask};
-use super::super::front::{self, PixelOrder, Place, Row};
+use super::super::front::{self, PixelOrder, Place, Plain, Row};
 use super::super::raw;
 use super::super::scan::{self, Coded, Job, Scan};
 use super::super::tables::{Block, Quantizer};
@@ -70,16 +70,9 @@ pub fn forward(samples: &[i16], blocks: usize, q: Option<&Quantizer>, out: &mut 
 }
 
 #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
-pub fn forward_bytes(
-    samples: &[u8],
-    stride: usize,
-    blocks: usize,
-    q: &Quantizer,
-    out: &mut [Block],
-    place: Place,
-) {
+pub fn forward_plain(samples: Plain, blocks: usize, q: &Quantizer, out: &mut [Block], place: Place) {
     // SAFETY: as above.
-    unsafe { forward::forward_bytes::<__m256i>(samples, stride, blocks, q, out, place) }
+    unsafe { forward::forward_plain::<__m256i>(samples, blocks, q, out, place) }
 }
 
 #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]

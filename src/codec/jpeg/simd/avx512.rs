@@ -5,7 +5,7 @@ use core::arch::x86_64::*;
 
 use super::super::bits::{BitWriter, Buffer, Cursor};
 use super::super::entropy::{Bits, Order, ac_codes, dc_code, end_of_block, with_zero_runs};
-use super::super::front::{self, PixelOrder, Place, Row};
+use super::super::front::{self, PixelOrder, Place, Plain, Row};
 use super::super::huffman::{LENGTH, SMALL};
 use super::super::tables::{Block, Quantizer, ZIGZAG};
 use super::forward;
@@ -79,16 +79,9 @@ pub fn forward(samples: &[i16], blocks: usize, q: Option<&Quantizer>, out: &mut 
 #[target_feature(
     enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vbmi2,avx512vnni,avx2,bmi1,bmi2,lzcnt,popcnt"
 )]
-pub fn forward_bytes(
-    samples: &[u8],
-    stride: usize,
-    blocks: usize,
-    q: &Quantizer,
-    out: &mut [Block],
-    place: Place,
-) {
+pub fn forward_plain(samples: Plain, blocks: usize, q: &Quantizer, out: &mut [Block], place: Place) {
     // SAFETY: as above.
-    unsafe { forward::forward_bytes::<__m512i>(samples, stride, blocks, q, out, place) }
+    unsafe { forward::forward_plain::<__m512i>(samples, blocks, q, out, place) }
 }
 
 /// Where each zigzag position lies after the block's halves were packed lane by lane into bytes.

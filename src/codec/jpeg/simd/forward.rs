@@ -2,7 +2,7 @@
 #![allow(unsafe_code)] // Vector intrinsics and raw loads.
 
 use super::super::dct;
-use super::super::front::{PixelOrder, Place, Row, TILE, matrix};
+use super::super::front::{Part, PixelOrder, Place, Plain, Row, TILE, matrix};
 use super::super::tables::{Block, Quantizer};
 use super::lanes::Lanes;
 
@@ -272,25 +272,41 @@ pub unsafe fn forward<V: Lanes, const QUANTIZE: bool>(
     unsafe { transform::<V, QUANTIZE>(load, rounded, quantizer, out, place) }
 }
 
-/// The same for plain samples whose rows are `stride` apart.
+/// The same for samples in the input.
 ///
 /// # Safety
 /// The CPU has the features of `V`.
 #[inline(always)]
-pub unsafe fn forward_bytes<V: Lanes>(
-    samples: &[u8],
-    stride: usize,
+pub unsafe fn forward_plain<V: Lanes>(
+    Plain { data, stride, part }: Plain,
     blocks: usize,
     quantizer: &Quantizer,
     out: &mut [Block],
     place: Place,
 ) {
     let rounded = blocks.next_multiple_of(V::BLOCKS);
-    assert!(samples.len() >= 7 * stride + 8 * rounded);
-    // SAFETY: the assertion covers 8 rows of `8 * rounded` samples.
-    let load = |x: usize, y: usize| unsafe { V::load_bytes(samples.as_ptr().add(y * stride + x)) };
-    // SAFETY: the caller vouches for the CPU features.
-    unsafe { transform::<V, true>(load, rounded, Some(quantizer), out, place) }
+    let bytes = if part == Part::All { 1 } else { 2 };
+    assert!(data.len() >= 7 * stride + 8 * rounded * bytes);
+    let from = |x: usize, y: usize| data.as_ptr().wrapping_add(y * stride + x * bytes);
+    let quantizer = Some(quantizer);
+    // SAFETY: the caller vouches for the CPU features; the assertion covers 8 rows of `8 * rounded` samples.
+    unsafe {
+        match part {
+            Part::All => {
+                transform::<V, true>(|x, y| V::load_bytes(from(x, y)), rounded, quantizer, out, place)
+            }
+            Part::First => transform::<V, true>(
+                |x, y| V::load_pairs::<false>(from(x, y)),
+                rounded,
+                quantizer,
+                out,
+                place,
+            ),
+            Part::Second => {
+                transform::<V, true>(|x, y| V::load_pairs::<true>(from(x, y)), rounded, quantizer, out, place)
+            }
+        }
+    }
 }
 
 /// Transforms blocks (a multiple of `V::BLOCKS`) whose samples `load` has, by column and row.
