@@ -11,7 +11,7 @@ use image_packer::{
         self,
         animation::{Animation, Delay, Disposal, Frame, Rect, Work},
     },
-    model::{options::Options, pixel_format::PixelFormat},
+    model::{metadata::Metadata, options::Options, pixel_format::PixelFormat},
     pack::{control::Control, pool::Pool},
     sink::memory::Buffer,
 };
@@ -158,8 +158,15 @@ impl Film {
         let height = self.canvases[0].len() as u32 / self.width;
         let frames = Some(self.canvases.len() as u32);
         let options = Arc::new(options.clone());
-        let animation =
-            Animation { width: self.width, height, loops: self.loops, frames, options, icc: None };
+        let animation = Animation {
+            width: self.width,
+            height,
+            loops: self.loops,
+            frames,
+            options,
+            icc: None,
+            metadata: Metadata::default(),
+        };
         let mut gif = (codec::find("image/gif").unwrap().animate.unwrap())(animation).unwrap();
         let (pool, control, mut out) = (Pool::new(threads), Control::default(), Buffer::default());
         let work = Work { pool: &pool, control: &control };

@@ -11,7 +11,7 @@ use std::sync::Arc;
 pub use crate::model::frame::{Delay, Disposal, Rect};
 use crate::{
     error::Result,
-    model::options::Options,
+    model::{metadata::Metadata, options::Options},
     pack::{control::Control, pool::Pool},
     sink::Sink,
 };
@@ -32,6 +32,8 @@ pub struct Animation {
     pub options: Arc<Options>,
     /// The profile to embed; none for sRGB.
     pub icc: Option<Arc<[u8]>>,
+    /// What else goes into the file.
+    pub metadata: Metadata,
 }
 
 impl Animation {

@@ -105,7 +105,8 @@ pub(super) fn make(parts: Parts) -> Result<*mut ImagePicture> {
     Ok(ptr::without_provenance_mut(handle::insert(Arc::new(Cell(Shared::new(parts)?)))?))
 }
 
-fn parts(picture: *const ImagePicture) -> Result<Arc<Parts>> {
+/// The picture as it is now.
+pub(super) fn parts(picture: *const ImagePicture) -> Result<Arc<Parts>> {
     handle::get::<Cell>(picture.addr())?.0.get()
 }
 

@@ -11,6 +11,7 @@ use super::{
     callback::{self, ImageProgressFn},
     handle::{self, Kind, Object},
     packing_options::{self, ImageTail},
+    picture::{self, ImagePicture},
     pointer::{array, out, text},
     report::{self, ImageReport},
     status::{Family, ImageStatus},
@@ -215,6 +216,46 @@ pub extern "C" fn image_sequence_options_set_dithering(
             _ => bail!(OutOfRange, "{dithering} is not a way of dithering"),
         };
         options.pack.set("gif.dither", name)
+    })
+}
+
+/// Whether EXIF and XMP of an image source are written, where the format carries them: APNG and WebP both, GIF XMP. Default:
+/// false. As image_packing_options_set_needs_pack_properties().
+#[unsafe(no_mangle)]
+pub extern "C" fn image_sequence_options_set_needs_pack_properties(
+    options: *mut ImageSequenceOptions,
+    needed: bool,
+) -> ImageStatus {
+    change(options, |options| {
+        options.pack.needs_pack_properties = needed;
+        Ok(())
+    })
+}
+
+/// The metadata of a picture as it is now, to be written whatever the frames come from, in the place of a source's own; NULL,
+/// the default, for none. Frames are taken as they stand: an orientation in EXIF becomes 1.
+#[unsafe(no_mangle)]
+pub extern "C" fn image_sequence_options_set_metadata(
+    options: *mut ImageSequenceOptions,
+    picture: *const ImagePicture,
+) -> ImageStatus {
+    change(options, |options| {
+        options.metadata =
+            if picture.is_null() { None } else { Some(picture::parts(picture)?.metadata.clone()) };
+        Ok(())
+    })
+}
+
+/// Whether the place where a source's image was taken is written with its metadata; if not, it is removed from EXIF and
+/// XMP. Default: true.
+#[unsafe(no_mangle)]
+pub extern "C" fn image_sequence_options_set_keep_gps(
+    options: *mut ImageSequenceOptions,
+    keep: bool,
+) -> ImageStatus {
+    change(options, |options| {
+        options.pack.keep_gps = keep;
+        Ok(())
     })
 }
 

@@ -2,6 +2,7 @@
 
 use super::{
     frame::{Delay, Disposal},
+    metadata::Metadata,
     options::Options,
 };
 use crate::{bail, codec, error::Result};
@@ -26,6 +27,8 @@ pub struct SequenceOptions {
     pub loops: Option<u16>,
     /// Width and height of the canvas; as large as the frames need if nothing was set.
     pub canvas: Option<(u32, u32)>,
+    /// What goes into the file beside the frames, in the place of a source's own.
+    pub metadata: Option<Metadata>,
     /// Hundredths of a second.
     delays: Vec<u16>,
     disposals: Vec<Disposal>,
@@ -46,6 +49,7 @@ impl SequenceOptions {
             frame_count,
             loops: None,
             canvas: None,
+            metadata: None,
             delays: Vec::new(),
             disposals: Vec::new(),
             offsets: Vec::new(),

@@ -16,6 +16,7 @@ use crate::{
     model::{
         metadata::{Density, Metadata},
         options::Options,
+        pixelmap::Pixels,
         report::{Code, Notes},
     },
     pixels::{Orientation, Rows},
@@ -25,8 +26,12 @@ use crate::{
 pub struct Output<'a> {
     /// The caller's options.
     pub options: &'a Options,
-    /// The pixels to come.
-    pub rows: &'a Rows,
+    /// Width and height of the pixels to come.
+    pub size: (u32, u32),
+    /// Whether they are sRGB.
+    pub srgb: bool,
+    /// What a thumbnail is made of.
+    pub shown: Option<&'a Pixels>,
     /// How the pixels to come are stored; other than upright only where readers turn them.
     pub orientation: Orientation,
     /// For a thumbnail.
@@ -35,9 +40,29 @@ pub struct Output<'a> {
     pub notes: &'a Notes,
 }
 
+impl<'a> Output<'a> {
+    /// The output of these rows.
+    pub fn of(
+        rows: &'a Rows,
+        orientation: Orientation,
+        options: &'a Options,
+        pool: &'a Pool,
+        notes: &'a Notes,
+    ) -> Self {
+        let srgb = rows.color().icc.is_none() && rows.color().cicp.is_srgb();
+        let (size, shown) = ((rows.width(), rows.height()), Some(rows.pixels()));
+        Self { options, size, srgb, shown, orientation, pool, notes }
+    }
+}
+
 /// Whether the file's own structure holds the density.
 fn has_density(format: &Format) -> bool {
     matches!(format.name(), "image/jpeg" | "image/png")
+}
+
+/// Whether the file has a place for EXIF; GIF has one for XMP alone.
+fn has_exif(format: &Format) -> bool {
+    format.name() != "image/gif"
 }
 
 /// Whether readers turn an image as its EXIF says. Those of PNG and WebP do so partly or not at all; HEIF has its own
@@ -68,7 +93,11 @@ pub fn prepare(from: &Metadata, output: &Output<'_>) -> Result<Metadata> {
         }
         return Ok(to);
     }
-    to.exif = exif(from.exif.as_ref(), density, output)?;
+    if has_exif(format) {
+        to.exif = exif(from.exif.as_ref(), density, output)?;
+    } else if from.exif.is_some() {
+        notes.add(Code::ExifDropped, format!("dropped EXIF: {name} cannot carry it"));
+    }
     if let Some(packet) = &from.xmp {
         to.xmp = self::xmp(packet, options, notes);
     }
@@ -104,7 +133,7 @@ fn exif(
     density: Option<Density>,
     output: &Output<'_>,
 ) -> Result<Option<Arc<[u8]>>> {
-    let Output { options, rows, orientation, notes, .. } = *output;
+    let Output { options, size: (width, height), srgb, orientation, notes, .. } = *output;
     let turned = orientation != Orientation::Upright;
     let alone = density.is_some() && !has_density(options.format);
     if from.is_none() && !turned && !alone && options.max_embed_thumbnail == 0 {
@@ -123,14 +152,13 @@ fn exif(
         exif.set_short(Dir::Main, tag::ORIENTATION, orientation as u16)?;
     }
     for (dir, tag, side) in [
-        (Dir::Main, tag::WIDTH, rows.width()),
-        (Dir::Main, tag::HEIGHT, rows.height()),
-        (Dir::Exif, tag::PIXEL_X, rows.width()),
-        (Dir::Exif, tag::PIXEL_Y, rows.height()),
+        (Dir::Main, tag::WIDTH, width),
+        (Dir::Main, tag::HEIGHT, height),
+        (Dir::Exif, tag::PIXEL_X, width),
+        (Dir::Exif, tag::PIXEL_Y, height),
     ] {
         exif.replace_number(dir, tag, side);
     }
-    let srgb = rows.color().icc.is_none() && rows.color().cicp.is_srgb();
     exif.replace_number(Dir::Exif, tag::COLOR_SPACE, if srgb { 1 } else { 0xffff });
     if let Some(density) = density
         && (alone || exif.density().is_some_and(|old| old.to_inch() != density.to_inch()))
@@ -151,8 +179,10 @@ fn exif(
             notes.add(Code::ExifChanged, "dropped the thumbnail in EXIF: it shows the old pixels");
         }
     }
-    if options.max_embed_thumbnail > 0 {
-        let jpeg = thumbnail::make(rows.pixels(), options.max_embed_thumbnail, output.pool)?;
+    if options.max_embed_thumbnail > 0
+        && let Some(pixels) = output.shown
+    {
+        let jpeg = thumbnail::make(pixels, options.max_embed_thumbnail, output.pool)?;
         let room = if options.format.name() == "image/jpeg" { jpeg::MOST_EXIF } else { usize::MAX };
         if exif.bytes().len() + jpeg.len() + 64 <= room {
             exif.add_thumbnail(&jpeg)?;

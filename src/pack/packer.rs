@@ -116,7 +116,11 @@ impl Packer {
                 check(&self.limits, source.info().width, source.info().height, options)?;
                 let (pixels, found) =
                     decode::decode_all(&source, options.needs_pack_properties, &self.limits)?;
-                tell_found(&found, &source, options, &notes);
+                tell_found(&found, options, &notes);
+                if source.info().frames > 1 {
+                    let text = format!("{} frames after the first were dropped", source.info().frames - 1);
+                    notes.add(Code::FramesDropped, text);
+                }
                 let mut picture = Picture::new(Arc::new(pixels));
                 picture.metadata = found.metadata;
                 picture.gain_map = gain_map_of(&source, &self.limits, options, &notes)?;
@@ -159,10 +163,8 @@ impl Packer {
         let layout = (options.format.layout)(&pixels, options)?;
         let rows = Rows::new(pixels, layout, options)?;
         tell_changes(&picture, &rows, options, &notes);
-        let metadata = carry::prepare(
-            &picture.metadata,
-            &carry::Output { options, rows: &rows, orientation, pool, notes: &notes },
-        )?;
+        let metadata =
+            carry::prepare(&picture.metadata, &carry::Output::of(&rows, orientation, options, pool, &notes))?;
         let mut counted = Counted::new(sink);
         let further = options.format.features & features::GAIN_MAP != 0;
         let plan = Plan {
@@ -206,17 +208,13 @@ pub(super) fn check(limits: &Limits, width: u32, height: u32, options: &Options)
 }
 
 /// Notes what of a source's file has no way into another.
-fn tell_found(found: &Found, source: &ImageSource, options: &Options, notes: &Notes) {
+pub(super) fn tell_found(found: &Found, options: &Options, notes: &Notes) {
     if found.provenance {
         let text = "dropped provenance data (C2PA): a new encoding breaks its signatures";
         notes.add(Code::ProvenanceDropped, text);
     }
     if found.vendor && options.needs_pack_properties {
         notes.add(Code::VendorDataDropped, "dropped a vendor's own segments: they describe the old file");
-    }
-    if source.info().frames > 1 {
-        let text = format!("{} frames after the first were dropped", source.info().frames - 1);
-        notes.add(Code::FramesDropped, text);
     }
 }
 

@@ -2,7 +2,13 @@
 
 use std::sync::Arc;
 
-use super::{control::Control, develop::standard, packer::check, pool::Pool};
+use super::{
+    carry,
+    control::Control,
+    develop::standard,
+    packer::{check, tell_found},
+    pool::Pool,
+};
 use crate::{
     bail,
     codec::{
@@ -12,12 +18,13 @@ use crate::{
     error::Result,
     limits::{Limits, Share},
     model::{
+        metadata::Metadata,
         pixelmap::Pixels,
         report::{Code, Notes},
         sequence::{DEFAULT_LOOPS, MOST_REPEATED, SequenceOptions},
         source::ImageSource,
     },
-    pixels::{Canvas, Layout, Rows, Scratch},
+    pixels::{Canvas, Layout, Orientation, Rows, Scratch},
     sink::Sink,
 };
 
@@ -33,7 +40,17 @@ pub struct Stream {
     total: Option<u32>,
     /// Frames so far.
     count: u32,
+    /// What the source holds beside its frames.
+    metadata: Option<Metadata>,
     state: State,
+}
+
+/// What all frames share.
+struct Look {
+    size: (u32, u32),
+    loops: u16,
+    icc: Option<Arc<[u8]>>,
+    metadata: Option<Metadata>,
 }
 
 enum State {
@@ -88,7 +105,7 @@ impl Stream {
     /// A stream of as many frames as the options say, or of any number.
     pub fn new(options: Arc<SequenceOptions>) -> Self {
         let total = (options.frame_count != 0).then_some(options.frame_count);
-        Self { options, total, count: 0, state: State::New }
+        Self { options, total, count: 0, metadata: None, state: State::New }
     }
 
     /// Frames that have been added.
@@ -108,11 +125,15 @@ impl Stream {
             let pixels = standard(&step.pixels, site.pool, &stream.options.pack, site.control, site.notes)?;
             let rows = Rows::new(pixels, Layout::Rgba8, &stream.options.pack)?;
             if matches!(stream.state, State::New) {
-                let size = stream.options.canvas.unwrap_or((area.x + area.width, area.y + area.height));
-                let loops = stream.options.loops.unwrap_or(DEFAULT_LOOPS);
-                let icc = rows.icc().map(Arc::from);
-                stream.start(site.limits, size, loops, icc, &step.pixels)?;
-                stream.running()?.canvas = Some(Canvas::new(size.0, size.1)?);
+                let look = Look {
+                    size: stream.options.canvas.unwrap_or((area.x + area.width, area.y + area.height)),
+                    loops: stream.options.loops.unwrap_or(DEFAULT_LOOPS),
+                    icc: rows.icc().map(Arc::from),
+                    metadata: stream.metadata.take(),
+                };
+                let canvas = Canvas::new(look.size.0, look.size.1)?;
+                stream.start(site, look, &step.pixels)?;
+                stream.running()?.canvas = Some(canvas);
             }
             let running = stream.running()?;
             if rows.icc() != running.icc.as_deref() {
@@ -206,32 +227,34 @@ impl Stream {
         }
     }
 
-    fn start(
-        &mut self,
-        limits: &Limits,
-        (width, height): (u32, u32),
-        loops: u16,
-        icc: Option<Arc<[u8]>>,
-        sample: &Pixels,
-    ) -> Result<()> {
-        let pack = &self.options.pack;
-        check(limits, width, height, pack)?;
+    fn start(&mut self, site: Site<'_>, look: Look, sample: &Pixels) -> Result<()> {
+        let Look { size: (width, height), loops, icc, metadata } = look;
+        let (limits, mut pack) = (site.limits, self.options.pack.clone());
+        // What was set is asked for.
+        pack.needs_pack_properties |= self.options.metadata.is_some();
+        let pack = Arc::new(pack);
+        check(limits, width, height, &pack)?;
         let Some(animate) = pack.format.animate else {
             bail!(Unsupported, "{} has no animations", pack.format.name());
         };
         let pixels = u64::from(width) * u64::from(height);
         // Our canvas and its copy, the encoder's canvases, and what one frame takes.
-        let frame = (pack.format.memory)(sample, pack);
+        let frame = (pack.format.memory)(sample, &pack);
         let share =
             limits.memory().take(pixels.saturating_mul(6 * 4).saturating_add(frame), "this sequence")?;
-        let animation = Animation {
-            width,
-            height,
-            loops,
-            frames: self.total,
-            options: Arc::new(pack.clone()),
-            icc: icc.clone(),
+        let output = carry::Output {
+            options: &pack,
+            size: (width, height),
+            srgb: icc.is_none(),
+            shown: None,
+            orientation: Orientation::Upright,
+            pool: site.pool,
+            notes: site.notes,
         };
+        let metadata = self.options.metadata.clone().or(metadata).unwrap_or_default();
+        let metadata = carry::prepare(&metadata, &output)?;
+        let animation =
+            Animation { width, height, loops, frames: self.total, options: pack, icc: icc.clone(), metadata };
         let encoder = animate(animation)?;
         self.state = State::Running(Box::new(Running {
             encoder,
@@ -310,7 +333,7 @@ impl Sequence {
     /// taken some bytes.
     pub fn pack(&self, site: Site<'_>, sink: &mut dyn Sink) -> Result<(u32, u32)> {
         match &self.frames {
-            FramesOf::Pixels(frames) => pack_pixels(site, frames, &self.options, sink),
+            FramesOf::Pixels(frames) => pack_pixels(site, frames, &self.options, None, sink),
             FramesOf::Source(source) => pack_source(site, source, &self.options, sink),
         }
     }
@@ -333,6 +356,7 @@ fn pack_pixels(
     site: Site<'_>,
     frames: &[Arc<Pixels>],
     options: &Arc<SequenceOptions>,
+    metadata: Option<Metadata>,
     sink: &mut dyn Sink,
 ) -> Result<(u32, u32)> {
     let total = wanted(frames.len(), options)?;
@@ -349,6 +373,7 @@ fn pack_pixels(
     }
     let options = Arc::new(options);
     let mut stream = Stream::new(options.clone());
+    stream.metadata = metadata;
     for index in 0..total as usize {
         let Some(pixels) = frames.get(index).or(frames.last()) else { break };
         let step = Step {
@@ -370,13 +395,16 @@ fn pack_source(
 ) -> Result<(u32, u32)> {
     let limits = site.limits;
     let bytes = source.bytes()?;
+    let found = decode::found(source, &bytes);
+    tell_found(&found, &options.pack, site.notes);
+    let metadata = found.metadata;
     let Some(mut frames) = decode::open(source, &bytes, limits)? else {
         // Frames that are images of their own: a still image has one.
         let mut pixels = Vec::new();
         for index in 0..wanted(source.info().frames, options)?.min(source.info().frames as u32) {
             pixels.push(Arc::new(decode::decode(source, index as usize, limits)?));
         }
-        return pack_pixels(site, &pixels, options, sink);
+        return pack_pixels(site, &pixels, options, Some(metadata), sink);
     };
     let total = wanted(source.info().frames, options)?;
     let (width, height) = (source.info().width, source.info().height);
@@ -397,7 +425,8 @@ fn pack_source(
     let mut stream = Stream::new(options.clone());
     let first = Arc::new(decode::decode(source, 0, limits)?);
     let icc = Rows::new(first.clone(), Layout::Rgba8, &options.pack)?.icc().map(Arc::from);
-    stream.start(limits, (width, height), loops, icc, &first)?;
+    let size = (width, height);
+    stream.start(site, Look { size, loops, icc, metadata: Some(metadata) }, &first)?;
     drop(first);
     let mut last = None;
     for index in 0..total as usize {

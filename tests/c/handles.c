@@ -361,6 +361,12 @@ static int32_t read_jpeg(void *user, uint64_t offset, uint8_t *buffer, size_t ca
       image_packer_pack_to_writer_from_source_sequence_async(h.packer, h.source, take, NULL, h.animation, NULL, NULL, &out.job)) \
   ROW(image_sequence_cancel, SEQUENCE, 401, \
       image_sequence_cancel(h.sequence)) \
+  ROW(image_sequence_options_set_needs_pack_properties, ANIMATION, 401, \
+      image_sequence_options_set_needs_pack_properties(h.animation, true)) \
+  ROW(image_sequence_options_set_keep_gps, ANIMATION, 401, \
+      image_sequence_options_set_keep_gps(h.animation, false)) \
+  ROW(image_sequence_options_set_metadata, ANIMATION, 401, \
+      image_sequence_options_set_metadata(h.animation, h.picture)) \
   ROW(image_sequence_options_set_dithering, ANIMATION, 401, \
       image_sequence_options_set_dithering(h.animation, IMAGE_DITHERING_ORDERED)) \
   ROW(image_sequence_options_set_tail, ANIMATION, 401, \

@@ -1,8 +1,8 @@
 //! The frames of an animation one after the other, and what their headers say of them.
 
-use super::{Decoder, Job, Reader, find, guard, known};
+use super::{Decoder, Header, Job, Reader, find, guard, known};
 use crate::{
-    error::{Error, Result},
+    error::{Error, Result, try_extend},
     limits::Limits,
     model::{
         frame::{Delay, Disposal, Rect},
@@ -10,7 +10,7 @@ use crate::{
         pixelmap::{AlphaType, Pixels},
         source::ImageSource,
     },
-    pixels::{Canvas, Orientation},
+    pixels::{Canvas, Orientation, upright},
 };
 
 /// What a frame's header says.
@@ -77,7 +77,7 @@ fn scan(source: &ImageSource, index: usize) -> Result<Timing> {
     Ok(Timing { loops, frame })
 }
 
-/// Opens an animation whose bytes are read; `None` if the format has none, or if its frames are to be turned.
+/// Opens an animation whose bytes are read, upright; `None` if the format has none.
 pub fn open<'a>(
     source: &ImageSource,
     bytes: &'a [u8],
@@ -91,10 +91,15 @@ pub fn open<'a>(
     }
     let (decoder, header) = known(info, bytes, 0)?;
     match decoder.animation {
-        Some(animation) if header.frames > 1 && header.orientation == Orientation::Upright => {
+        Some(animation) if header.frames > 1 => {
             let job = Job { bytes, frame: 0, header, limits };
             let frames = guard(decoder, || (animation.frames)(&job))?;
-            Ok(Some(Box::new(Guarded { decoder, frames })))
+            let frames = Guarded { decoder, frames };
+            let Header { size, orientation, .. } = header;
+            Ok(Some(match orientation {
+                Orientation::Upright => Box::new(frames),
+                _ => Box::new(Turned { frames, size, orientation, canvas: Vec::new() }),
+            }))
         }
         _ => Ok(None),
     }
@@ -113,6 +118,52 @@ impl Frames for Guarded<'_> {
 
     fn canvas(&self) -> &[[u8; 4]] {
         self.frames.canvas()
+    }
+}
+
+/// An animation whose pixels are stored otherwise than upright.
+struct Turned<'a> {
+    frames: Guarded<'a>,
+    /// As stored.
+    size: (u32, u32),
+    orientation: Orientation,
+    canvas: Vec<u8>,
+}
+
+impl Frames for Turned<'_> {
+    fn advance(&mut self) -> Result<Option<Frame>> {
+        let Some(frame) = self.frames.advance()? else { return Ok(None) };
+        let stored = self.frames.canvas().as_flattened();
+        let stored = Pixels::copy_from(self.size.0, self.size.1, PixelFormat::Rgba8888, stored, 0)?;
+        let turned = upright(stored, self.orientation)?;
+        self.canvas.clear();
+        try_extend(&mut self.canvas, turned.plane(0).0, "the canvas of an animation")?;
+        Ok(Some(Frame { area: self.orientation.area(frame.area, self.size), ..frame }))
+    }
+
+    fn canvas(&self) -> &[[u8; 4]] {
+        self.canvas.as_chunks().0
+    }
+}
+
+impl Orientation {
+    /// Where a part of an image of this stored size is seen; what passes the image is cut off.
+    fn area(self, area: Rect, (width, height): (u32, u32)) -> Rect {
+        let (x, y) = (area.x.min(width), area.y.min(height));
+        let (w, h) = (area.width.min(width - x), area.height.min(height - y));
+        let (right, below) = (width - x - w, height - y - h);
+        let (x, y) = match self {
+            Self::Upright => (x, y),
+            Self::MirrorX => (right, y),
+            Self::Half => (right, below),
+            Self::MirrorY => (x, below),
+            Self::Transpose => (y, x),
+            Self::Right => (below, x),
+            Self::Transverse => (below, right),
+            Self::Left => (y, right),
+        };
+        let (width, height) = self.size(w, h);
+        Rect { x, y, width, height }
     }
 }
 

@@ -159,9 +159,14 @@ pub fn decode_all(source: &ImageSource, properties: bool, limits: &Limits) -> Re
     if !properties && bytes.get(4..8) == Some(b"ftyp") {
         return Ok((pixels, Found::default()));
     }
-    let found = metadata::find(source.info().mime, &bytes);
+    Ok((pixels, found(source, &bytes)))
+}
+
+/// What a source's bytes hold beside the pixels. Damage there is no reason to lose the image.
+pub fn found(source: &ImageSource, bytes: &[u8]) -> Found {
+    let found = metadata::find(source.info().mime, bytes);
     let found = found.inspect_err(|error| log::write(log::WARNING, || format!("no metadata: {error}")));
-    Ok((pixels, found.unwrap_or_default()))
+    found.unwrap_or_default()
 }
 
 fn check(source: &ImageSource, frame: usize, limits: &Limits) -> Result<()> {

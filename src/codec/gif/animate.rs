@@ -226,6 +226,9 @@ impl Gif {
         if let Some(icc) = &self.animation.icc {
             container::profile(sink, icc)?;
         }
+        if let Some(packet) = &self.animation.metadata.xmp {
+            container::xmp(sink, packet)?;
+        }
         self.global = Some(Arc::new(global));
         Ok(())
     }

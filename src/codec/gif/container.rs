@@ -45,6 +45,19 @@ pub fn profile(sink: &mut dyn Sink, icc: &[u8]) -> Result<()> {
     sink.write(&[0])
 }
 
+/// An XMP packet, as XMP, part 3, 1.1.2, has it: the text itself, and 258 bytes through which a reader that takes text
+/// for sub-blocks finds the end, wherever it lands.
+pub fn xmp(sink: &mut dyn Sink, packet: &[u8]) -> Result<()> {
+    sink.write(b"\x21\xff\x0bXMP DataXMP")?;
+    sink.write(packet)?;
+    let mut trailer = [0; 258];
+    trailer[0] = 1;
+    for (byte, value) in trailer[1..].iter_mut().zip((0..=255).rev()) {
+        *byte = value;
+    }
+    sink.write(&trailer)
+}
+
 /// What is said about the frame that follows. `delay` in 1/100 s.
 pub fn control(sink: &mut dyn Sink, disposal: u8, delay: u16, transparent: Option<u8>) -> Result<()> {
     let [low, high] = delay.to_le_bytes();

@@ -49,7 +49,11 @@ static SETTINGS: &[Setting] = &[COLORS, DITHER, LOSSY];
 pub static FORMAT: Format = Format {
     mime: c"image/gif",
     aliases: &[],
-    features: features::LOSSY | features::LOSSLESS | features::ALPHA | features::ANIMATION,
+    features: features::LOSSY
+        | features::LOSSLESS
+        | features::ALPHA
+        | features::ANIMATION
+        | features::METADATA,
     max_side: 65535,
     settings: SETTINGS,
     available: || Ok(()),
@@ -129,6 +133,9 @@ fn encode(plan: &Plan<'_>, sink: &mut dyn Sink) -> Result<()> {
     image.palette.clear();
     if let Some(icc) = rows.icc() {
         container::profile(sink, icc)?;
+    }
+    if let Some(packet) = &plan.metadata.xmp {
+        container::xmp(sink, packet)?;
     }
     if image.transparent.is_some() {
         container::control(sink, 0, 0, image.transparent)?;

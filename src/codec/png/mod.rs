@@ -284,12 +284,15 @@ fn ancillary<'a>(color: &Color, icc: Option<&'a [u8]>, metadata: &'a Metadata) -
         // More exact than the profile that was made from it, for readers that know it.
         pieces.push(Ancillary::Cicp(color.cicp));
     }
-    if let Some(density) = metadata.density {
-        pieces.push(Ancillary::Density(density.to_metre()));
-    }
-    pieces.extend(metadata.exif.as_deref().map(Ancillary::Exif));
-    pieces.extend(metadata.xmp.as_deref().map(Ancillary::Xmp));
+    pieces.extend(described(metadata));
     pieces
+}
+
+/// Metadata, in that order too.
+fn described(metadata: &Metadata) -> impl Iterator<Item = Ancillary<'_>> {
+    let density = metadata.density.map(|density| Ancillary::Density(density.to_metre()));
+    let exif = metadata.exif.as_deref().map(Ancillary::Exif);
+    density.into_iter().chain(exif).chain(metadata.xmp.as_deref().map(Ancillary::Xmp))
 }
 
 #[cfg(test)]

@@ -159,12 +159,15 @@ impl Encoder {
             bail!(OutOfMemory, "libwebp could not allocate memory for {width} x {height} pixels");
         }
         let encoder = Self(encoder);
-        if let Some(icc) = &animation.icc {
-            let profile = WebPData { bytes: icc.as_ptr(), size: icc.len() };
+        let metadata = &animation.metadata;
+        for (name, block) in [(c"ICCP", &animation.icc), (c"EXIF", &metadata.exif), (c"XMP ", &metadata.xmp)]
+        {
+            let Some(block) = block else { continue };
+            let chunk = WebPData { bytes: block.as_ptr(), size: block.len() };
             // SAFETY: a live encoder, a name of four letters, and bytes that are copied.
-            let answer = unsafe { WebPAnimEncoderSetChunk(encoder.0, c"ICCP".as_ptr(), &profile, 1) };
+            let answer = unsafe { WebPAnimEncoderSetChunk(encoder.0, name.as_ptr(), &chunk, 1) };
             if answer != WebPMuxError::WEBP_MUX_OK {
-                bail!(OutOfMemory, "libwebp did not take a profile of {} bytes: {answer:?}", icc.len());
+                bail!(OutOfMemory, "libwebp did not take {name:?} of {} bytes: {answer:?}", block.len());
             }
         }
         Ok(encoder)

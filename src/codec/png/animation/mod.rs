@@ -138,6 +138,9 @@ impl Animator for Apng {
         header[8..10].copy_from_slice(&[8, self.kind.color() as u8]);
         chunks.write(b"IHDR", &[&header])?;
         chunks.ancillary(&self.animation.icc.as_deref().map_or(Ancillary::Srgb, Ancillary::Icc))?;
+        for piece in super::described(&self.animation.metadata) {
+            chunks.ancillary(&piece)?;
+        }
         let count = u32::try_from(self.frames.len())
             .map_err(|_| err!(TooLarge, "{} frames; APNG has at most 2^32", self.frames.len()))?;
         chunks.write(b"acTL", &[&count.to_be_bytes(), &u32::from(self.animation.loops).to_be_bytes()])?;

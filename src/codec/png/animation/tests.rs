@@ -7,7 +7,7 @@ use image::AnimationDecoder;
 use super::*;
 use crate::{
     codec::animation::{Delay, Disposal},
-    model::options::Options,
+    model::{metadata::Metadata, options::Options},
     pack::{control::Control, pool::Pool},
 };
 
@@ -29,9 +29,16 @@ fn encode(frames: &[(Canvas, u32)], effort: i32, threads: usize) -> Vec<u8> {
     let mut options = Options::new("image/png", 100).unwrap();
     options.set_effort(effort).unwrap();
     let (width, height) = SIZE;
-    let mut encoder =
-        animate(Animation { width, height, loops: 3, frames: None, options: Arc::new(options), icc: None })
-            .unwrap();
+    let mut encoder = animate(Animation {
+        width,
+        height,
+        loops: 3,
+        frames: None,
+        options: Arc::new(options),
+        icc: None,
+        metadata: Metadata::default(),
+    })
+    .unwrap();
     let (pool, control) = (Pool::new(threads), Control::default());
     let work = Work { pool: &pool, control: &control };
     let mut out = Buffer::default();

@@ -1,6 +1,8 @@
 //! Sequences through the C functions: every sentence of the header about them, with independent decoders.
 #![allow(unsafe_code, reason = "calls the C interface")]
 
+mod metadata;
+
 use std::{
     ffi::{CStr, CString, c_void},
     fs, ptr, slice,
@@ -9,8 +11,8 @@ use std::{
 use image_packer::{
     error::Result,
     ffi::{
-        data::*, job::*, packer::*, pixelmap::*, sequence::*, sequence_options::*, source::*, status::*,
-        stream::*, version::*,
+        data::*, job::*, packer::*, picture::*, pixelmap::*, report::*, sequence::*, sequence_options::*,
+        source::*, status::*, stream::*, version::*,
     },
 };
 
