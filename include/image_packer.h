@@ -1001,7 +1001,7 @@ typedef struct ImagePacker ImagePacker;
 #define IMAGE_FORMAT_GAIN_MAP 32
 /** More than 8 bits per component. */
 #define IMAGE_FORMAT_DEEP 64
-/** EXIF, XMP and the like. */
+/** EXIF, XMP and the like; GIF carries XMP alone. */
 #define IMAGE_FORMAT_METADATA 128
 
 /**
@@ -1260,6 +1260,30 @@ typedef int32_t ImageDithering;
 IMAGE_PACKER_API
 ImageStatus image_sequence_options_set_dithering(ImageSequenceOptions *options,
                                                  ImageDithering dithering);
+
+/**
+ * Whether EXIF and XMP of an image source are written, where the format carries them: APNG and WebP both, GIF XMP. Default:
+ * false. As image_packing_options_set_needs_pack_properties().
+ */
+IMAGE_PACKER_API
+ImageStatus image_sequence_options_set_needs_pack_properties(ImageSequenceOptions *options,
+                                                             bool needed);
+
+/**
+ * The metadata of a picture as it is now, to be written whatever the frames come from, in the place of a source's own; NULL,
+ * the default, for none. Frames are taken as they stand: an orientation in EXIF becomes 1.
+ */
+IMAGE_PACKER_API
+ImageStatus image_sequence_options_set_metadata(ImageSequenceOptions *options,
+                                                const ImagePicture *picture);
+
+/**
+ * Whether the place where a source's image was taken is written with its metadata; if not, it is removed from EXIF and
+ * XMP. Default: true.
+ */
+IMAGE_PACKER_API
+ImageStatus image_sequence_options_set_keep_gps(ImageSequenceOptions *options,
+                                                bool keep);
 
 /** What happens to the bytes of an old file behind the animation: as image_packing_options_set_tail(). */
 IMAGE_PACKER_API ImageStatus image_sequence_options_set_tail(ImageSequenceOptions *options, ImageTail tail);

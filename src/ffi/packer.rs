@@ -52,7 +52,7 @@ pub const IMAGE_FORMAT_HDR: u32 = 0x10;
 pub const IMAGE_FORMAT_GAIN_MAP: u32 = 0x20;
 /// More than 8 bits per component.
 pub const IMAGE_FORMAT_DEEP: u32 = 0x40;
-/// EXIF, XMP and the like.
+/// EXIF, XMP and the like; GIF carries XMP alone.
 pub const IMAGE_FORMAT_METADATA: u32 = 0x80;
 
 impl Object for Packer {
