@@ -49,8 +49,12 @@ pub fn develop(
     let need = u64::from(pixels.width()) * u64::from(pixels.height());
     let need = need * if recipe.background.is_none() { 5 } else { 4 };
     let share = limits.memory().take_beside(held, need, "the SDR image")?;
-    let developed = hdr::develop(pixels, cicp, &recipe, pool, control)?;
-    if options.format.features & features::DEEP != 0 {
+    let mut developed = hdr::develop(pixels, cicp, &recipe, pool, control)?;
+    if let Some(map) = &mut developed.gain_map {
+        // It is what the light of the HDR image is known from now.
+        Arc::make_mut(&mut map.pixels).light = pixels.light;
+    }
+    if options.format.features & features::DEEP != 0 && developed.gain_map.is_none() {
         notes.add(Code::DepthReduced, "the SDR image has 8 bits per component");
     }
     if pixels.has_alpha() && recipe.background.is_some() {

@@ -16,6 +16,7 @@ mod store;
 mod yuv;
 
 pub use canvas::Canvas;
+pub(crate) use color::code_points;
 pub use layout::{Layout, Sampling, YuvLayout, YuvPacking};
 pub(crate) use load::half;
 pub use orient::{Orientation, upright};

@@ -3,6 +3,8 @@
 
 use std::ops::Range;
 
+#[cfg(feature = "heif")]
+use super::super::heif;
 use super::{Job, Reader, guard, header, jpeg, known};
 use crate::{
     codec::gain_map::{iso, xmp},
@@ -20,12 +22,20 @@ pub(super) const XMP: &[u8] = b"http://ns.adobe.com/xap/1.0/\0";
 /// Whether a source has a gain map that [`gain_map`] reads.
 pub fn has_gain_map(source: &ImageSource) -> Result<bool> {
     let bytes = source.bytes()?;
+    #[cfg(feature = "heif")]
+    if heif::sniff(&bytes).is_some() {
+        return Ok(heif::has_gain_map(&bytes));
+    }
     Ok((jpeg::DECODER.sniff)(&bytes) && find(&bytes).is_some())
 }
 
 /// The gain map of a source, upright as its main image is decoded; none if there is none.
 pub fn gain_map(source: &ImageSource, limits: &Limits) -> Result<Option<GainMap>> {
     let bytes = source.bytes()?;
+    #[cfg(feature = "heif")]
+    if heif::sniff(&bytes).is_some() {
+        return heif::gain_map(&bytes, limits);
+    }
     if !(jpeg::DECODER.sniff)(&bytes) {
         return Ok(None);
     }

@@ -5,6 +5,9 @@
 //!
 //! libheif and its codecs are C++ that may end the process when memory runs out; see `docs/heif.md`.
 
+mod assembly;
+mod companions;
+mod container;
 mod decode;
 mod engine;
 mod library;
@@ -13,10 +16,12 @@ mod planes;
 mod reading;
 #[cfg(test)]
 mod tests;
+mod writing;
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::Arc};
 
 use self::{
+    assembly::Facts,
     engine::{Chroma, Compression, Engine, Recipe, Shape},
     planes::{Filler, chroma_of},
 };
@@ -26,16 +31,19 @@ use crate::{
     error::Result,
     host::stack::apart,
     model::{
-        color::Color,
+        color::{Cicp, Color, LightLevel},
+        metadata::Metadata,
         options::{Options, Subsampling},
+        picture::Auxiliary,
         pixel_format::PixelFormat,
-        pixelmap::Pixels,
+        pixelmap::{AlphaType, Pixels},
     },
     pack::plan::Plan,
-    pixels::{Layout, Sampling, Scratch, YuvLayout, YuvPacking},
+    pixels::{Layout, Rows, Sampling, Scratch, YuvLayout, YuvPacking},
     sink::{Sink, memory::Buffer},
 };
 
+pub(super) use companions::{gain_map, has_gain_map};
 pub(super) use decode::{decode, metadata, probe, sniff};
 
 /// Rows pulled at a time; even, so that no chroma sample is split.
@@ -58,6 +66,8 @@ pub static HEIC: Format = Format {
         hdr::TONE_MAPPER,
         hdr::BASE_GAMUT,
         hdr::LINEAR_WHITE,
+        hdr::MAP_SCALE,
+        hdr::MAP_QUALITY,
     ],
     available: || engine(Compression::Hevc, None).map(drop),
     layout: |pixels, options| Ok(HEIC_CODEC.choose(pixels, options)?.layout),
@@ -73,7 +83,16 @@ pub static AVIF: Format = Format {
     aliases: &[],
     features: FEATURES,
     max_side: MAX_SIDE,
-    settings: &[AVIF_TUNE, AVIF_BITS, hdr::FORM, hdr::TONE_MAPPER, hdr::BASE_GAMUT, hdr::LINEAR_WHITE],
+    settings: &[
+        AVIF_TUNE,
+        AVIF_BITS,
+        hdr::FORM,
+        hdr::TONE_MAPPER,
+        hdr::BASE_GAMUT,
+        hdr::LINEAR_WHITE,
+        hdr::MAP_SCALE,
+        hdr::MAP_QUALITY,
+    ],
     available: || engine(Compression::Av1, None).map(drop),
     layout: |pixels, options| Ok(AVIF_CODEC.choose(pixels, options)?.layout),
     encode: |plan, sink| encode(&AVIF_CODEC, plan, sink),
@@ -86,6 +105,7 @@ const FEATURES: u32 = features::LOSSY
     | features::LOSSLESS
     | features::ALPHA
     | features::HDR
+    | features::GAIN_MAP
     | features::DEEP
     | features::METADATA;
 
@@ -337,7 +357,55 @@ fn coded_color(rows: &Color, layout: Layout, lossless: bool) -> Color {
     color
 }
 
+/// Codes the images one after the other and puts them together.
 fn encode(codec: &Codec, plan: &Plan<'_>, sink: &mut dyn Sink) -> Result<()> {
+    let hdr = plan.rows.color().cicp.is_hdr();
+    let light = plan.gain_map.map_or(plan.rows.pixels().light, |map| map.pixels.light);
+    let light = if hdr || plan.gain_map.is_some() { light } else { LightLevel::default() };
+    let mut auxiliaries = Vec::new();
+    for Auxiliary { kind, pixels } in plan.auxiliaries {
+        auxiliaries.push((*kind, encode_beside(codec, plan, pixels, plan.options.quality)?));
+    }
+    let quality = plan.options.get(&hdr::MAP_QUALITY);
+    let quality = if quality < 0 { plan.options.quality } else { quality as u8 };
+    let map = match plan.gain_map {
+        Some(map) => Some((map, encode_beside(codec, plan, &map.pixels, quality)?)),
+        None => None,
+    };
+    let main = encode_one(codec, plan, true)?;
+    if map.is_none() && auxiliaries.is_empty() && light == LightLevel::default() {
+        return sink.write(main.as_slice());
+    }
+    let facts =
+        Facts { size: (plan.rows.width(), plan.rows.height()), color: &plan.rows.pixels().color, light };
+    let auxiliaries: Vec<_> = auxiliaries.iter().map(|(kind, bytes)| (*kind, bytes.as_slice())).collect();
+    let map = map.as_ref().map(|(map, bytes)| (*map, bytes.as_slice()));
+    assembly::write(main.as_slice(), map, &auxiliaries, &facts, sink)
+}
+
+/// A file of nothing but these pixels, whose samples have no colour.
+fn encode_beside(codec: &Codec, plan: &Plan<'_>, pixels: &Arc<Pixels>, quality: u8) -> Result<Buffer> {
+    let mut pixels = Pixels::clone(pixels);
+    pixels.alpha = AlphaType::Opaque;
+    let matrix = if pixels.info().yuv { pixels.color.cicp } else { Cicp::SRGB_YCC };
+    pixels.color = Color { cicp: Cicp { primaries: 2, transfer: 2, ..matrix }, icc: None };
+    let mut options = plan.options.clone();
+    options.quality = quality;
+    let layout = codec.choose(&pixels, &options)?.layout;
+    let rows = Rows::new(Arc::new(pixels), layout, &options)?;
+    let plan = Plan {
+        rows: &rows,
+        options: &options,
+        metadata: &Metadata::default(),
+        gain_map: None,
+        auxiliaries: &[],
+        ..*plan
+    };
+    encode_one(codec, &plan, false)
+}
+
+/// A file of the plan's image alone; `counts` says that its progress is that of the pack.
+fn encode_one(codec: &Codec, plan: &Plan<'_>, counts: bool) -> Result<Buffer> {
     let (rows, options) = (plan.rows, plan.options);
     let Choice { engine, shape, .. } = codec.choose(rows.pixels(), options)?;
     let mut color = coded_color(rows.color(), rows.layout(), options.lossless);
@@ -355,7 +423,7 @@ fn encode(codec: &Codec, plan: &Plan<'_>, sink: &mut dyn Sink) -> Result<()> {
         threads: reserved.threads(),
     };
     let height = shape.height;
-    let bytes = apart(|| -> Result<Buffer> {
+    apart(|| -> Result<Buffer> {
         let mut filler = Filler::new(shape, rows.layout(), color.cicp.matrix)?;
         let (mut scratch, mut bytes) = (Scratch::default(), Buffer::default());
         let mut fill = |mut planes: planes::Planes<'_>| {
@@ -364,7 +432,10 @@ fn encode(codec: &Codec, plan: &Plan<'_>, sink: &mut dyn Sink) -> Result<()> {
                 let band = rows.band(first..last, &mut scratch)?;
                 filler.fill(&mut planes, first, last - first, &band)?;
                 // The codec, which cannot be asked or stopped, does the other nineteen twentieths.
-                plan.control.checkpoint(last.into(), u64::from(height) * 20)?;
+                match counts {
+                    true => plan.control.checkpoint(last.into(), u64::from(height) * 20)?,
+                    false => plan.control.check()?,
+                }
             }
             Ok(())
         };
@@ -373,6 +444,5 @@ fn encode(codec: &Codec, plan: &Plan<'_>, sink: &mut dyn Sink) -> Result<()> {
         let go_on = || plan.control.check();
         engine.encode(&shape, &color, &recipe, plan.metadata, &mut fill, &mut bytes, kept, go_on)?;
         Ok(bytes)
-    })??;
-    sink.write(bytes.as_slice())
+    })?
 }

@@ -1,0 +1,99 @@
+//! What belongs to a file's main image: its gain map.
+//!
+//! Our own parser finds them, whatever libheif is loaded; libheif decodes each from a file that is cut out for it.
+
+use super::{
+    assembly::tone_mapped_of,
+    container::{Container, Item},
+    decode,
+    reading::Still,
+};
+use crate::{
+    codec::gain_map::iso,
+    err,
+    error::Result,
+    limits::Limits,
+    model::{
+        color::{Cicp, Color, LightLevel},
+        gain_map::{GainMap, GainMapParams},
+        pixelmap::Pixels,
+    },
+    sink::memory::Buffer,
+};
+
+/// A gain map that is not decoded yet.
+struct Found {
+    /// The item with its samples.
+    map: u32,
+    params: GainMapParams,
+    /// The colour space of the image with the map applied.
+    color: Option<Cicp>,
+    light: LightLevel,
+}
+
+/// Whether the main image has a gain map that can be read.
+pub(in crate::codec) fn has_gain_map(bytes: &[u8]) -> bool {
+    Container::read(bytes).and_then(|file| find(&file)).is_ok_and(|found| found.is_some())
+}
+
+/// The gain map of the main image, upright.
+pub(in crate::codec) fn gain_map(bytes: &[u8], limits: &Limits) -> Result<Option<GainMap>> {
+    let file = match Container::read(bytes) {
+        Ok(file) => file,
+        // libheif has read it: what we cannot is no loss unless there should be a map.
+        Err(error) => return if announces_gain_map(bytes) { Err(error) } else { Ok(None) },
+    };
+    let Some(found) = find(&file)? else { return Ok(None) };
+    let mut pixels = decode_item(&file, found.map, limits)?;
+    if let Some(color) = found.color.filter(|_| !found.params.base_color) {
+        pixels.color = Color { cicp: Cicp { matrix: 0, full_range: true, ..color }, icc: None };
+    }
+    pixels.light = found.light;
+    Ok(Some(GainMap { pixels: pixels.into(), params: found.params }))
+}
+
+/// Whether the brands at the start of the file promise a derived image with a gain map.
+fn announces_gain_map(bytes: &[u8]) -> bool {
+    let size = bytes.first_chunk().map_or(0, |size| u32::from_be_bytes(*size) as usize);
+    bytes[..size.min(bytes.len())].as_chunks::<4>().0.contains(b"tmap")
+}
+
+fn find(file: &Container<'_>) -> Result<Option<Found>> {
+    let Some((derived, map)) = tone_mapped_of(file, file.primary) else { return Ok(None) };
+    let Some(item) = file.item(derived) else { return Ok(None) };
+    let payload = item.bytes()?;
+    // The first byte is the version of this form of the metadata: readers leave others alone.
+    let Some((0, metadata)) = payload.split_first().map(|(version, rest)| (*version, rest)) else {
+        return Ok(None);
+    };
+    let params = iso::read(metadata)
+        .ok_or_else(|| err!(BadData, "{} bytes of gain map metadata cannot be read", payload.len()))?;
+    Ok(Some(Found { map, params, color: item.nclx(), light: item.light() }))
+}
+
+/// Decodes an item that has no colour: gray where it is coded so, else RGB.
+fn decode_item(file: &Container<'_>, id: u32, limits: &Limits) -> Result<Pixels> {
+    let gray = is_gray(file, id);
+    let mut bytes = Buffer::default();
+    file.alone(id)?.write(&mut bytes)?;
+    let mut pixels = decode::with_first(bytes.as_slice(), limits, |still: &Still<'_>| match gray {
+        true => decode::gray(still),
+        false => decode::pixels(still),
+    })?;
+    pixels.color = Color { cicp: Cicp::SRGB, icc: None };
+    Ok(pixels)
+}
+
+/// Whether an image has one channel: as it says itself, or its first tile or its decoder's configuration.
+fn is_gray(file: &Container<'_>, id: u32) -> bool {
+    let coded = file.referred(b"dimg", id).next().unwrap_or(id);
+    let gray =
+        |item: &Item<'_>| match (item.property(b"pixi"), item.property(b"hvcC"), item.property(b"av1C")) {
+            // ISO/IEC 14496-15, 8.3.3: chroma_format_idc. AV1 Codec ISO Media File Format, 2.3: monochrome.
+            (_, Some(hvcc), _) => hvcc.get(16).is_some_and(|byte| byte & 3 == 0),
+            (_, _, Some(av1c)) => av1c.get(2).is_some_and(|byte| byte & 0x10 != 0),
+            (Some(pixi), ..) => pixi.get(4) == Some(&1),
+            _ => false,
+        };
+    file.item(coded).is_some_and(gray)
+}

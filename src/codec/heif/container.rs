@@ -1,0 +1,529 @@
+//! The boxes of an image file (ISO/IEC 14496-12, 23008-12), taken apart and put together again: items with their
+//! properties and coded bytes, and what they are to each other.
+//!
+//! libheif codes and decodes single images; files of several that belong together are made here of its files, and
+//! single images are cut out of files for it to decode. Whatever the bytes are, the answer is an error at worst.
+
+use std::borrow::Cow;
+
+use crate::{
+    bail, err,
+    error::{Error, Result},
+    model::color::{Cicp, LightLevel},
+};
+
+/// A box's type.
+pub(super) type Kind = [u8; 4];
+
+/// Items, references and properties that a file may have: more than a grid of 256 x 256 tiles needs.
+const MOST: usize = 1 << 18;
+/// Grids and the like that an image may be made of; each has a look at all references.
+const MOST_DERIVED: usize = 64;
+
+/// An image, a part of one, or metadata.
+#[derive(Debug, Clone)]
+pub(super) struct Item<'a> {
+    /// Its number in the file.
+    pub id: u32,
+    /// Its type: "hvc1", "av01", "grid", "tmap", "Exif", "mime".
+    pub kind: Kind,
+    /// Whether it is not to be shown on its own.
+    pub hidden: bool,
+    /// What its entry says behind the type: name, content type.
+    pub names: Cow<'a, [u8]>,
+    /// What is said about it, in order.
+    pub properties: Vec<Property<'a>>,
+    /// Its bytes, in pieces; none where the file has none of them.
+    pub data: Option<Vec<Cow<'a, [u8]>>>,
+}
+
+/// A property of an item: a box of its own.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Property<'a> {
+    /// Whether readers that do not know it must leave the item alone.
+    pub essential: bool,
+    /// The box's type.
+    pub kind: Kind,
+    /// What is in the box.
+    pub body: Cow<'a, [u8]>,
+}
+
+/// From one item to others.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Reference {
+    /// What they are to each other: "dimg", "auxl", "cdsc", "thmb".
+    pub kind: Kind,
+    pub from: u32,
+    pub to: Vec<u32>,
+}
+
+/// Items that belong together.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Group {
+    /// In which way: "altr" is the one or the other, the first that a reader knows.
+    pub kind: Kind,
+    pub items: Vec<u32>,
+}
+
+/// A file.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Container<'a> {
+    /// The major brand and the compatible ones.
+    pub brands: Vec<Kind>,
+    /// The main image.
+    pub primary: u32,
+    /// In the order of their numbers.
+    pub items: Vec<Item<'a>>,
+    pub references: Vec<Reference>,
+    pub groups: Vec<Group>,
+}
+
+impl Item<'_> {
+    /// What is in the first property of a type.
+    pub fn property(&self, kind: &Kind) -> Option<&[u8]> {
+        self.properties.iter().find(|property| property.kind == *kind).map(|property| &*property.body)
+    }
+
+    /// What an auxiliary image is for.
+    pub fn auxiliary_type(&self) -> Option<&[u8]> {
+        self.property(b"auxC")?.get(4..)?.split(|byte| *byte == 0).next()
+    }
+
+    /// Its code points.
+    pub fn nclx(&self) -> Option<Cicp> {
+        let found =
+            |property: &&Property<'_>| property.kind == *b"colr" && property.body.starts_with(b"nclx");
+        let body = &self.properties.iter().find(found)?.body;
+        let code = |at| u8::try_from(u16_at(body, at)?).ok();
+        let full_range = body.get(10)? & 0x80 != 0;
+        Some(Cicp { primaries: code(4)?, transfer: code(6)?, matrix: code(8)?, full_range })
+    }
+
+    /// Its content light level.
+    pub fn light(&self) -> LightLevel {
+        let level = |at| self.property(b"clli").and_then(|clli| u16_at(clli, at)).unwrap_or(0);
+        LightLevel { max_cll: level(0), max_fall: level(2) }
+    }
+
+    /// Its bytes in one piece.
+    pub fn bytes(&self) -> Result<Vec<u8>> {
+        let pieces = self.data.as_deref().ok_or_else(|| self.without_data())?;
+        let mut all = Vec::new();
+        let size = pieces.iter().map(|piece| piece.len()).sum();
+        all.try_reserve_exact(size).map_err(|_| Error::out_of_memory(size, "an item"))?;
+        pieces.iter().for_each(|piece| all.extend_from_slice(piece));
+        Ok(all)
+    }
+
+    fn without_data(&self) -> Error {
+        damaged(format_args!("no bytes of item {} ({})", self.id, self.kind.escape_ascii()))
+    }
+
+    /// Puts a property where it belongs: before those that change the image's shape.
+    pub fn add(&mut self, kind: &Kind, essential: bool, body: Vec<u8>) {
+        let shaping = |property: &Property<'_>| matches!(&property.kind, b"clap" | b"irot" | b"imir");
+        let at = self.properties.iter().position(shaping).unwrap_or(self.properties.len());
+        self.properties.insert(at, Property { essential, kind: *kind, body: body.into() });
+    }
+}
+
+fn damaged(what: impl std::fmt::Display) -> Error {
+    err!(BadData, "the HEIF data is damaged: {what}")
+}
+
+fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
+    Some(u16::from_be_bytes(*bytes.get(at..)?.first_chunk()?))
+}
+
+/// Adds to a list that may be as long as a file says.
+fn push<T>(list: &mut Vec<T>, value: T) -> Result<()> {
+    if list.len() >= MOST {
+        bail!(BadData, "the HEIF data is damaged: more than {MOST} entries of a list");
+    }
+    list.try_reserve(1)
+        .map_err(|_| Error::out_of_memory(list.len() * size_of::<T>(), "the boxes of a file"))?;
+    list.push(value);
+    Ok(())
+}
+
+/// Reads numbers from the front of a box.
+#[derive(Debug, Clone, Copy)]
+struct Reader<'a>(&'a [u8]);
+
+impl<'a> Reader<'a> {
+    fn take(&mut self, count: usize) -> Result<&'a [u8]> {
+        let (first, rest) =
+            self.0.split_at_checked(count).ok_or_else(|| damaged("a box that ends too early"))?;
+        self.0 = rest;
+        Ok(first)
+    }
+
+    /// A number of 0 to 8 bytes.
+    fn number(&mut self, bytes: usize) -> Result<u64> {
+        Ok(self.take(bytes)?.iter().fold(0, |number, byte| number << 8 | u64::from(*byte)))
+    }
+
+    fn u8(&mut self) -> Result<u8> {
+        Ok(self.number(1)? as u8)
+    }
+
+    fn u16(&mut self) -> Result<u16> {
+        Ok(self.number(2)? as u16)
+    }
+
+    fn u32(&mut self) -> Result<u32> {
+        Ok(self.number(4)? as u32)
+    }
+
+    /// 16 or 32 bits.
+    fn id(&mut self, wide: bool) -> Result<u32> {
+        Ok(self.number(if wide { 4 } else { 2 })? as u32)
+    }
+
+    fn kind(&mut self) -> Result<Kind> {
+        Ok(self.u32()?.to_be_bytes())
+    }
+
+    /// Version and flags of a box that has them.
+    fn full(&mut self) -> Result<(u8, u32)> {
+        let word = self.u32()?;
+        Ok(((word >> 24) as u8, word & 0xff_ffff))
+    }
+
+    /// The next box; none at the end.
+    fn next(&mut self) -> Result<Option<(Kind, Reader<'a>)>> {
+        if self.0.is_empty() {
+            return Ok(None);
+        }
+        let mut head = *self;
+        let (size, kind) = (head.u32()?, head.kind()?);
+        let size = match size {
+            0 => self.0.len() as u64,
+            1 => head.number(8)?,
+            size => size.into(),
+        };
+        let head = self.0.len() - head.0.len();
+        let body = usize::try_from(size).ok().and_then(|size| size.checked_sub(head));
+        let Some(body) = body.filter(|body| *body <= self.0.len() - head) else {
+            return Err(damaged(format_args!(
+                "a box {:?} of {size} bytes where {} are left",
+                kind.escape_ascii().to_string(),
+                self.0.len()
+            )));
+        };
+        self.take(head)?;
+        Ok(Some((kind, Reader(self.take(body)?))))
+    }
+
+    /// The first box of a type.
+    fn find(mut self, wanted: &Kind) -> Result<Option<Reader<'a>>> {
+        while let Some((kind, body)) = self.next()? {
+            if kind == *wanted {
+                return Ok(Some(body));
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl<'a> Container<'a> {
+    /// Takes a file apart.
+    pub fn read(file: &'a [u8]) -> Result<Self> {
+        let mut boxes = Reader(file);
+        let (mut container, mut meta) = (Self::default(), None);
+        loop {
+            let (kind, mut body) = match boxes.next() {
+                Ok(Some(found)) => found,
+                Ok(None) => break,
+                // What is behind may be cut short; whoever wants it will see.
+                Err(_) if meta.is_some() => break,
+                Err(error) => return Err(error),
+            };
+            match &kind {
+                b"ftyp" => {
+                    push(&mut container.brands, body.kind()?)?;
+                    body.u32()?;
+                    while !body.0.is_empty() {
+                        push(&mut container.brands, body.kind()?)?;
+                    }
+                }
+                b"meta" if meta.is_none() => {
+                    body.full()?;
+                    meta = Some(body);
+                }
+                _ => {}
+            }
+        }
+        let meta = meta.ok_or_else(|| damaged("no meta box"))?;
+        let part = |kind: &Kind| meta.find(kind);
+        let needed =
+            |kind: &Kind| part(kind)?.ok_or_else(|| damaged(format_args!("no {} box", kind.escape_ascii())));
+
+        let mut pitm = needed(b"pitm")?;
+        let (version, _) = pitm.full()?;
+        container.primary = pitm.id(version > 0)?;
+        container.read_items(needed(b"iinf")?)?;
+        let idat = part(b"idat")?.map_or(&[][..], |idat| idat.0);
+        container.read_places(needed(b"iloc")?, file, idat)?;
+        if let Some(iref) = part(b"iref")? {
+            container.read_references(iref)?;
+        }
+        if let Some(iprp) = part(b"iprp")? {
+            container.read_properties(iprp)?;
+        }
+        if let Some(grpl) = part(b"grpl")? {
+            container.read_groups(grpl)?;
+        }
+        if container.item(container.primary).is_none() {
+            return Err(damaged(format_args!("no item {}, the main image", container.primary)));
+        }
+        Ok(container)
+    }
+
+    fn read_items(&mut self, mut iinf: Reader<'a>) -> Result<()> {
+        let (version, _) = iinf.full()?;
+        iinf.id(version > 0)?;
+        while let Some((kind, mut entry)) = iinf.next()? {
+            if kind != *b"infe" {
+                continue;
+            }
+            let (version, flags) = entry.full()?;
+            // Before version 2 entries have no type, and are no images.
+            if !matches!(version, 2 | 3) {
+                continue;
+            }
+            let id = entry.id(version == 3)?;
+            entry.u16()?;
+            let kind = entry.kind()?;
+            let item = Item {
+                id,
+                kind,
+                hidden: flags & 1 != 0,
+                names: entry.0.into(),
+                properties: Vec::new(),
+                data: None,
+            };
+            push(&mut self.items, item)?;
+        }
+        self.items.sort_by_key(|item| item.id);
+        if let Some(pair) = self.items.windows(2).find(|pair| pair[0].id == pair[1].id) {
+            return Err(damaged(format_args!("two items of number {}", pair[0].id)));
+        }
+        Ok(())
+    }
+
+    fn read_places(&mut self, mut iloc: Reader<'a>, file: &'a [u8], idat: &'a [u8]) -> Result<()> {
+        let (version, _) = iloc.full()?;
+        let sizes = iloc.u16()?;
+        let [offset, length, base, index] = [12, 8, 4, 0].map(|shift| usize::from(sizes >> shift & 15));
+        let index = if version == 0 { 0 } else { index };
+        if version > 2 || [offset, length, base, index].iter().any(|size| !matches!(size, 0 | 4 | 8)) {
+            return Err(damaged(format_args!("an iloc box of version {version} with sizes {sizes:#x}")));
+        }
+        for _ in 0..iloc.id(version == 2)? {
+            let id = iloc.id(version == 2)?;
+            let method = if version == 0 { 0 } else { iloc.u16()? & 15 };
+            let file_index = iloc.u16()?;
+            let start = iloc.number(base)?;
+            let whole = match (method, file_index) {
+                (0, 0) => Some(file),
+                (1, 0) => Some(idat),
+                // In other items, or other files.
+                _ => None,
+            };
+            let mut pieces = Some(Vec::new());
+            for _ in 0..iloc.u16()? {
+                iloc.number(index)?;
+                let (at, len) = (iloc.number(offset)?, iloc.number(length)?);
+                let piece = whole.and_then(|whole| piece(whole, start.checked_add(at)?, len));
+                match (&mut pieces, piece) {
+                    (Some(pieces), Some(piece)) => push(pieces, piece.into())?,
+                    _ => pieces = None,
+                }
+            }
+            if let Some(item) = self.item_mut(id) {
+                item.data = pieces;
+            }
+        }
+        Ok(())
+    }
+
+    fn read_references(&mut self, mut iref: Reader<'a>) -> Result<()> {
+        let (version, _) = iref.full()?;
+        while let Some((kind, mut body)) = iref.next()? {
+            let from = body.id(version > 0)?;
+            let mut to = Vec::new();
+            for _ in 0..body.u16()? {
+                push(&mut to, body.id(version > 0)?)?;
+            }
+            push(&mut self.references, Reference { kind, from, to })?;
+        }
+        Ok(())
+    }
+
+    fn read_properties(&mut self, mut iprp: Reader<'a>) -> Result<()> {
+        let mut all: Vec<(Kind, &[u8])> = Vec::new();
+        if let Some(mut ipco) = iprp.find(b"ipco")? {
+            while let Some((kind, body)) = ipco.next()? {
+                push(&mut all, (kind, body.0))?;
+            }
+        }
+        let mut count = 0;
+        while let Some((kind, mut ipma)) = iprp.next()? {
+            if kind != *b"ipma" {
+                continue;
+            }
+            let (version, flags) = ipma.full()?;
+            for _ in 0..ipma.u32()? {
+                let id = ipma.id(version > 0)?;
+                for _ in 0..ipma.u8()? {
+                    let wide = flags & 1 != 0;
+                    let (entry, top) = match wide {
+                        true => (ipma.u16()?, 0x8000),
+                        false => (ipma.u8()?.into(), 0x80),
+                    };
+                    count += 1;
+                    if count > MOST {
+                        return Err(damaged(format_args!("more than {MOST} properties")));
+                    }
+                    let (essential, index) = (entry & top != 0, usize::from(entry & !top));
+                    // 0 is no property.
+                    let property = index.checked_sub(1).and_then(|index| all.get(index));
+                    if let (Some((kind, body)), Some(item)) = (property, self.item_mut(id)) {
+                        push(
+                            &mut item.properties,
+                            Property { essential, kind: *kind, body: (*body).into() },
+                        )?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn read_groups(&mut self, mut grpl: Reader<'a>) -> Result<()> {
+        while let Some((kind, mut body)) = grpl.next()? {
+            body.full()?;
+            body.u32()?;
+            let mut items = Vec::new();
+            for _ in 0..body.u32()? {
+                push(&mut items, body.u32()?)?;
+            }
+            push(&mut self.groups, Group { kind, items })?;
+        }
+        Ok(())
+    }
+
+    fn index(&self, id: u32) -> Option<usize> {
+        self.items.binary_search_by_key(&id, |item| item.id).ok()
+    }
+
+    /// The item of a number.
+    pub fn item(&self, id: u32) -> Option<&Item<'a>> {
+        self.index(id).map(|index| &self.items[index])
+    }
+
+    /// The same, to be changed.
+    pub fn item_mut(&mut self, id: u32) -> Option<&mut Item<'a>> {
+        self.index(id).map(|index| &mut self.items[index])
+    }
+
+    /// Whether the file says that it is of a brand.
+    pub fn has_brand(&self, brand: &Kind) -> bool {
+        self.brands.contains(brand)
+    }
+
+    /// The items that `from` refers to in one way.
+    pub fn referred(&self, kind: &Kind, from: u32) -> impl Iterator<Item = u32> {
+        let found = move |reference: &&Reference| reference.kind == *kind && reference.from == from;
+        self.references.iter().filter(found).flat_map(|reference| reference.to.iter().copied())
+    }
+
+    /// The items that refer to `to` in one way.
+    pub fn referring(&self, kind: &Kind, to: u32) -> impl Iterator<Item = u32> {
+        let found = move |reference: &&Reference| reference.kind == *kind && reference.to.contains(&to);
+        self.references.iter().filter(found).map(|reference| reference.from)
+    }
+
+    /// Adds an item under a new number.
+    pub fn add(&mut self, item: Item<'a>) -> Result<u32> {
+        let id = self.items.last().map_or(Some(1), |last| last.id.checked_add(1));
+        let id = id.ok_or_else(|| damaged("an item of the highest number"))?;
+        push(&mut self.items, Item { id, ..item })?;
+        Ok(id)
+    }
+
+    /// Takes all items of another file in, under new numbers; answers that of its main image.
+    pub fn take(&mut self, other: Container<'a>) -> Result<u32> {
+        let mut numbers = Vec::new();
+        for item in other.items {
+            let old = item.id;
+            push(&mut numbers, (old, self.add(item)?))?;
+        }
+        let new = |old: u32| {
+            let index = numbers.binary_search_by_key(&old, |pair| pair.0).ok();
+            index.map(|index| numbers[index].1).ok_or_else(|| damaged(format_args!("no item {old}")))
+        };
+        for Reference { kind, from, to } in other.references {
+            let to = to.into_iter().map(new).collect::<Result<_>>()?;
+            push(&mut self.references, Reference { kind, from: new(from)?, to })?;
+        }
+        new(other.primary)
+    }
+
+    /// A file of one image of this one, and of what it is made of.
+    pub fn alone(&self, id: u32) -> Result<Self> {
+        let mut wanted = Vec::new();
+        push(&mut wanted, id)?;
+        // Alpha goes with the image as a whole.
+        for aux in self.referring(b"auxl", id) {
+            if self.item(aux).and_then(Item::auxiliary_type).is_some_and(|kind| ALPHA.contains(&kind)) {
+                push(&mut wanted, aux)?;
+            }
+        }
+        let (mut looked_at, mut derived) = (0, 0);
+        while let Some(&from) = wanted.get(looked_at) {
+            looked_at += 1;
+            if !self.item(from).is_some_and(|item| matches!(&item.kind, b"grid" | b"iovl" | b"iden")) {
+                continue;
+            }
+            derived += 1;
+            if derived > MOST_DERIVED {
+                bail!(
+                    BadData,
+                    "the HEIF data is damaged: an image derived from more than {MOST_DERIVED} others"
+                );
+            }
+            for part in self.referred(b"dimg", from) {
+                push(&mut wanted, part)?;
+            }
+        }
+        wanted.sort_unstable();
+        wanted.dedup();
+        let mut alone = Self { brands: self.brands.clone(), primary: id, ..Self::default() };
+        for &id in &wanted {
+            let item = self.item(id).ok_or_else(|| damaged(format_args!("no item {id}")))?;
+            push(&mut alone.items, item.clone())?;
+        }
+        if let Some(item) = alone.item_mut(id) {
+            item.hidden = false;
+        }
+        let inside = |id: &u32| wanted.binary_search(id).is_ok();
+        for reference in &self.references {
+            if inside(&reference.from) && reference.to.iter().all(inside) {
+                push(&mut alone.references, reference.clone())?;
+            }
+        }
+        Ok(alone)
+    }
+}
+
+/// What auxiliary images are called that are alpha, in HEVC's and in all other files.
+const ALPHA: [&[u8]; 2] = [b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha", b"urn:mpeg:hevc:2015:auxid:1"];
+
+/// `len` bytes from `at` on; 0 stands for all that follow.
+fn piece(whole: &[u8], at: u64, len: u64) -> Option<&[u8]> {
+    let at = usize::try_from(at).ok()?;
+    let rest = whole.get(at..)?;
+    if len == 0 { Some(rest) } else { rest.get(..usize::try_from(len).ok()?) }
+}

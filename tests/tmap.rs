@@ -1,0 +1,513 @@
+//! HDR in HEIC and AVIF: files with gain maps and files of PQ and HLG signals, taken apart by a parser of this test's own
+//! and decoded by ffmpeg, which shares no code with the library that wrote them.
+//!
+//! Without a libheif these tests fail; `IMAGE_PACKER_TEST_WITHOUT_LIBHEIF=1` says that none is expected.
+#![cfg(feature = "heif")]
+
+use std::{
+    io::Write as _,
+    process::{Command, Stdio},
+    sync::Arc,
+};
+
+use image_packer::{
+    codec::{self, decode, gain_map::iso},
+    limits::Limits,
+    model::{
+        color::Cicp,
+        gain_map::{GainMap, GainMapParams},
+        options::{DynamicRange, Options},
+        picture::Picture,
+        pixel_format::PixelFormat,
+        pixelmap::{AlphaType, Pixels},
+        report::{Code, Report},
+        source::ImageSource,
+    },
+    pack::{
+        control::Control,
+        packer::{Input, Packer},
+    },
+    sink::memory::Buffer,
+};
+
+const HEIC: &str = "image/heic";
+const AVIF: &str = "image/avif";
+const WIDTH: u32 = 400;
+const HEIGHT: u32 = 320;
+
+/// The formats that can be tested here.
+fn formats() -> Vec<&'static str> {
+    let found: Vec<_> = [HEIC, AVIF].into_iter().filter(|mime| codec::find(mime).is_ok()).collect();
+    if std::env::var_os("IMAGE_PACKER_TEST_WITHOUT_LIBHEIF").is_some() {
+        eprintln!("NOT TESTED: this machine's libheif writes {found:?} of HEIC and AVIF");
+    } else if let Err(error) = codec::find(HEIC) {
+        panic!("{error}\nset IMAGE_PACKER_TEST_WITHOUT_LIBHEIF=1 if this machine is to have none");
+    }
+    found
+}
+
+/// Light of a scene in units of diffuse white, in Display P3: a sky with a sun of 1300 nits over dark ground.
+fn scene(x: u32, y: u32) -> [f64; 3] {
+    let (u, v) = (f64::from(x) / f64::from(WIDTH), f64::from(y) / f64::from(HEIGHT));
+    let sun = (-((u - 0.7).powi(2) + (v - 0.25).powi(2)) * 60.0).exp() * 6.0;
+    let wave = 0.5 + 0.5 * (u * 37.0).sin() * (v * 29.0).cos();
+    let sky = 0.4 + 0.5 * (1.0 - v);
+    let ground = if v > 0.6 { 0.05 + 0.2 * wave } else { 1.0 };
+    [(sky * 0.7 + sun) * ground, (sky * 0.8 + sun * 0.9) * ground, (sky + sun * 0.7) * ground]
+}
+
+fn nits_to_pq(nits: f64) -> f64 {
+    let power = (nits / 10_000.0).powf(0.159_301_757_812_5);
+    ((0.835_937_5 + 18.851_562_5 * power) / (1.0 + 18.687_5 * power)).powf(78.843_75)
+}
+
+/// The scene as RGBA_1010102, PQ, with P3's primaries.
+fn pixels() -> Pixels {
+    let mut bytes = Vec::new();
+    for y in 0..HEIGHT {
+        for x in 0..WIDTH {
+            let [r, g, b] = scene(x, y).map(|c| (nits_to_pq(c * 203.0) * 1023.0).round() as u32);
+            bytes.extend_from_slice(&(r | g << 10 | b << 20 | 3 << 30).to_ne_bytes());
+        }
+    }
+    let mut pixels = Pixels::from_vec(WIDTH, HEIGHT, PixelFormat::Rgba1010102, bytes).unwrap();
+    pixels.color.cicp = Cicp { primaries: 12, transfer: 16, matrix: 0, full_range: true };
+    pixels.alpha = AlphaType::Opaque;
+    pixels
+}
+
+fn options(mime: &str, quality: i32, settings: &[(&str, &str)]) -> Options {
+    let mut options = Options::new(mime, quality).unwrap();
+    options.effort = 2;
+    settings.iter().for_each(|(name, value)| options.set(name, value).unwrap());
+    options
+}
+
+fn pack(input: Input, options: &Options) -> (Vec<u8>, Report) {
+    let mut bytes = Buffer::default();
+    let report = Packer::default().pack(input, options, &mut bytes, &Control::default()).unwrap();
+    assert_eq!(report.bytes as usize, bytes.as_slice().len());
+    (bytes.as_slice().to_vec(), report)
+}
+
+fn source(bytes: &[u8]) -> Arc<ImageSource> {
+    Arc::new(ImageSource::from_copy(bytes).unwrap())
+}
+
+/// Boxes one behind the other.
+fn boxes(mut bytes: &[u8]) -> Vec<([u8; 4], &[u8])> {
+    let mut found = Vec::new();
+    while !bytes.is_empty() {
+        let size = number(&bytes[..4]);
+        assert!(size >= 8 && size <= bytes.len(), "a box of {size} bytes in {}", bytes.len());
+        found.push((bytes[4..8].try_into().unwrap(), &bytes[8..size]));
+        bytes = &bytes[size..];
+    }
+    found
+}
+
+fn number(bytes: &[u8]) -> usize {
+    bytes.iter().fold(0, |number, byte| number << 8 | usize::from(*byte))
+}
+
+fn find<'a>(boxes: &[([u8; 4], &'a [u8])], kind: &[u8; 4]) -> &'a [u8] {
+    let found: Vec<_> = boxes.iter().filter(|(k, _)| k == kind).collect();
+    assert_eq!(found.len(), 1, "{}", kind.escape_ascii());
+    found[0].1
+}
+
+#[derive(Debug, Default)]
+struct Item<'a> {
+    id: usize,
+    kind: [u8; 4],
+    hidden: bool,
+    data: &'a [u8],
+    properties: Vec<([u8; 4], &'a [u8])>,
+}
+
+impl<'a> Item<'a> {
+    fn property(&self, kind: &[u8; 4]) -> &'a [u8] {
+        find(&self.properties, kind)
+    }
+}
+
+/// A file as this test sees it: just what the library writes.
+#[derive(Debug)]
+struct File<'a> {
+    brands: Vec<&'a [u8]>,
+    primary: usize,
+    items: Vec<Item<'a>>,
+    /// Type, from, to.
+    references: Vec<([u8; 4], usize, Vec<usize>)>,
+    groups: Vec<([u8; 4], Vec<usize>)>,
+}
+
+impl<'a> File<'a> {
+    fn new(file: &'a [u8]) -> Self {
+        let top = boxes(file);
+        assert_eq!(top.iter().map(|(kind, _)| kind).collect::<Vec<_>>(), [b"ftyp", b"meta", b"mdat"]);
+        let ftyp = top[0].1;
+        let meta = boxes(&top[1].1[4..]);
+        let mut items: Vec<Item> = boxes(&find(&meta, b"iinf")[6..])
+            .into_iter()
+            .map(|(kind, infe)| {
+                assert_eq!((&kind, infe[0]), (b"infe", 2));
+                let kind = infe[8..12].try_into().unwrap();
+                Item { id: number(&infe[4..6]), kind, hidden: infe[3] & 1 != 0, ..Item::default() }
+            })
+            .collect();
+        let iloc = find(&meta, b"iloc");
+        assert_eq!((iloc[0], &iloc[4..6]), (0, &[0x44, 0][..]));
+        assert_eq!(iloc.len(), 8 + 14 * number(&iloc[6..8]));
+        for place in iloc[8..].chunks(14) {
+            assert_eq!(number(&place[4..6]), 1, "one extent");
+            let (at, len) = (number(&place[6..10]), number(&place[10..14]));
+            items.iter_mut().find(|item| item.id == number(&place[..2])).unwrap().data = &file[at..at + len];
+        }
+        // All bytes of mdat belong to an item.
+        assert_eq!(items.iter().map(|item| item.data.len()).sum::<usize>(), top[2].1.len());
+        let iprp = boxes(find(&meta, b"iprp"));
+        let all = boxes(find(&iprp, b"ipco"));
+        let ipma = find(&iprp, b"ipma");
+        assert_eq!(ipma[..4], [0; 4]);
+        let mut rest = &ipma[8..];
+        for _ in 0..number(&ipma[4..8]) {
+            let (id, count) = (number(&rest[..2]), usize::from(rest[2]));
+            let item = items.iter_mut().find(|item| item.id == id).unwrap();
+            item.properties = rest[3..3 + count].iter().map(|p| all[usize::from(p & 127) - 1]).collect();
+            rest = &rest[3 + count..];
+        }
+        assert!(rest.is_empty());
+        let of_kind = |kind: &[u8; 4]| meta.iter().find(|(k, _)| k == kind).map(|(_, body)| *body);
+        let references = of_kind(b"iref").map_or(Vec::new(), |iref| boxes(&iref[4..]));
+        let groups = of_kind(b"grpl").map_or(Vec::new(), boxes);
+        Self {
+            brands: [&ftyp[..4]].into_iter().chain(ftyp[8..].chunks(4)).collect(),
+            primary: number(&find(&meta, b"pitm")[4..]),
+            items,
+            references: references
+                .into_iter()
+                .map(|(kind, body)| (kind, number(&body[..2]), body[4..].chunks(2).map(number).collect()))
+                .collect(),
+            groups: groups
+                .into_iter()
+                .map(|(kind, body)| (kind, body[12..].chunks(4).map(number).collect()))
+                .collect(),
+        }
+    }
+
+    fn item(&self, id: usize) -> &Item<'a> {
+        self.items.iter().find(|item| item.id == id).unwrap()
+    }
+
+    /// The derived image, the main image and the gain map.
+    fn tone_mapped(&self) -> [&Item<'a>; 3] {
+        let derived: Vec<_> = self.items.iter().filter(|item| &item.kind == b"tmap").collect();
+        assert_eq!(derived.len(), 1);
+        let inputs: Vec<_> = self.references.iter().filter(|r| r.1 == derived[0].id).collect();
+        assert_eq!((inputs.len(), inputs[0].0, inputs[0].2.len()), (1, *b"dimg", 2));
+        [derived[0], self.item(inputs[0].2[0]), self.item(inputs[0].2[1])]
+    }
+}
+
+fn ispe(item: &Item) -> (usize, usize) {
+    let ispe = item.property(b"ispe");
+    (number(&ispe[4..8]), number(&ispe[8..12]))
+}
+
+/// (primaries, transfer, matrix, full range) of an item.
+fn nclx(item: &Item) -> (usize, usize, usize, bool) {
+    let all: Vec<_> =
+        item.properties.iter().filter(|(k, b)| k == b"colr" && b.starts_with(b"nclx")).collect();
+    assert_eq!(all.len(), 1, "one nclx box");
+    let body = all[0].1;
+    (number(&body[4..6]), number(&body[6..8]), number(&body[8..10]), body[10] == 0x80)
+}
+
+/// The samples of a coded item as ffmpeg decodes them.
+fn samples(item: &Item, pixel_format: &str) -> Vec<u8> {
+    let (demuxer, stream) = match &item.kind {
+        b"hvc1" => {
+            let hvcc = item.property(b"hvcC");
+            let mut stream = Vec::new();
+            let mut add = |nal: &[u8]| {
+                stream.extend_from_slice(&[0, 0, 0, 1]);
+                stream.extend_from_slice(nal);
+            };
+            // Parameter sets, then the image: ISO/IEC 14496-15, 8.3.3.
+            let mut rest = &hvcc[23..];
+            for _ in 0..hvcc[22] {
+                let count = number(&rest[1..3]);
+                rest = &rest[3..];
+                for _ in 0..count {
+                    let size = number(&rest[..2]);
+                    add(&rest[2..2 + size]);
+                    rest = &rest[2 + size..];
+                }
+            }
+            let (mut rest, length) = (item.data, usize::from(hvcc[21] & 3) + 1);
+            while !rest.is_empty() {
+                let size = number(&rest[..length]);
+                add(&rest[length..length + size]);
+                rest = &rest[length + size..];
+            }
+            ("hevc", stream)
+        }
+        // A temporal delimiter, then what is in the file.
+        b"av01" => ("obu", [&[0x12, 0][..], item.data].concat()),
+        other => panic!("{}", other.escape_ascii()),
+    };
+    let mut child = Command::new("ffmpeg")
+        .args(["-v", "error", "-f", demuxer, "-i", "-", "-frames:v", "1"])
+        .args(["-pix_fmt", pixel_format, "-f", "rawvideo", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("ffmpeg: apt install ffmpeg");
+    let mut stdin = child.stdin.take().unwrap();
+    let writer = std::thread::spawn(move || stdin.write_all(&stream));
+    let output = child.wait_with_output().unwrap();
+    writer.join().unwrap().unwrap();
+    assert!(output.status.success(), "ffmpeg: {output:?}");
+    output.stdout
+}
+
+fn srgb_to_light(code: f64) -> f64 {
+    if code <= 0.04045 { code / 12.92 } else { ((code + 0.055) / 1.055).powf(2.4) }
+}
+
+/// A plane between the centres of its samples.
+fn bilinear(plane: &[f64], size: (usize, usize), x: f64, y: f64) -> f64 {
+    let place = |at: f64, of: usize| {
+        let at = (at * of as f64 - 0.5).clamp(0.0, (of - 1) as f64);
+        (at as usize, (at as usize + 1).min(of - 1), at.fract())
+    };
+    let ((x0, x1, fx), (y0, y1, fy)) = (place(x, size.0), place(y, size.1));
+    let at = |x, y| plane[y * size.0 + x];
+    (at(x0, y0) * (1.0 - fx) + at(x1, y0) * fx) * (1.0 - fy)
+        + (at(x0, y1) * (1.0 - fx) + at(x1, y1) * fx) * fy
+}
+
+/// The HDR image of a file with the map applied in full, by the formula of ISO 21496-1.
+fn reconstruct(file: &[u8]) -> Vec<[f64; 3]> {
+    let file = File::new(file);
+    let [derived, main, map] = file.tone_mapped();
+    assert_eq!(derived.data[0], 0, "the version of the form");
+    let params = iso::read(&derived.data[1..]).unwrap();
+    let (size, map_size) = (ispe(main), ispe(map));
+    // Of an image with a profile the code points say no more than the matrix.
+    assert_eq!((nclx(main).2, nclx(main).3), (6, true));
+    let scaled = |bytes: &[u8]| bytes.iter().map(|byte| f64::from(*byte) / 255.0).collect::<Vec<_>>();
+    let full = &main.property(if main.kind == *b"hvc1" { b"hvcC" } else { b"av1C" });
+    let is_444 = if main.kind == *b"hvc1" { full[16] & 3 == 3 } else { full[2] & 0x0c == 0 };
+    let planes = scaled(&samples(main, if is_444 { "yuvj444p" } else { "yuvj420p" }));
+    let chroma_size = if is_444 { size } else { (size.0.div_ceil(2), size.1.div_ceil(2)) };
+    let (luma, chroma) = planes.split_at(size.0 * size.1);
+    let (cb, cr) = chroma.split_at(chroma_size.0 * chroma_size.1);
+    let gains = scaled(&samples(map, "gray"));
+    assert_eq!(gains.len(), map_size.0 * map_size.1);
+    let mut light = Vec::new();
+    for y in 0..size.1 {
+        for x in 0..size.0 {
+            let (u, v) = ((x as f64 + 0.5) / size.0 as f64, (y as f64 + 0.5) / size.1 as f64);
+            let [cb, cr] = [cb, cr].map(|plane| bilinear(plane, chroma_size, u, v) - 128.0 / 255.0);
+            let luma = luma[y * size.0 + x];
+            let rgb = [luma + 1.402 * cr, luma - 0.344_136 * cb - 0.714_136 * cr, luma + 1.772 * cb];
+            let gain = bilinear(&gains, map_size, u, v);
+            light.push([0, 1, 2].map(|c| {
+                let gain = gain.powf(1.0 / f64::from(params.gamma[c]));
+                let gain = f64::from(params.min[c]) + f64::from(params.max[c] - params.min[c]) * gain;
+                let base = srgb_to_light(rgb[c].clamp(0.0, 1.0)) + f64::from(params.base_offset[c]);
+                base * gain.exp2() - f64::from(params.alternate_offset[c])
+            }));
+        }
+    }
+    light
+}
+
+/// PSNR of PQ signals.
+fn decibels(light: &[[f64; 3]]) -> f64 {
+    let mut sum = 0.0;
+    for (i, pixel) in light.iter().enumerate() {
+        let truth = scene(i as u32 % WIDTH, i as u32 / WIDTH);
+        for (a, b) in pixel.iter().zip(truth) {
+            sum += (nits_to_pq(a.max(0.0) * 203.0) - nits_to_pq(b * 203.0)).powi(2);
+        }
+    }
+    -10.0 * (sum / (3 * light.len()) as f64).log10()
+}
+
+#[test]
+fn a_derived_image_is_preferred_to_the_main_one() {
+    for mime in formats() {
+        // Nothing but the maker of the camera.
+        let exif = b"II*\0\x08\0\0\0\x01\0\x0f\x01\x02\0\x04\0\0\0abc\0\0\0\0\0";
+        let mut pixels = pixels();
+        (pixels.light.max_cll, pixels.light.max_fall) = (1300, 200);
+        let mut options = options(mime, 80, &[]);
+        options.needs_pack_properties = true;
+        let mut picture = Picture::new(Arc::new(pixels));
+        picture.metadata.exif = Some(exif[..].into());
+        picture.metadata.xmp = Some(b"<x:xmpmeta xmlns:x='adobe:ns:meta/'></x:xmpmeta>"[..].into());
+        let (bytes, report) = pack(Input::Picture(Arc::new(picture)), &options);
+        assert!(!report.warnings.iter().any(|w| w.code == Code::ToneMapped), "{:?}", report.warnings);
+        let file = File::new(&bytes);
+        assert!(file.brands.contains(&&b"tmap"[..]) && file.brands.contains(&&b"mif1"[..]));
+        let [derived, main, map] = file.tone_mapped();
+        assert_eq!(file.groups, [(*b"altr", vec![derived.id, main.id])]);
+        assert_eq!((file.primary, main.hidden, derived.hidden, map.hidden), (main.id, false, false, true));
+        // Metadata belongs to one item: some readers refuse more.
+        let described = |kind: &[u8; 4]| {
+            let item = file.items.iter().find(|item| item.kind == *kind).unwrap();
+            file.references.contains(&(*b"cdsc", item.id, vec![main.id]))
+        };
+        assert!(described(b"Exif") && described(b"mime") && file.references.len() == 3);
+        assert_eq!((ispe(derived), ispe(main), ispe(map)), ((400, 320), (400, 320), (200, 160)));
+        assert_eq!(derived.property(b"pixi"), [0, 0, 0, 0, 3, 10, 10, 10]);
+        assert_eq!(main.property(b"pixi"), [0, 0, 0, 0, 3, 8, 8, 8]);
+        assert_eq!(map.property(b"pixi"), [0, 0, 0, 0, 1, 8]);
+        assert_eq!((nclx(derived), nclx(main)), ((12, 16, 6, true), (12, 13, 6, true)));
+        assert_eq!(nclx(map), (2, 2, 6, true));
+        assert_eq!(derived.property(b"clli"), [1300u16.to_be_bytes(), 200u16.to_be_bytes()].concat());
+        assert_eq!((derived.data.len(), &derived.data[..5], derived.data[5] & 0x3f), (62, &[0; 5][..], 0));
+    }
+}
+
+#[test]
+fn the_image_comes_back_within_the_gates() {
+    for mime in formats() {
+        for (quality, scale, gate) in [(95, "1", 50.0), (90, "2", 46.0), (90, "4", 42.0)] {
+            let (file, _) = pack(
+                Input::Pixels(Arc::new(pixels())),
+                &options(mime, quality, &[("gain_map.scale", scale)]),
+            );
+            let decibels = decibels(&reconstruct(&file));
+            eprintln!("{mime} q{quality} 1/{scale}: {decibels:.2} dB in {} bytes", file.len());
+            assert!(decibels >= gate, "{mime} 1/{scale}: {decibels} dB");
+        }
+    }
+}
+
+#[test]
+fn sources_keep_their_gain_map() {
+    for mime in formats() {
+        let (jpeg, _) = pack(Input::Pixels(Arc::new(pixels())), &options("image/jpeg", 95, &[]));
+        let (there, report) = pack(Input::Source(source(&jpeg)), &options(mime, 95, &[]));
+        assert!(report.warnings.is_empty(), "{:?}", report.warnings);
+        let forth = decibels(&reconstruct(&there));
+        assert!(forth > 47.0, "{mime}: {forth} dB");
+
+        let found = decode::picture(&source(&there), &Limits::default()).unwrap().gain_map.unwrap();
+        let original = decode::picture(&source(&jpeg), &Limits::default()).unwrap().gain_map.unwrap();
+        assert_eq!(found.params, original.params, "{mime}");
+        assert_eq!(found.pixels.info().format, PixelFormat::Gray8);
+        assert_eq!((found.pixels.width(), found.pixels.height()), (400, 320));
+        for y in 0..found.pixels.height() {
+            for (a, b) in found.pixels.row(0, y).iter().zip(original.pixels.row(0, y)) {
+                assert!(a.abs_diff(*b) < 16, "{mime}: {a} was {b}");
+            }
+        }
+        let (again, report) = pack(Input::Source(source(&there)), &options(mime, 95, &[]));
+        assert!(report.warnings.is_empty(), "{:?}", report.warnings);
+        let again = decibels(&reconstruct(&again));
+        assert!(again > 46.0, "{mime}: {again} dB");
+        let (back, report) = pack(Input::Source(source(&there)), &options("image/jpeg", 95, &[]));
+        assert!(report.warnings.is_empty(), "{:?}", report.warnings);
+        let back = decode::picture(&source(&back), &Limits::default()).unwrap().gain_map.unwrap();
+        assert_eq!(back.params, original.params, "{mime}");
+
+        let (png, report) = pack(Input::Source(source(&there)), &options("image/png", 80, &[]));
+        assert!(report.warnings.iter().any(|w| w.code == Code::GainMapDropped));
+        assert!(png.starts_with(b"\x89PNG"));
+        let mut options = options(mime, 80, &[]);
+        options.dynamic_range = DynamicRange::Sdr;
+        let (sdr, report) = pack(Input::Source(source(&there)), &options);
+        assert!(report.warnings.iter().any(|w| w.code == Code::GainMapDropped));
+        assert!(!sdr.windows(4).any(|w| w == b"tmap"));
+    }
+}
+
+#[test]
+fn a_gain_map_of_the_callers_is_taken_as_given() {
+    let base = Pixels::from_vec(64, 32, PixelFormat::Rgba8888, vec![90; 64 * 32 * 4]).unwrap();
+    let map: Vec<u8> = (0..32 * 16).flat_map(|_| [10, 128, 250, 0]).collect();
+    let params = GainMapParams {
+        alternate_headroom: 3.0,
+        min: [-0.5, 0.0, 0.25],
+        max: [1.0, 2.0, 3.0],
+        gamma: [1.0, 0.8, 1.25],
+        base_color: false,
+        ..GainMapParams::default()
+    };
+    for mime in formats() {
+        let mut map = Pixels::from_vec(32, 16, PixelFormat::Rgba8888, map.clone()).unwrap();
+        // Applied in the primaries of BT.2020.
+        map.color.cicp = Cicp { primaries: 9, transfer: 16, ..Cicp::SRGB };
+        let mut picture = Picture::new(Arc::new(base.clone()));
+        picture.gain_map = Some(GainMap { pixels: Arc::new(map), params });
+        let (bytes, report) = pack(Input::Picture(Arc::new(picture)), &options(mime, 95, &[]));
+        assert!(report.warnings.is_empty(), "{:?}", report.warnings);
+        let file = File::new(&bytes);
+        let [derived, main, map] = file.tone_mapped();
+        assert_eq!((derived.data.len(), derived.data[5]), (142, 0x80));
+        assert_eq!((nclx(derived).0, nclx(derived).1), (9, 16));
+        // The main image's alpha stays its own, and the map has none.
+        let alpha: Vec<_> = file.references.iter().filter(|(kind, ..)| kind == b"auxl").collect();
+        assert_eq!((alpha.len(), &alpha[0].2), (1, &vec![main.id]));
+        assert_eq!(map.property(b"pixi")[4], 3);
+
+        let back = decode::picture(&source(&bytes), &Limits::default()).unwrap();
+        assert!(back.main.has_alpha());
+        let back = back.gain_map.unwrap();
+        for (a, b) in
+            [(back.params.min, params.min), (back.params.max, params.max), (back.params.gamma, params.gamma)]
+        {
+            assert!(a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-5), "{a:?} {b:?}");
+        }
+        assert_eq!(back.pixels.color.cicp, Cicp { primaries: 9, transfer: 16, ..Cicp::SRGB });
+        for (value, expected) in back.pixels.row(0, 7)[30..33].iter().zip([10, 128, 250]) {
+            assert!(value.abs_diff(expected) <= 4, "{mime}: {value}, expected {expected}");
+        }
+    }
+}
+
+#[test]
+fn damaged_boxes_lose_the_map_and_no_more() {
+    for mime in formats() {
+        let (file, _) =
+            pack(Input::Pixels(Arc::new(pixels())), &options(mime, 50, &[("gain_map.scale", "4")]));
+        let meta = file.windows(4).position(|w| w == b"mdat").unwrap();
+        let tmap = File::new(&file).tone_mapped()[0].data.as_ptr().addr() - file.as_ptr().addr();
+        let places = (0..meta).step_by(3).chain(tmap..tmap + 62);
+        let mut read = 0;
+        for at in places {
+            for value in [0, 1, 0x7f, 0xff] {
+                let mut damaged = file.clone();
+                damaged[at] = value;
+                let Ok(source) = ImageSource::from_copy(&damaged) else { continue };
+                let _ = decode::has_gain_map(&source);
+                match decode::gain_map(&source, &Limits::default()) {
+                    Ok(Some(map)) => {
+                        map.params.check().unwrap();
+                        read += 1;
+                    }
+                    Ok(None) => {}
+                    Err(error) => assert!(!error.message.is_empty()),
+                }
+            }
+        }
+        assert!(read > 0, "much of a file does not matter");
+        for keep in (0..meta).step_by(29) {
+            if let Ok(source) = ImageSource::from_copy(&file[..keep]) {
+                let _ = decode::gain_map(&source, &Limits::default());
+            }
+        }
+        // Parameters that cannot be applied: an SDR image, and a word about it.
+        let mut damaged = file.clone();
+        damaged[tmap + 10..tmap + 14].fill(0);
+        let (sdr, report) = pack(Input::Source(source(&damaged)), &options(mime, 50, &[]));
+        assert!(report.warnings.iter().any(|w| w.code == Code::GainMapDropped), "{:?}", report.warnings);
+        assert!(!sdr.windows(4).any(|w| w == b"tmap"));
+        assert!(decode::picture(&source(&damaged), &Limits::default()).unwrap().gain_map.is_none());
+    }
+}
