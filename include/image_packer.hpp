@@ -312,6 +312,7 @@ class Options {
   }
   Options &tail(ImageTail tail) { return set(image_packing_options_set_tail(get(), tail)); }
   Options &sync(bool sync) { return set(image_packing_options_set_sync(get(), sync)); }
+  Options &max_bytes(std::uint64_t bytes) { return set(image_packing_options_set_max_bytes(get(), bytes)); }
   Options &buffer_size(std::uint64_t size) { return set(image_packing_options_set_buffer_size(get(), size)); }
   /** Called while packing; lives as long as the options do, which must outlive the pack. */
   Options &progress(Progress progress) {

@@ -300,6 +300,7 @@ static napi_value create_options(napi_env env, napi_callback_info info) {
 
 static ImageStatus set_number(ImagePackingOptions *options, const char *name, int64_t value) {
   if (strcmp(name, "bufferSize") == 0) return image_packing_options_set_buffer_size(options, (uint64_t)value);
+  if (strcmp(name, "maxBytes") == 0) return image_packing_options_set_max_bytes(options, (uint64_t)value);
   if (strcmp(name, "desiredDynamicRange") == 0)
     return image_packing_options_set_dynamic_range(options, (ImageDynamicRange)value);
   if (strcmp(name, "needsPackProperties") == 0)

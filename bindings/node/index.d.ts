@@ -38,6 +38,8 @@ export interface PackingOption {
   lossless?: boolean;
   /** 420, 422, 444; default by quality */
   chromaSubsampling?: 420 | 422 | 444;
+  /** The highest quality, up to the one given, whose bytes are no more. */
+  maxBytes?: number;
   keepGps?: boolean;
   /** Milliseconds after which the pack fails. */
   timeout?: number;

@@ -151,6 +151,21 @@ pub extern "C" fn image_packing_options_set_buffer_size(
     })
 }
 
+/// Most bytes of the encoded image: it gets the highest quality, up to the one set, with which it is no larger, found
+/// by encoding it about five times. image_report_get_quality() tells which. For single images. Default, and 0: no limit.
+///
+/// A pack whose image is too large at quality 0 too, or that is lossless, answers 62980119 with the size that it has.
+#[unsafe(no_mangle)]
+pub extern "C" fn image_packing_options_set_max_bytes(
+    options: *mut ImagePackingOptions,
+    bytes: u64,
+) -> ImageStatus {
+    change(options, |options| {
+        options.max_bytes = bytes;
+        Ok(())
+    })
+}
+
 /// Default: AUTO.
 #[unsafe(no_mangle)]
 pub extern "C" fn image_packing_options_set_dynamic_range(

@@ -119,6 +119,16 @@ pub extern "C" fn image_report_get_size(
     })
 }
 
+/// The quality it was encoded with: that of the options, or what image_packing_options_set_max_bytes() left of it.
+#[unsafe(no_mangle)]
+pub extern "C" fn image_report_get_quality(report: *const ImageReport, quality: *mut i32) -> ImageStatus {
+    run(Family::Data, || {
+        let quality = out(quality, "quality")?;
+        quality.put(get(report)?.last()?.quality.into());
+        Ok(())
+    })
+}
+
 /// MIME type of the encoded image; static, never NULL on IMAGE_OK.
 #[unsafe(no_mangle)]
 pub extern "C" fn image_report_get_format(

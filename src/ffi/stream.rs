@@ -281,7 +281,8 @@ pub extern "C" fn image_sequence_finish(
         if let Some(place) = &cell.options.pack.report {
             let format = cell.options.pack.format;
             let (codec, warnings) = ((format.codec)(), cell.notes.take());
-            place.put(&Report { bytes: running.bytes, size, format, codec, warnings })?;
+            let quality = cell.options.pack.quality;
+            place.put(&Report { bytes: running.bytes, size, quality, format, codec, warnings })?;
         }
         if let Ok(data) = out(data, "data") {
             data.put(made);

@@ -69,6 +69,8 @@ pub struct Options {
     pub keep_gps: bool,
     /// Longest side in pixels of a thumbnail in EXIF; 0 is none.
     pub max_embed_thumbnail: u32,
+    /// Most encoded bytes, for which quality is lowered; 0 is no limit.
+    pub max_bytes: u64,
     /// Capacity to reserve for the result; a hint. 0 is none.
     pub buffer_size: u64,
     /// Dots per inch, horizontally and vertically; 0 is unknown.
@@ -110,6 +112,7 @@ impl Options {
             needs_pack_properties: false,
             keep_gps: true,
             max_embed_thumbnail: 0,
+            max_bytes: 0,
             buffer_size: 0,
             density: [0; 2],
             tail: Tail::Auto,

@@ -70,6 +70,8 @@ pub struct Report {
     pub bytes: u64,
     /// Width and height of the encoded image in pixels.
     pub size: (u32, u32),
+    /// The quality, which a limit of bytes may have lowered.
+    pub quality: u8,
     /// The format.
     pub format: &'static Format,
     /// What encoded it.
@@ -96,6 +98,11 @@ impl Notes {
         }
         log::write(log::WARNING, || text.to_string());
         warnings.push(Warning { code, text });
+    }
+
+    /// The same, to go on from here.
+    pub fn copy(&self) -> Self {
+        Self(Mutex::new(self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()))
     }
 
     /// All of them.

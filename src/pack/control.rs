@@ -27,6 +27,8 @@ pub struct Control {
     reporting: AtomicBool,
     progress: Option<Arc<Progress>>,
     deadline: Option<Instant>,
+    /// Which attempt at the image this is, from 1; 0 if there is only one.
+    attempt: AtomicU32,
     held: Mutex<Option<Arc<Share>>>,
 }
 
@@ -88,7 +90,17 @@ impl Control {
     /// Reports progress below 1000; the last step is the packer's, when all has succeeded.
     pub fn checkpoint(&self, done: u64, total: u64) -> Result<()> {
         let permille = (done.saturating_mul(1000) / total.max(1)).min(999) as u32;
-        self.report(permille)
+        // Nobody knows how many attempts will come: each has half of what is left.
+        let left = match self.attempt.load(Relaxed) {
+            0 => 2000,
+            attempt => 2000 >> attempt.min(11),
+        };
+        self.report((1000_u32.saturating_sub(left) + permille * left / 2000).min(999))
+    }
+
+    /// The image is encoded for the `count`th time, from 1, and may be once more.
+    pub fn attempt(&self, count: u32) {
+        self.attempt.store(count, Relaxed);
     }
 
     /// The end of a pack that succeeded.

@@ -5,6 +5,7 @@ mod carry;
 pub mod control;
 pub mod crew;
 mod develop;
+mod fit;
 pub mod job;
 pub mod names;
 pub mod packer;

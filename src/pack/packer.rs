@@ -7,6 +7,7 @@ use super::{
     control::Control,
     crew::Crew,
     develop::{auxiliaries_of, develop, gain_map_of},
+    fit,
     plan::Plan,
     pool::Pool,
     sequence::{Sequence, Site},
@@ -141,6 +142,7 @@ impl Packer {
                 return Ok(Report {
                     bytes: counted.bytes,
                     size,
+                    quality: options.quality,
                     format: options.format,
                     codec: (options.format.codec)(),
                     warnings: notes.into_warnings(),
@@ -157,36 +159,58 @@ impl Packer {
             _ if carry::is_turned_by_readers(options.format) => (picture, turned),
             _ => (Arc::new(picture.upright(turned)?), Orientation::Upright),
         };
-        let pixels = picture.main.clone();
-        let need = (options.format.memory)(&pixels, options);
+        let need = (options.format.memory)(&picture.main, options);
         let _held = control.hold(self.limits.memory().take_beside(held, need, "this pack")?);
-        let layout = (options.format.layout)(&pixels, options)?;
-        let rows = Rows::new(pixels, layout, options)?;
-        tell_changes(&picture, &rows, options, &notes);
-        let metadata =
-            carry::prepare(&picture.metadata, &carry::Output::of(&rows, orientation, options, pool, &notes))?;
-        let mut counted = Counted::new(sink);
-        let further = options.format.features & features::GAIN_MAP != 0;
-        let plan = Plan {
-            rows: &rows,
-            options,
-            pool,
-            control,
-            gain_map: picture.gain_map.as_ref(),
-            auxiliaries: if further { &picture.auxiliaries } else { &[] },
-            metadata: &metadata,
-            notes: &notes,
+        let ready = Ready { picture, orientation, pool, control };
+        let report = match options.max_bytes {
+            0 => press(&ready, options, notes, sink)?,
+            most => fit::fit(most, options, control, sink, |options, sink| {
+                press(&ready, options, notes.copy(), sink)
+            })?,
         };
-        (options.format.encode)(&plan, &mut counted)?;
         control.finish()?;
-        Ok(Report {
-            bytes: counted.bytes,
-            size: (rows.width(), rows.height()),
-            format: options.format,
-            codec: (options.format.codec)(),
-            warnings: notes.into_warnings(),
-        })
+        Ok(report)
     }
+}
+
+/// A picture that only has to be encoded.
+struct Ready<'a> {
+    picture: Arc<Picture>,
+    orientation: Orientation,
+    pool: &'a Pool,
+    control: &'a Control,
+}
+
+/// Encodes the picture with these options.
+fn press(ready: &Ready<'_>, options: &Options, notes: Notes, sink: &mut dyn Sink) -> Result<Report> {
+    let Ready { picture, orientation, pool, control } = ready;
+    let pixels = picture.main.clone();
+    let layout = (options.format.layout)(&pixels, options)?;
+    let rows = Rows::new(pixels, layout, options)?;
+    tell_changes(picture, &rows, options, &notes);
+    let metadata =
+        carry::prepare(&picture.metadata, &carry::Output::of(&rows, *orientation, options, pool, &notes))?;
+    let mut counted = Counted::new(sink);
+    let further = options.format.features & features::GAIN_MAP != 0;
+    let plan = Plan {
+        rows: &rows,
+        options,
+        pool,
+        control,
+        gain_map: picture.gain_map.as_ref(),
+        auxiliaries: if further { &picture.auxiliaries } else { &[] },
+        metadata: &metadata,
+        notes: &notes,
+    };
+    (options.format.encode)(&plan, &mut counted)?;
+    Ok(Report {
+        bytes: counted.bytes,
+        size: (rows.width(), rows.height()),
+        quality: options.quality,
+        format: options.format,
+        codec: (options.format.codec)(),
+        warnings: notes.into_warnings(),
+    })
 }
 
 /// Refuses what the format or a limit does not allow.

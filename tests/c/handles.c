@@ -142,6 +142,7 @@ static int32_t read_jpeg(void *user, uint64_t offset, uint8_t *buffer, size_t ca
   ROW(image_packing_options_set_format, OPTIONS, 401, image_packing_options_set_format(h.options, "image/jpeg"))     \
   ROW(image_packing_options_set_quality, OPTIONS, 401, image_packing_options_set_quality(h.options, 50))             \
   ROW(image_packing_options_set_buffer_size, OPTIONS, 401, image_packing_options_set_buffer_size(h.options, 10))     \
+  ROW(image_packing_options_set_max_bytes, OPTIONS, 401, image_packing_options_set_max_bytes(h.options, 30000))      \
   ROW(image_packing_options_set_dynamic_range, OPTIONS, 401,                                                         \
       image_packing_options_set_dynamic_range(h.options, IMAGE_DYNAMIC_RANGE_SDR))                                   \
   ROW(image_packing_options_set_needs_pack_properties, OPTIONS, 401,                                                 \
@@ -153,6 +154,7 @@ static int32_t read_jpeg(void *user, uint64_t offset, uint8_t *buffer, size_t ca
   ROW(image_report_create, 0, 401, image_report_create(&out.report))                                                 \
   ROW(image_report_get_bytes, REPORT, 401, image_report_get_bytes(h.report, &out.size64))                            \
   ROW(image_report_get_size, REPORT, 401, image_report_get_size(h.report, &out.width, &out.height))                  \
+  ROW(image_report_get_quality, REPORT, 401, image_report_get_quality(h.report, &out.number))                        \
   ROW(image_report_get_format, REPORT, 401, image_report_get_format(h.report, &out.text))                            \
   ROW(image_report_get_codec, REPORT, 401, image_report_get_codec(h.report, out.line, sizeof out.line))              \
   ROW(image_report_get_warning_count, REPORT, 401, image_report_get_warning_count(h.report, &out.count))             \

@@ -126,6 +126,12 @@ test('a signal stops a pack', async () => {
   assert.strictEqual(told.at(-1), 1);
 });
 
+test('a limit of bytes lowers the quality', async () => {
+  const source = image.createImageSource(PHOTO);
+  const bytes = await image.createImagePacker().packToData(source, { format: 'image/jpeg', quality: 95, maxBytes: 30000 });
+  assert.ok(bytes.byteLength <= 30000 && bytes.byteLength > 25000, String(bytes.byteLength));
+});
+
 test('sequences and pictures', async () => {
   const packer = image.createImagePacker();
   const size = { width: 32, height: 24 };

@@ -98,3 +98,12 @@ def test_a_deadline_stops_a_pack(photo):
     large = np.tile(photo, (8, 8, 1))
     with pytest.raises(ip.CancelledError):
         ip.pack(large, "png", effort=10, timeout=0.001)
+
+
+def test_a_limit_of_bytes_lowers_the_quality(photo):
+    report = ip.Report()
+    packed = ip.pack(photo, "jpeg", 95, max_bytes=30_000, report=report)
+    assert 25_000 < len(packed) <= 30_000 and report.quality < 95
+    assert bytes(packed) == bytes(ip.pack(photo, "jpeg", report.quality))
+    with pytest.raises(ip.Error, match="1000"):
+        ip.pack(photo, "jpeg", max_bytes=1000)

@@ -103,6 +103,7 @@ def pack(
     properties    True: EXIF, XMP and IPTC of a Picture or a Source are written
     keep_gps      False: where the image was taken is not written
     thumbnail     longest side in pixels of a thumbnail in EXIF; default none
+    max_bytes     the highest quality, up to the one given, whose bytes are no more
     timeout       seconds after which the pack is stopped
     report        a Report, which is filled in
     settings      {"webp.sharp_yuv": 1, ...}: settings of one codec

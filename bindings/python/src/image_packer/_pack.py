@@ -47,6 +47,7 @@ def new_options(
     keep_gps: bool = True,
     thumbnail: int = 0,
     timeout: Optional[float] = None,
+    max_bytes: int = 0,
     report: Optional[Report] = None,
     settings: Tuple[Tuple[str, Any], ...] = (),
 ) -> Any:
@@ -84,6 +85,8 @@ def new_options(
         check(lib.image_packing_options_set_max_embed_thumbnail(options, thumbnail))
     if timeout is not None:
         check(lib.image_packing_options_set_timeout(options, max(1, round(timeout * 1000))))
+    if max_bytes:
+        check(lib.image_packing_options_set_max_bytes(options, max_bytes))
     if report is not None:
         check(lib.image_packing_options_set_report(options, report.handle))
     for name, value in settings:

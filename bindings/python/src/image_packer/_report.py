@@ -44,6 +44,13 @@ class Report:
         return sides[0], sides[1]
 
     @property
+    def quality(self) -> int:
+        """That of the call, or what max_bytes left of it."""
+        place = ffi.new("int32_t *")
+        check(lib.image_report_get_quality(self.handle, place))
+        return place[0]
+
+    @property
     def format(self) -> str:
         """MIME type."""
         place = ffi.new("char **")
