@@ -758,6 +758,11 @@ ImageStatus image_report_get_size(const ImageReport *report,
                                   uint32_t *width,
                                   uint32_t *height);
 
+/** The quality it was encoded with: that of the options, or what image_packing_options_set_max_bytes() left of it. */
+IMAGE_PACKER_API
+ImageStatus image_report_get_quality(const ImageReport *report,
+                                     int32_t *quality);
+
 /** MIME type of the encoded image; static, never NULL on IMAGE_OK. */
 IMAGE_PACKER_API ImageStatus image_report_get_format(const ImageReport *report, const char **mime);
 
@@ -851,6 +856,16 @@ IMAGE_PACKER_API ImageStatus image_packing_options_set_quality(ImagePackingOptio
 IMAGE_PACKER_API
 ImageStatus image_packing_options_set_buffer_size(ImagePackingOptions *options,
                                                   uint64_t size);
+
+/**
+ * Most bytes of the encoded image: it gets the highest quality, up to the one set, with which it is no larger, found
+ * by encoding it about five times. image_report_get_quality() tells which. For single images. Default, and 0: no limit.
+ *
+ * A pack whose image is too large at quality 0 too, or that is lossless, answers 62980119 with the size that it has.
+ */
+IMAGE_PACKER_API
+ImageStatus image_packing_options_set_max_bytes(ImagePackingOptions *options,
+                                                uint64_t bytes);
 
 /** Default: AUTO. */
 IMAGE_PACKER_API
