@@ -17,6 +17,7 @@ use super::{
     packing_options::{self, ImagePackingOptions},
     pixelmap::{self, ImagePixelMap},
     pointer::{self, array, bytes, out},
+    sequence_options::{self, ImageSequenceOptions},
     source::{self, ImageSource},
     status::{Family, ImageStatus},
 };
@@ -105,8 +106,7 @@ pub(super) fn make(parts: Parts) -> Result<*mut ImagePicture> {
     Ok(ptr::without_provenance_mut(handle::insert(Arc::new(Cell(Shared::new(parts)?)))?))
 }
 
-/// The picture as it is now.
-pub(super) fn parts(picture: *const ImagePicture) -> Result<Arc<Parts>> {
+fn parts(picture: *const ImagePicture) -> Result<Arc<Parts>> {
     handle::get::<Cell>(picture.addr())?.0.get()
 }
 
@@ -727,6 +727,19 @@ pub extern "C" fn image_batch_add_picture(
     run(Family::Data, || {
         let input = input(picture)?;
         batch::get(batch)?.add(1, |_| input.clone(), &packing_options::snapshot(options)?)
+    })
+}
+
+/// The metadata of a picture as it is now, to be written whatever the frames come from, in the place of a source's own; NULL,
+/// the default, for none. Frames are taken as they stand: an orientation in EXIF becomes 1.
+#[unsafe(no_mangle)]
+pub extern "C" fn image_sequence_options_set_metadata(
+    options: *mut ImageSequenceOptions,
+    picture: *const ImagePicture,
+) -> ImageStatus {
+    sequence_options::change(options, |options| {
+        options.metadata = if picture.is_null() { None } else { Some(parts(picture)?.metadata.clone()) };
+        Ok(())
     })
 }
 

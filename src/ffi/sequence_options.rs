@@ -11,7 +11,6 @@ use super::{
     callback::{self, ImageProgressFn},
     handle::{self, Kind, Object},
     packing_options::{self, ImageTail},
-    picture::{self, ImagePicture},
     pointer::{array, out, text},
     report::{self, ImageReport},
     status::{Family, ImageStatus},
@@ -49,7 +48,7 @@ pub(super) fn snapshot(options: *const ImageSequenceOptions) -> Result<Arc<Seque
 }
 
 /// Applies a change to a copy and puts it in place; a failing change leaves the options as they were.
-fn change(
+pub(super) fn change(
     options: *mut ImageSequenceOptions,
     change: impl Fn(&mut SequenceOptions) -> Result<()>,
 ) -> ImageStatus {
@@ -220,7 +219,7 @@ pub extern "C" fn image_sequence_options_set_dithering(
 }
 
 /// Whether EXIF and XMP of an image source are written, where the format carries them: APNG and WebP both, GIF XMP. Default:
-/// false. As image_packing_options_set_needs_pack_properties().
+/// false. As image_packing_options_set_needs_pack_properties(); image_sequence_options_set_metadata() goes before it.
 #[unsafe(no_mangle)]
 pub extern "C" fn image_sequence_options_set_needs_pack_properties(
     options: *mut ImageSequenceOptions,
@@ -228,20 +227,6 @@ pub extern "C" fn image_sequence_options_set_needs_pack_properties(
 ) -> ImageStatus {
     change(options, |options| {
         options.pack.needs_pack_properties = needed;
-        Ok(())
-    })
-}
-
-/// The metadata of a picture as it is now, to be written whatever the frames come from, in the place of a source's own; NULL,
-/// the default, for none. Frames are taken as they stand: an orientation in EXIF becomes 1.
-#[unsafe(no_mangle)]
-pub extern "C" fn image_sequence_options_set_metadata(
-    options: *mut ImageSequenceOptions,
-    picture: *const ImagePicture,
-) -> ImageStatus {
-    change(options, |options| {
-        options.metadata =
-            if picture.is_null() { None } else { Some(picture::parts(picture)?.metadata.clone()) };
         Ok(())
     })
 }
