@@ -1278,19 +1278,11 @@ ImageStatus image_sequence_options_set_dithering(ImageSequenceOptions *options,
 
 /**
  * Whether EXIF and XMP of an image source are written, where the format carries them: APNG and WebP both, GIF XMP. Default:
- * false. As image_packing_options_set_needs_pack_properties().
+ * false. As image_packing_options_set_needs_pack_properties(); image_sequence_options_set_metadata() goes before it.
  */
 IMAGE_PACKER_API
 ImageStatus image_sequence_options_set_needs_pack_properties(ImageSequenceOptions *options,
                                                              bool needed);
-
-/**
- * The metadata of a picture as it is now, to be written whatever the frames come from, in the place of a source's own; NULL,
- * the default, for none. Frames are taken as they stand: an orientation in EXIF becomes 1.
- */
-IMAGE_PACKER_API
-ImageStatus image_sequence_options_set_metadata(ImageSequenceOptions *options,
-                                                const ImagePicture *picture);
 
 /**
  * Whether the place where a source's image was taken is written with its metadata; if not, it is removed from EXIF and
@@ -2327,6 +2319,14 @@ IMAGE_PACKER_API
 ImageStatus image_batch_add_picture(ImageBatch *batch,
                                     const ImagePicture *picture,
                                     const ImagePackingOptions *options);
+
+/**
+ * The metadata of a picture as it is now, to be written whatever the frames come from, in the place of a source's own; NULL,
+ * the default, for none. Frames are taken as they stand: an orientation in EXIF becomes 1.
+ */
+IMAGE_PACKER_API
+ImageStatus image_sequence_options_set_metadata(ImageSequenceOptions *options,
+                                                const ImagePicture *picture);
 
 /** Releases the picture. Packs that are using it go on. */
 IMAGE_PACKER_API ImageStatus image_picture_release(ImagePicture *picture);
