@@ -4,7 +4,11 @@
 use std::sync::Arc;
 
 use image_packer::{
-    codec::gain_map::{iso, xmp},
+    codec::{
+        self,
+        gain_map::{iso, xmp},
+    },
+    limits::Limits,
     model::{
         color::Cicp,
         gain_map::{GainMap, GainMapParams},
@@ -17,6 +21,7 @@ use image_packer::{
     },
     pack::{
         control::Control,
+        develop,
         packer::{Input, Packer},
     },
     sink::memory::Buffer,
@@ -39,6 +44,12 @@ fn scene(x: u32, y: u32) -> [f64; 3] {
 fn nits_to_pq(nits: f64) -> f64 {
     let power = (nits / 10_000.0).powf(0.159_301_757_812_5);
     ((0.835_937_5 + 18.851_562_5 * power) / (1.0 + 18.687_5 * power)).powf(78.843_75)
+}
+
+fn pq_to_nits(signal: f64) -> f64 {
+    let root = signal.powf(1.0 / 78.843_75);
+    10_000.0
+        * ((root - 0.835_937_5).max(0.0) / (18.851_562_5 - 18.687_5 * root)).powf(1.0 / 0.159_301_757_812_5)
 }
 
 /// The scene as RGBA_1010102, PQ, with P3's primaries.
@@ -349,4 +360,186 @@ fn a_sources_gain_map_is_kept_and_never_computed_again() {
     let (png, report) = pack(Input::Source(source), &options("image/png", 80, &[]));
     assert!(report.warnings.iter().any(|w| w.code == Code::GainMapDropped));
     assert_eq!(image::load_from_memory(&png).unwrap().width(), WIDTH);
+}
+
+/// An SDR rendition that is not the HDR one scaled: each channel has a curve of its own, as after grading.
+fn graded() -> Pixels {
+    let code = |light: f64| {
+        let light = (light / (1.0 + 0.25 * light)).min(1.0);
+        let signal = if light <= 0.003_130_8 { light * 12.92 } else { 1.055 * light.powf(1.0 / 2.4) - 0.055 };
+        (signal * 255.0).round() as u8
+    };
+    let places = (0..HEIGHT).flat_map(|y| (0..WIDTH).map(move |x| (x, y)));
+    let bytes = places.flat_map(|(x, y)| {
+        let [r, g, b] = scene(x, y);
+        [code(r * 0.9), code(g), code(b * 1.1)]
+    });
+    let mut pixels = Pixels::from_vec(WIDTH, HEIGHT, PixelFormat::Rgb888, bytes.collect()).unwrap();
+    pixels.color.cicp = Cicp { primaries: 12, ..Cicp::SRGB };
+    pixels
+}
+
+fn two_renditions(sdr: Pixels) -> Input {
+    let mut picture = Picture::new(Arc::new(sdr));
+    picture.hdr = Some(Arc::new(pixels()));
+    Input::Picture(Arc::new(picture))
+}
+
+#[test]
+fn two_renditions_become_a_map_of_three_channels() {
+    for (quality, scale, gate) in [(95, "1", 50.0), (95, "2", 46.0)] {
+        let options = options("image/jpeg", quality, &[("gain_map.scale", scale)]);
+        let (file, report) = pack(two_renditions(graded()), &options);
+        assert!(report.warnings.is_empty(), "{:?}", report.warnings);
+        let images = images(&file);
+        assert_eq!(decode(images[1].1).color(), image::ColorType::Rgb8);
+        assert_eq!(body(images[1].1, 0xe2, iso::NAME).unwrap().len(), 141);
+        let (by_iso, by_xmp) = (
+            iso::read(body(images[1].1, 0xe2, iso::NAME).unwrap()).unwrap(),
+            xmp::read(body(images[1].1, 0xe1, XMP).unwrap()).unwrap(),
+        );
+        for (a, b) in [(by_iso.min, by_xmp.min), (by_iso.max, by_xmp.max)] {
+            assert!(a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-5), "{a:?} {b:?}");
+        }
+        // The base is the caller's.
+        let base = decode(images[0].1).to_rgb8();
+        let sdr = graded();
+        let squares = base.iter().zip(sdr.plane(0).0).map(|(a, b)| f64::from(a.abs_diff(*b)).powi(2));
+        let psnr = 20.0 * 255f64.log10() - 10.0 * (squares.sum::<f64>() / base.len() as f64).log10();
+        assert!(psnr > 40.0, "the SDR rendition: {psnr} dB");
+        let decibels = decibels(&reconstruct(&file));
+        println!("two renditions at 1/{scale}: {decibels} dB");
+        assert!(decibels >= gate, "1/{scale}: {decibels} dB");
+    }
+}
+
+#[test]
+fn one_channel_is_enough_where_channels_are_scaled_alike() {
+    // Our own tone mapping is such a rendition.
+    let mut options = options("image/png", 100, &[]);
+    options.dynamic_range = DynamicRange::Sdr;
+    let (png, _) = pack(Input::Pixels(Arc::new(pixels())), &options);
+    let sdr = image::load_from_memory(&png).unwrap().to_rgb8();
+    let mut sdr = Pixels::from_vec(WIDTH, HEIGHT, PixelFormat::Rgb888, sdr.into_raw()).unwrap();
+    sdr.color.cicp = Cicp { primaries: 12, ..Cicp::SRGB };
+    let (file, _) = pack(two_renditions(sdr), &self::options("image/jpeg", 95, &[("gain_map.scale", "1")]));
+    assert_eq!(decode(images(&file)[1].1).color(), image::ColorType::L8);
+    let decibels = decibels(&reconstruct(&file));
+    assert!(decibels >= 50.0, "{decibels} dB");
+}
+
+#[test]
+fn the_rendition_goes_where_the_format_has_a_place_for_it() {
+    let (png, report) = pack(two_renditions(graded()), &options("image/png", 90, &[("hdr.form", "signal")]));
+    assert!(report.warnings.is_empty(), "{:?}", report.warnings);
+    assert_eq!(image::load_from_memory(&png).unwrap().color(), image::ColorType::Rgb16);
+    let (webp, report) = pack(two_renditions(graded()), &options("image/webp", 90, &[]));
+    assert_eq!(report.warnings.iter().map(|w| w.code).collect::<Vec<_>>(), [Code::GainMapDropped]);
+    assert_eq!(image::load_from_memory(&webp).unwrap().color(), image::ColorType::Rgb8);
+}
+
+#[test]
+fn renditions_that_do_not_go_together_are_refused() {
+    let refused = |input: Input| {
+        let mut bytes = Buffer::default();
+        let options = options("image/jpeg", 90, &[]);
+        Packer::default().pack(input, &options, &mut bytes, &Control::default()).unwrap_err().message
+    };
+    let small = Pixels::from_vec(8, 8, PixelFormat::Rgb888, vec![0; 192]).unwrap();
+    assert!(refused(two_renditions(small)).contains("400 x 300 pixels, the main image 8 x 8"));
+    assert!(refused(two_renditions(pixels())).contains("is HDR itself"));
+    let mut picture = Picture::new(Arc::new(graded()));
+    picture.hdr = Some(Arc::new(graded()));
+    assert!(refused(Input::Picture(Arc::new(picture))).contains("RGB_888, is not HDR"));
+}
+
+fn half(bits: [u8; 2]) -> f64 {
+    let bits = u32::from(u16::from_ne_bytes(bits));
+    f64::from(f32::from_bits(bits << 13)) * 2f64.powi(112)
+}
+
+/// Light of BT.2020 in Display P3 (H.273's chromaticities, both with white D65).
+fn to_p3([r, g, b]: [f64; 3]) -> [f64; 3] {
+    [
+        1.343_578_25 * r - 0.282_179_67 * g - 0.061_398_58 * b,
+        -0.065_297_45 * r + 1.075_787_93 * g - 0.010_490_46 * b,
+        0.002_821_78 * r - 0.019_598_49 * g + 1.016_776_71 * b,
+    ]
+}
+
+#[test]
+fn a_source_with_a_gain_map_is_decoded_to_its_hdr_rendition() {
+    let file = pack_pixels(&options("image/jpeg", 95, &[("gain_map.scale", "2")]));
+    let source = ImageSource::from_copy(&file).unwrap();
+    let picture = codec::decode::picture(&source, &Limits::default()).unwrap();
+    let headroom = picture.gain_map.as_ref().unwrap().params.alternate_headroom;
+    let truth = reconstruct(&file);
+    let light = |headroom: f32, format: PixelFormat| -> Vec<[f64; 3]> {
+        let pixels = develop::bright(&picture, headroom, format).unwrap();
+        assert_eq!((pixels.width(), pixels.height()), (WIDTH, HEIGHT));
+        assert_eq!(pixels.color.cicp.primaries, 9);
+        assert!(pixels.color.icc.is_none());
+        let bytes = pixels.plane(0).0;
+        let transfer = pixels.color.cicp.transfer;
+        let light = |signal: f64| if transfer == 8 { signal } else { pq_to_nits(signal) / 203.0 };
+        let pixel = |i: usize| -> [f64; 3] {
+            [0, 1, 2].map(|c| match format {
+                PixelFormat::RgbaF16 => half(bytes.as_chunks::<2>().0[4 * i + c]),
+                PixelFormat::RgbaF32 => f64::from(f32::from_ne_bytes(bytes.as_chunks::<4>().0[4 * i + c])),
+                PixelFormat::Rgba1010102 => {
+                    let word = u32::from_ne_bytes(bytes.as_chunks::<4>().0[i]);
+                    light(f64::from(word >> (10 * c) & 1023) / 1023.0)
+                }
+                PixelFormat::Rgb161616 => {
+                    light(f64::from(u16::from_ne_bytes(bytes.as_chunks::<2>().0[3 * i + c])) / 65535.0)
+                }
+                _ => light(f64::from(u16::from_ne_bytes(bytes.as_chunks::<2>().0[4 * i + c])) / 65535.0),
+            })
+        };
+        (0..truth.len()).map(|i| to_p3(pixel(i))).collect()
+    };
+    use PixelFormat::*;
+    for (format, gate) in
+        [(RgbaF32, 70.0), (RgbaF16, 70.0), (Rgb161616, 70.0), (Rgba16161616, 70.0), (Rgba1010102, 62.0)]
+    {
+        let light = light(f32::INFINITY, format);
+        let squares = light
+            .iter()
+            .flatten()
+            .zip(truth.iter().flatten())
+            .map(|(a, b)| (nits_to_pq(a.max(0.0) * 203.0) - nits_to_pq(b.max(0.0) * 203.0)).powi(2));
+        let psnr = -10.0 * (squares.sum::<f64>() / (3 * light.len()) as f64).log10();
+        println!("{format:?}: {psnr} dB of the reference");
+        assert!(psnr > gate, "{format:?}: {psnr} dB of the reference");
+    }
+    // The headroom law: SDR at 0, the peak doubles with every stop until the map is applied in full.
+    let peak = |stops: f32| light(stops, RgbaF32).into_iter().flatten().fold(0.0, f64::max);
+    assert!((peak(0.0) - 1.0).abs() < 0.01, "{}", peak(0.0));
+    for stops in [1.0, 2.0] {
+        let ratio = peak(stops) / f64::from(stops).exp2();
+        assert!((ratio - 1.0).abs() < 0.02, "at {stops} stops {ratio}");
+    }
+    assert!((peak(20.0) / f64::from(headroom).exp2() - 1.0).abs() < 0.02);
+    assert_eq!(peak(20.0), peak(f32::INFINITY));
+    for refused in [-0.5, f32::NAN] {
+        assert!(develop::bright(&picture, refused, RgbaF16).is_err());
+    }
+    assert!(develop::bright(&picture, 1.0, Rgba8888).is_err());
+    assert!(develop::bright(&Picture::new(picture.main.clone()), 1.0, RgbaF16).is_err());
+}
+
+#[test]
+fn a_source_with_a_gain_map_becomes_an_hdr_png_where_that_is_asked_for() {
+    let file = pack_pixels(&options("image/jpeg", 95, &[("gain_map.scale", "1")]));
+    let source = Arc::new(ImageSource::from_copy(&file).unwrap());
+    let (png, report) = pack(Input::Source(source), &options("image/png", 90, &[("hdr.form", "signal")]));
+    assert!(report.warnings.is_empty(), "{:?}", report.warnings);
+    let at = png.windows(4).position(|w| w == b"cICP").expect("cICP");
+    assert_eq!(png[at + 4..at + 8], [9, 16, 0, 1]);
+    let image = image::load_from_memory(&png).unwrap().to_rgb16();
+    let light: Vec<_> =
+        image.pixels().map(|p| to_p3(p.0.map(|v| pq_to_nits(f64::from(v) / 65535.0) / 203.0))).collect();
+    let decibels = decibels(&light);
+    println!("PNG of a gain-mapped source: {decibels} dB");
+    assert!(decibels >= 49.0, "{decibels} dB");
 }

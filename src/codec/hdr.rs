@@ -73,30 +73,44 @@ pub fn recipe(pixels: &Pixels, cicp: Cicp, options: &Options, gain_map: bool) ->
         _ if matches!(cicp.primaries, 1 | 2) => 1,
         _ => 12,
     };
-    let scale = match options.get(&MAP_SCALE) {
+    let keeps_alpha = pixels.has_alpha() && options.format.features & features::ALPHA != 0;
+    Recipe {
+        mapper,
+        primaries,
+        linear_white: linear_white(options),
+        scale: gain_map.then(|| map_scale(options)),
+        background: (!keeps_alpha).then_some(options.background),
+    }
+}
+
+/// Nits of 1.0 in linear input.
+pub fn linear_white(options: &Options) -> f64 {
+    options.get(&LINEAR_WHITE) as f64
+}
+
+/// Pixels of an image for one sample of its gain map, across and down.
+pub fn map_scale(options: &Options) -> u32 {
+    match options.get(&MAP_SCALE) {
         1 => 1,
         2 => 2,
         3 => 4,
         _ if options.quality >= 95 => 1,
         _ => 2,
-    };
-    let keeps_alpha = pixels.has_alpha() && options.format.features & features::ALPHA != 0;
-    Recipe {
-        mapper,
-        primaries,
-        linear_white: options.get(&LINEAR_WHITE) as f64,
-        scale: gain_map.then_some(scale),
-        background: (!keeps_alpha).then_some(options.background),
     }
+}
+
+/// Whether the HDR signal itself is asked for, and the format holds it.
+pub fn wants_signal(options: &Options) -> bool {
+    options.get(&FORM) == 1 && holds_signal(options)
 }
 
 /// Whether these pixels go into the file as they are.
 pub fn keeps_signal(cicp: Cicp, options: &Options) -> bool {
-    let wanted = options.get(&FORM) == 1 || options.lossless;
-    wanted
-        && cicp.is_hdr()
-        && options.dynamic_range == DynamicRange::Auto
-        && options.format.features & features::HDR != 0
+    (options.get(&FORM) == 1 || options.lossless) && cicp.is_hdr() && holds_signal(options)
+}
+
+fn holds_signal(options: &Options) -> bool {
+    options.dynamic_range == DynamicRange::Auto && options.format.features & features::HDR != 0
 }
 
 /// Whether a gain map is wanted and possible.

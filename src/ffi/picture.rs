@@ -15,7 +15,7 @@ use super::{
     job::{self, ImageDoneFn, ImageJob, Order, Reply},
     packer::{self, ImagePacker},
     packing_options::{self, ImagePackingOptions},
-    pixelmap::{self, ImagePixelMap},
+    pixelmap::{self, ImagePixelFormat, ImagePixelMap},
     pointer::{self, array, bytes, out},
     sequence_options::{self, ImageSequenceOptions},
     source::{self, ImageSource},
@@ -39,8 +39,9 @@ use crate::{
         metadata::{Density, block},
         options::Tail,
         picture::{AuxiliaryKind, Parts},
+        pixel_format::PixelFormat,
     },
-    pack::packer::Input,
+    pack::{develop, packer::Input},
     pixels::Orientation,
     shared::Shared,
     sink::{
@@ -234,6 +235,66 @@ pub extern "C" fn image_picture_get_auxiliary(
             None => 0,
         };
         pixelmap.put(ptr::without_provenance_mut(handle));
+        Ok(())
+    })
+}
+
+/// Sets, replaces or, with NULL, removes the HDR rendition of the main image, which then is SDR: the two show the same
+/// scene in the same size. A gain map that makes the one of the other is computed when the picture is packed, with one
+/// channel where that is exact and else with three; where `hdr.form` is `signal`, formats that hold HDR get the
+/// rendition itself, and formats without HDR the main image.
+///
+/// The rendition is of any format whose code points name PQ, HLG or, for floats, linear light. Packing answers 401 for
+/// another size or none of these, for a main image that is HDR itself, and for a picture that has a gain map too.
+#[unsafe(no_mangle)]
+pub extern "C" fn image_picture_set_hdr_rendition(
+    picture: *mut ImagePicture,
+    pixelmap: *const ImagePixelMap,
+) -> ImageStatus {
+    change(picture, |parts| {
+        parts.hdr = if pixelmap.is_null() { None } else { Some(pixelmap::get(pixelmap)?) };
+        Ok(())
+    })
+}
+
+/// A new handle for the HDR rendition that was set; NULL if there is none.
+#[unsafe(no_mangle)]
+pub extern "C" fn image_picture_get_hdr_rendition(
+    picture: *const ImagePicture,
+    pixelmap: *mut *mut ImagePixelMap,
+) -> ImageStatus {
+    run(Family::Data, || {
+        let pixelmap = out(pixelmap, "pixelmap")?;
+        let handle = match &parts(picture)?.hdr {
+            Some(map) => handle::insert(map.clone())?,
+            None => 0,
+        };
+        pixelmap.put(ptr::without_provenance_mut(handle));
+        Ok(())
+    })
+}
+
+/// The main image with the gain map applied, as a display shows it whose peak is `headroom` stops above diffuse white
+/// (log2): 0 is SDR, 2 four times as bright; from the map's own headroom on, and with INFINITY, it is applied in full.
+///
+/// RGBA_F16 and RGBA_F32 are linear light in which 1.0 is diffuse white, 203 nits; RGBA_1010102, RGB_161616 and
+/// RGBA_16161616 are PQ. All are in BT.2020's primaries, and their code points say so.
+///
+/// @param[out] pixelmap  new handle
+/// @return 401 for a picture without a gain map, for another format, and for a headroom below 0; 62980172 for a main
+///         image whose ICC profile is not of primaries and curves.
+#[unsafe(no_mangle)]
+pub extern "C" fn image_picture_create_hdr_pixelmap(
+    picture: *const ImagePicture,
+    format: ImagePixelFormat,
+    headroom: f32,
+    pixelmap: *mut *mut ImagePixelMap,
+) -> ImageStatus {
+    run(Family::Data, || {
+        let pixelmap = out(pixelmap, "pixelmap")?;
+        let format = PixelFormat::from_abi(format)?;
+        let picture = parts(picture)?.picture()?;
+        pixelmap.put(pixelmap::make(host::shield(|| develop::bright(&picture, headroom, format))?)?);
         Ok(())
     })
 }

@@ -69,6 +69,8 @@ pub struct Picture {
     pub main: Arc<Pixels>,
     /// The gain map with its meaning.
     pub gain_map: Option<GainMap>,
+    /// The main image in high dynamic range, from which a gain map is to be made; only where there is none.
+    pub hdr: Option<Arc<Pixels>>,
     /// All other auxiliary images, at most one of a kind.
     pub auxiliaries: Vec<Auxiliary>,
     /// EXIF, XMP, IPTC, density.
@@ -87,7 +89,7 @@ pub struct Auxiliary {
 impl Picture {
     /// A picture of nothing but its main image.
     pub fn new(main: Arc<Pixels>) -> Self {
-        Self { main, gain_map: None, auxiliaries: Vec::new(), metadata: Metadata::default() }
+        Self { main, gain_map: None, hdr: None, auxiliaries: Vec::new(), metadata: Metadata::default() }
     }
 
     /// All of its images, the main one first.
@@ -118,6 +120,8 @@ pub struct Parts {
     pub auxiliaries: [Option<Arc<PixelMap>>; AuxiliaryKind::ALL.len()],
     /// The gain map's meaning.
     pub params: Option<GainMapParams>,
+    /// The main image in high dynamic range.
+    pub hdr: Option<Arc<PixelMap>>,
     /// EXIF, XMP, IPTC, density.
     pub metadata: Metadata,
 }
@@ -129,7 +133,8 @@ impl Object for Parts {
 impl Parts {
     /// A picture of nothing but its main image.
     pub fn new(main: Option<Arc<PixelMap>>) -> Self {
-        Self { main, auxiliaries: Default::default(), params: None, metadata: Metadata::default() }
+        let metadata = Metadata::default();
+        Self { main, auxiliaries: Default::default(), params: None, hdr: None, metadata }
     }
 
     /// The parts of a picture, whose images become pixel maps.
@@ -154,6 +159,15 @@ impl Parts {
         };
         let mut picture = Picture::new(main.snapshot()?);
         picture.metadata = self.metadata.clone();
+        if let Some(hdr) = &self.hdr {
+            picture.hdr = Some(hdr.snapshot()?);
+            if self.auxiliaries[AuxiliaryKind::GainMap as usize].is_some() {
+                bail!(
+                    OutOfRange,
+                    "the picture has both an HDR rendition and a gain map: one of them makes the other"
+                );
+            }
+        }
         for (kind, map) in AuxiliaryKind::ALL.into_iter().zip(&self.auxiliaries) {
             let Some(map) = map else { continue };
             let pixels = map.snapshot()?;

@@ -12,6 +12,7 @@ use crate::{
         gain_map::GainMap,
         options::Options,
         picture::{Auxiliary, Picture},
+        pixel_format::PixelFormat::{self, Rgb161616, Rgba16161616},
         pixelmap::Pixels,
         report::{Code, Notes},
         source::ImageSource,
@@ -19,16 +20,90 @@ use crate::{
     pixels::hdr,
 };
 
+/// What the step has at hand.
+#[derive(Clone, Copy)]
+pub struct Room<'a> {
+    /// For memory.
+    pub limits: &'a Limits,
+    /// Memory that the pack holds already.
+    pub held: u64,
+    /// Threads.
+    pub pool: &'a Pool,
+    /// The caller's options.
+    pub options: &'a Options,
+    /// Whom to ask whether to go on.
+    pub control: &'a Control,
+    /// Where to tell what is dropped or changed.
+    pub notes: &'a Notes,
+}
+
 /// HDR images become SDR images, with a gain map where one is wanted; other images lose theirs where none is.
-pub fn develop(
-    limits: &Limits,
-    picture: Arc<Picture>,
-    held: u64,
-    pool: &Pool,
-    options: &Options,
-    control: &Control,
-    notes: &Notes,
-) -> Result<(Arc<Picture>, Option<Share>)> {
+pub fn develop(picture: Arc<Picture>, room: Room<'_>) -> Result<(Arc<Picture>, Option<Share>)> {
+    let options = room.options;
+    if picture.hdr.is_some() {
+        return with_rendition(picture, room);
+    }
+    match &picture.gain_map {
+        Some(map) if settings::wants_signal(options) && hdr::code_points(&picture.main).is_none() => {
+            let format = if picture.main.has_alpha() { Rgba16161616 } else { Rgb161616 };
+            let share =
+                room.take(&picture.main, u64::from(format.info().planes[0].bytes), "the HDR image")?;
+            let main = hdr::apply(&picture.main, map, f32::INFINITY, format, room.pool, room.control)?;
+            let picture = Picture { main: Arc::new(main), gain_map: None, ..Picture::clone(&picture) };
+            Ok((Arc::new(picture), Some(share)))
+        }
+        _ => alone(picture, room),
+    }
+}
+
+impl Room<'_> {
+    /// Memory for as many bytes for each pixel.
+    fn take(&self, pixels: &Pixels, bytes: u64, what: &str) -> Result<Share> {
+        let count = u64::from(pixels.width()) * u64::from(pixels.height());
+        self.limits.memory().take_beside(self.held, count * bytes, what)
+    }
+}
+
+/// A picture whose HDR rendition the caller made too.
+fn with_rendition(picture: Arc<Picture>, room: Room<'_>) -> Result<(Arc<Picture>, Option<Share>)> {
+    let Room { options, notes, .. } = room;
+    let name = options.format.name();
+    let mut made = Picture { hdr: None, ..Picture::clone(&picture) };
+    let Some(rendition) = &picture.hdr else { return Ok((picture, None)) };
+    let Some(cicp) = hdr::code_points(rendition) else {
+        bail!(
+            OutOfRange,
+            "the picture's HDR rendition, {}, is not HDR: its code points name neither PQ nor HLG nor linear floats",
+            rendition.info().name
+        );
+    };
+    if hdr::code_points(&picture.main).is_some() {
+        bail!(OutOfRange, "the main image of a picture with an HDR rendition is HDR itself");
+    }
+    if settings::wants_signal(options) {
+        made.main = rendition.clone();
+        return alone(Arc::new(made), room);
+    }
+    if !settings::wants_gain_map(options) {
+        notes.add(Code::GainMapDropped, format!("{name}: dropped the HDR rendition: this is SDR"));
+        return Ok((Arc::new(made), None));
+    }
+    let share = room.take(rendition, 3, "the gain map")?;
+    let bright = hdr::Bright { pixels: rendition, cicp, linear_white: settings::linear_white(options) };
+    let scale = settings::map_scale(options);
+    made.gain_map = hdr::compare(&picture.main, bright, scale, room.pool, room.control)?;
+    if let Some(map) = &mut made.gain_map {
+        Arc::make_mut(&mut map.pixels).light = rendition.light;
+    } else {
+        let text = "left out the HDR rendition: nothing in it is brighter than diffuse white";
+        notes.add(Code::GainMapDropped, text);
+    }
+    Ok((Arc::new(made), Some(share)))
+}
+
+/// A picture of a main image and perhaps a gain map.
+fn alone(picture: Arc<Picture>, room: Room<'_>) -> Result<(Arc<Picture>, Option<Share>)> {
+    let Room { options, notes, .. } = room;
     let (pixels, name) = (&picture.main, options.format.name());
     let cicp = hdr::code_points(pixels).filter(|cicp| !settings::keeps_signal(*cicp, options));
     let wanted = settings::wants_gain_map(options);
@@ -46,10 +121,8 @@ pub fn develop(
         bail!(Unsupported, "{name} cannot hold {} of high dynamic range without loss", pixels.info().name);
     }
     let recipe = settings::recipe(pixels, cicp, options, wanted);
-    let need = u64::from(pixels.width()) * u64::from(pixels.height());
-    let need = need * if recipe.background.is_none() { 5 } else { 4 };
-    let share = limits.memory().take_beside(held, need, "the SDR image")?;
-    let mut developed = hdr::develop(pixels, cicp, &recipe, pool, control)?;
+    let share = room.take(pixels, if recipe.background.is_none() { 5 } else { 4 }, "the SDR image")?;
+    let mut developed = hdr::develop(pixels, cicp, &recipe, room.pool, room.control)?;
     if let Some(map) = &mut developed.gain_map {
         // It is what the light of the HDR image is known from now.
         Arc::make_mut(&mut map.pixels).light = pixels.light;
@@ -66,6 +139,20 @@ pub fn develop(
     let picture =
         Picture { main: Arc::new(developed.base), gain_map: developed.gain_map, ..Picture::clone(&picture) };
     Ok((Arc::new(picture), Some(share)))
+}
+
+/// The HDR rendition of a picture with a gain map, for a display of this headroom (log2).
+pub fn bright(picture: &Picture, headroom: f32, format: PixelFormat) -> Result<Pixels> {
+    let Some(map) = &picture.gain_map else {
+        bail!(OutOfRange, "the picture has no gain map to apply");
+    };
+    if headroom.is_nan() || headroom < 0.0 {
+        bail!(
+            OutOfRange,
+            "a display's headroom of {headroom}: it is log2 of peak over diffuse white, 0 or more"
+        );
+    }
+    hdr::apply(&picture.main, map, headroom, format, &Pool::new(1), &Control::default())
 }
 
 /// A frame of an animation, which is SDR; alpha is kept.
@@ -90,7 +177,7 @@ pub fn gain_map_of(
     options: &Options,
     notes: &Notes,
 ) -> Result<Option<GainMap>> {
-    if !settings::wants_gain_map(options) {
+    if !settings::wants_gain_map(options) && !settings::wants_signal(options) {
         if decode::has_gain_map(source)? {
             let name = options.format.name();
             notes.add(Code::GainMapDropped, format!("{name}: dropped the source's gain map: this is SDR"));

@@ -4,7 +4,7 @@ pub mod batch;
 mod carry;
 pub mod control;
 pub mod crew;
-mod develop;
+pub mod develop;
 mod fit;
 pub mod job;
 pub mod names;

@@ -6,7 +6,7 @@ use super::{
     carry,
     control::Control,
     crew::Crew,
-    develop::{auxiliaries_of, develop, gain_map_of},
+    develop::{Room, auxiliaries_of, develop, gain_map_of},
     fit,
     plan::Plan,
     pool::Pool,
@@ -150,7 +150,8 @@ impl Packer {
             }
         };
         let mut held = decoded.as_ref().map_or(0, Share::bytes);
-        let (picture, developed) = develop(&self.limits, picture, held, pool, options, control, &notes)?;
+        let room = Room { limits: &self.limits, held, pool, options, control, notes: &notes };
+        let (picture, developed) = develop(picture, room)?;
         held += developed.as_ref().map_or(0, Share::bytes);
         // A source's pixels stand upright already.
         let turned = if decoded.is_none() { picture.metadata.orientation() } else { Orientation::Upright };

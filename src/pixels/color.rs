@@ -197,7 +197,8 @@ fn transposed(m: Matrix) -> Matrix {
     [0, 1, 2].map(|i| [m[0][i], m[1][i], m[2][i]])
 }
 
-fn inverse(m: &Matrix) -> Matrix {
+/// The matrix that undoes one; not of numbers if nothing does.
+pub fn inverse(m: &Matrix) -> Matrix {
     let cofactor = |i: usize, j: usize| {
         let (r, c) = ([(i + 1) % 3, (i + 2) % 3], [(j + 1) % 3, (j + 2) % 3]);
         m[r[0]][c[0]] * m[r[1]][c[1]] - m[r[0]][c[1]] * m[r[1]][c[0]]

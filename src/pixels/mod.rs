@@ -12,6 +12,7 @@ mod planes;
 mod rows;
 mod sample;
 mod simd;
+mod space;
 mod store;
 mod yuv;
 

@@ -167,6 +167,9 @@ static int32_t read_jpeg(void *user, uint64_t offset, uint8_t *buffer, size_t ca
       image_picture_set_auxiliary(h.picture, IMAGE_AUXILIARY_DEPTH_MAP, NULL))                                       \
   ROW(image_picture_get_auxiliary, PICTURE, 401,                                                                     \
       image_picture_get_auxiliary(h.picture, IMAGE_AUXILIARY_DEPTH_MAP, &out.pixelmap))                              \
+  ROW(image_picture_set_hdr_rendition, PICTURE, 401, image_picture_set_hdr_rendition(h.picture, NULL))               \
+  ROW(image_picture_get_hdr_rendition, PICTURE, 401, image_picture_get_hdr_rendition(h.picture, &out.pixelmap))      \
+  ROW(image_picture_create_hdr_pixelmap, PICTURE, 401, apply_map(h.picture))                                         \
   ROW(image_picture_set_gain_map_params, PICTURE, 401, set_params(h.picture))                                        \
   ROW(image_picture_get_gain_map_params, PICTURE, 401, get_params(h.picture))                                        \
   ROW(image_picture_set_metadata, PICTURE, 401, image_picture_set_metadata(h.picture, IMAGE_METADATA_XMP, "<x/>", 4)) \
@@ -446,6 +449,21 @@ static void finish(ImageBatch *batch) {
 static ImageStatus set_params(ImagePicture *picture) {
   const float low[] = {0, 0, 0}, high[] = {1, 1, 1};
   return image_picture_set_gain_map_params(picture, 0, 2, low, high, high, low, low, true);
+}
+
+/* The main image serves as the gain map. */
+static ImageStatus apply_map(const ImagePicture *picture) {
+  ImagePicture *own = NULL;
+  ImagePixelMap *main = NULL;
+  if (image_picture_get_main(picture, &main) == IMAGE_OK) {
+    if (image_picture_create(main, &own) == IMAGE_OK && set_params(own) == IMAGE_OK &&
+        image_picture_set_auxiliary(own, IMAGE_AUXILIARY_GAIN_MAP, main) == IMAGE_OK)
+      picture = own;
+    image_pixelmap_release(main);
+  }
+  ImageStatus status = image_picture_create_hdr_pixelmap(picture, IMAGE_PIXEL_FORMAT_RGBA_F16, 1, &out.pixelmap);
+  if (own) image_picture_release(own);
+  return status;
 }
 
 /* Editing takes a picture without pixels: a right handle of one with pixels is taken for another. */

@@ -12,7 +12,7 @@ use std::ops::Range;
 
 use super::{
     lanes::Lanes,
-    tables::{BELOW, DARK, Decoder, Developer, GAIN_MASK, LogTable, SIGNAL_STEPS},
+    tables::{BELOW, Boost, DARK, Decoder, Developer, GAIN_MASK, LogTable, Ruler, SIGNAL_STEPS},
 };
 use crate::pixels::convert::TILE;
 
@@ -30,6 +30,9 @@ pub struct Kernels {
     halves: unsafe fn(&[u8], &Decoder, &mut Planes, usize),
     signals: unsafe fn(&Decoder, &mut Planes, usize),
     develop: unsafe fn(&Planes, &Developer, &mut [u32], &mut [u32], usize),
+    gains: unsafe fn(&[f32], &[f32], &Ruler, &mut [u32], usize),
+    boost: unsafe fn(&mut [f32], &[f32], &Boost, usize),
+    curve: unsafe fn(&mut [f32], &LogTable, usize),
 }
 
 impl std::fmt::Debug for Kernels {
@@ -84,7 +87,23 @@ macro_rules! kernels {
                 super::develop::<$lanes>(light, developer, codes, gains, 0..n / N * N);
                 super::develop::<f32>(light, developer, codes, gains, n / N * N..n);
             }
-            pub const KERNELS: Kernels = Kernels { ten, p010, halves, signals, develop };
+            $(#[target_feature(enable = $feature)])?
+            pub unsafe fn gains(over: &[f32], under: &[f32], ruler: &Ruler, to: &mut [u32], n: usize) {
+                super::gains::<$lanes>(over, under, ruler, to, 0..n / N * N);
+                super::gains::<f32>(over, under, ruler, to, n / N * N..n);
+            }
+            $(#[target_feature(enable = $feature)])?
+            pub unsafe fn boost(light: &mut [f32], samples: &[f32], boost: &Boost, n: usize) {
+                super::boost::<$lanes>(light, samples, boost, 0..n / N * N);
+                super::boost::<f32>(light, samples, boost, n / N * N..n);
+            }
+            $(#[target_feature(enable = $feature)])?
+            pub unsafe fn curve(values: &mut [f32], table: &LogTable, n: usize) {
+                super::curve::<$lanes>(values, table, 0..n / N * N);
+                super::curve::<f32>(values, table, n / N * N..n);
+            }
+            pub const KERNELS: Kernels =
+                Kernels { ten, p010, halves, signals, develop, gains, boost, curve };
         }
     };
 }
@@ -169,6 +188,28 @@ impl Kernels {
         assert!(developer.oetf.len() == ((1f32.to_bits() - DARK.to_bits()) >> BELOW) as usize + 4);
         // SAFETY: all slices are at least that long, and the tables have an entry for every value in their range.
         unsafe { (self.develop)(light, developer, codes, gains, n) }
+    }
+
+    /// How much brighter `n` values are than others, as the ruler counts.
+    pub fn gains(&self, over: &[f32], under: &[f32], ruler: &Ruler, to: &mut [u32], n: usize) {
+        assert!(over.len() >= n && under.len() >= n && to.len() >= n);
+        // SAFETY: all slices are at least that long; the processor has what is needed.
+        unsafe { (self.gains)(over, under, ruler, to, n) }
+    }
+
+    /// Applies the samples of a gain map, 0 to 1, to light.
+    pub fn boost(&self, light: &mut [f32], samples: &[f32], boost: &Boost, n: usize) {
+        assert!(light.len() >= n && samples.len() >= n && boost.factors.len() == SIGNAL_STEPS);
+        // SAFETY: both slices are at least that long, and there is a factor for every step.
+        unsafe { (self.boost)(light, samples, boost, n) }
+    }
+
+    /// A function of `n` values in their place, between the entries of [`LogTable::edges`].
+    pub fn curve(&self, values: &mut [f32], table: &LogTable, n: usize) {
+        let count = ((table.last.to_bits() - table.first.to_bits()) >> BELOW) as usize + 2;
+        assert!(values.len() >= n && table.entries.len() == count);
+        // SAFETY: the slice is at least that long; every value in the table's range has an entry and one behind it.
+        unsafe { (self.curve)(values, table, n) }
     }
 }
 
@@ -345,5 +386,69 @@ unsafe fn develop<V: Lanes>(
         let code = V::or(V::or(opaque, V::shl::<8>(g)), V::shl::<16>(b));
         V::store_words(code, codes.as_mut_ptr().add(i));
         V::store_words(V::and(both, V::splat_bits(GAIN_MASK)), gains.as_mut_ptr().add(i));
+    }
+}
+
+/// The logarithm to base 2 of normal numbers above 0, within 2e-5.
+///
+/// # Safety
+/// That of [`Lanes`].
+#[inline(always)]
+unsafe fn log2<V: Lanes>(value: V) -> V {
+    // Fitted to log2(1 + t), t from 0 to 1, least greatest error; exact at both ends.
+    const FACTORS: [f32; 5] = [1.441_917, -0.709_096_23, 0.415_605_45, -0.193_575, 0.045_148_77];
+    let bits = value.bits();
+    let exponent = V::number(V::sub(V::shr::<23>(bits), V::splat_bits(127)));
+    let mantissa = V::or(V::and(bits, V::splat_bits(0x7f_ffff)), V::splat_bits(0x3f80_0000));
+    let t = V::from_bits(mantissa).add(V::splat(-1.0));
+    let [a, b, c, d, e] = FACTORS;
+    let sum = t.mul(V::splat(e)).add(V::splat(d));
+    let sum = t.mul(sum).add(V::splat(c));
+    let sum = t.mul(sum).add(V::splat(b));
+    exponent.add(t.mul(t.mul(sum).add(V::splat(a))))
+}
+
+/// # Safety
+/// As [`Kernels::gains`] demands; `lanes` is inside the slices.
+#[inline(always)]
+unsafe fn gains<V: Lanes>(over: &[f32], under: &[f32], ruler: &Ruler, to: &mut [u32], lanes: Range<usize>) {
+    let (offset, steps, top) = (V::splat(ruler.offset), V::splat(ruler.steps), V::splat(ruler.top));
+    for i in lanes.step_by(V::COUNT) {
+        let over = log2(V::load(over.as_ptr().add(i)).add(offset));
+        let under = log2(V::load(under.as_ptr().add(i)).add(offset));
+        let ratio = over.add(under.mul(V::splat(-1.0))).add(V::splat(-ruler.min));
+        let step = ratio.mul(steps).max(V::splat(0.0)).min(top);
+        V::store_words(step.round(), to.as_mut_ptr().add(i));
+    }
+}
+
+/// # Safety
+/// As [`Kernels::boost`] demands; `lanes` is inside the slices.
+#[inline(always)]
+unsafe fn boost<V: Lanes>(light: &mut [f32], samples: &[f32], boost: &Boost, lanes: Range<usize>) {
+    for i in lanes.step_by(V::COUNT) {
+        let sample = V::load(samples.as_ptr().add(i)).max(V::splat(0.0)).min(V::splat(1.0));
+        let place = sample.mul(V::splat((SIGNAL_STEPS - 1) as f32)).round();
+        let factor = V::from_bits(V::look_up(boost.factors.as_ptr(), place));
+        let to = light.as_mut_ptr().add(i);
+        let base = V::load(to).add(V::splat(boost.base_offset));
+        base.mul(factor).add(V::splat(-boost.alternate_offset)).store(to);
+    }
+}
+
+/// # Safety
+/// As [`Kernels::curve`] demands; `lanes` is inside the slice.
+#[inline(always)]
+unsafe fn curve<V: Lanes>(values: &mut [f32], table: &LogTable, lanes: Range<usize>) {
+    const PART: f32 = 1.0 / (1 << BELOW) as f32;
+    for i in lanes.step_by(V::COUNT) {
+        let to = values.as_mut_ptr().add(i);
+        let value = V::load(to).max(V::splat(table.first)).min(V::splat(table.last));
+        let place = V::sub(value.bits(), V::splat_bits(table.first.to_bits()));
+        let part = V::number(V::and(place, V::splat_bits((1 << BELOW) - 1))).mul(V::splat(PART));
+        let index = V::shr::<BELOW>(place);
+        let low = V::from_bits(V::look_up(table.entries.as_ptr(), index));
+        let high = V::from_bits(V::look_up(table.entries.as_ptr().add(1), index));
+        low.add(high.add(low.mul(V::splat(-1.0))).mul(part)).store(to);
     }
 }

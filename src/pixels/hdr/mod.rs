@@ -4,6 +4,8 @@
 //! Red, green and blue are scaled alike, by what the largest of them needs, so that hue stays and one channel of
 //! gains is exact. The peak is measured, once over a sixteenth of the pixels; everything else goes band by band.
 
+mod apply;
+mod compare;
 mod histogram;
 mod kernels;
 mod lanes;
@@ -18,7 +20,11 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-pub use self::transfer::ToneMapper;
+pub use self::{
+    apply::apply,
+    compare::{Bright, compare},
+    transfer::ToneMapper,
+};
 use self::{
     histogram::Histogram,
     kernels::Kernels,
@@ -29,6 +35,7 @@ use super::{
     color::{self, Curve, Primaries},
     convert::TILE,
     simd::pack_3,
+    space::linear_to_d50,
 };
 use crate::{
     error::{Result, try_vec},
@@ -105,7 +112,7 @@ fn develop_with(
         }
         None => None,
     };
-    let decoder = Decoder::new(cicp, recipe.primaries, recipe.linear_white)?;
+    let decoder = Decoder::new(cicp, &linear_to_d50(recipe.primaries)?, recipe.linear_white)?;
     let reader = Reader::new(pixels, cicp, decoder, kernels, background)?;
     let peak = measure(&reader, pixels, control)?;
     let developer = Developer::new(recipe.mapper, peak)?;

@@ -4,7 +4,10 @@ use super::transfer::{self, ToneMapper, WHITE};
 use crate::{
     error::{Result, try_vec},
     model::{color::Cicp, gain_map::GainMapParams},
-    pixels::color::{self, Curve, Primaries},
+    pixels::{
+        color::{self, Curve, Matrix, Primaries, product},
+        space::{self, Space},
+    },
 };
 
 /// Bits of a float below those that select an entry of a [`LogTable`]: 512 entries an octave, so that the nearest
@@ -30,6 +33,18 @@ impl LogTable {
         }
         Ok(Self { first, last, entries })
     }
+
+    /// A function whose values, floats, are taken between two entries each: those where equal parts of each octave
+    /// start, and one behind the last.
+    pub fn edges(low: i32, high: i32, f: impl Fn(f64) -> f32) -> Result<Self> {
+        let (first, last) = (2f32.powi(low), 2f32.powi(high));
+        let count = ((last.to_bits() - first.to_bits()) >> BELOW) as usize + 2;
+        let mut entries = try_vec(count, "a curve")?;
+        for (index, entry) in (0u32..).zip(&mut entries) {
+            *entry = f(f64::from(f32::from_bits(first.to_bits() + (index << BELOW)))).to_bits();
+        }
+        Ok(Self { first, last, entries })
+    }
 }
 
 /// Equal steps of signals that are no codes.
@@ -44,29 +59,22 @@ pub struct Decoder {
     pub signals: Vec<u32>,
     /// HLG's system gamma: the weights of luminance, and factors (bits of floats) by luminance.
     pub ootf: Option<([f32; 3], LogTable)>,
-    /// From the source's primaries to those of the SDR image.
+    /// From the source's primaries to those wanted.
     pub gamut: [[f32; 3]; 3],
 }
 
 impl Decoder {
-    /// For PQ, HLG or linear signals, where linear 1.0 is so many nits.
-    pub fn new(cicp: Cicp, primaries: u8, linear_white: f64) -> Result<Self> {
+    /// For PQ, HLG or linear signals, where linear 1.0 is so many nits; `to_d50` is that of the light wanted.
+    pub fn new(cicp: Cicp, to_d50: &Matrix, linear_white: f64) -> Result<Self> {
         let source = Primaries::new(cicp.primaries)?;
-        let mut gamut = color::between(&source, &Primaries::new(primaries)?);
+        let mut gamut = product(&color::inverse(to_d50), &space::linear_to_d50(cicp.primaries)?);
         let light = |signal: f64| match cicp.transfer {
             16 => transfer::pq_to_nits(signal) / WHITE,
             _ => transfer::hlg_to_scene(signal),
         };
-        let table = |count: usize| -> Result<Vec<u32>> {
-            let mut entries = try_vec(count, "a curve")?;
-            for (index, entry) in entries.iter_mut().enumerate() {
-                *entry = (light(index as f64 / (count - 1) as f64) as f32).to_bits();
-            }
-            Ok(entries)
-        };
         let (mut codes, mut signals, mut ootf) = (Vec::new(), Vec::new(), None);
         if cicp.is_hdr() {
-            (codes, signals) = (table(1024)?, table(SIGNAL_STEPS)?);
+            (codes, signals) = (steps(1024, light)?, steps(SIGNAL_STEPS, light)?);
         } else {
             gamut = gamut.map(|row| row.map(|v| v * linear_white / WHITE));
         }
@@ -78,10 +86,37 @@ impl Decoder {
         Ok(Self { codes, signals, ootf, gamut: color::single(gamut) })
     }
 
+    /// For signals of standard range.
+    pub fn standard(space: &Space, to_d50: &Matrix) -> Result<Self> {
+        let (codes, signals) = (steps(1024, &space.light)?, steps(SIGNAL_STEPS, &space.light)?);
+        Ok(Self { codes, signals, ootf: None, gamut: color::single(space.to(to_d50)) })
+    }
+
+    /// For light that becomes that of other primaries.
+    pub fn light(from_d50: &Matrix, to_d50: &Matrix) -> Self {
+        let gamut = color::single(product(&color::inverse(to_d50), from_d50));
+        Self { gamut, ..Self::identity() }
+    }
+
+    /// For numbers that are none of a colour: they stay as they are.
+    pub fn identity() -> Self {
+        let gamut = [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]];
+        Self { codes: Vec::new(), signals: Vec::new(), ootf: None, gamut }
+    }
+
     /// Whether signals are light.
     pub fn is_linear(&self) -> bool {
         self.codes.is_empty()
     }
+}
+
+/// A function of equal steps from 0 to 1; the bits of floats.
+fn steps(count: usize, f: impl Fn(f64) -> f64) -> Result<Vec<u32>> {
+    let mut entries = try_vec(count, "a curve")?;
+    for (index, entry) in entries.iter_mut().enumerate() {
+        *entry = (f(index as f64 / (count - 1) as f64) as f32).to_bits();
+    }
+    Ok(entries)
 }
 
 /// Bits of an entry of [`Developer::tone`] that are not the factor's.
@@ -145,5 +180,41 @@ impl Developer {
             base_color: true,
         };
         Ok(Self { tone, oetf, params })
+    }
+}
+
+/// How gains, log2 of one light over another, become whole numbers.
+#[derive(Clone, Copy, Debug)]
+pub struct Ruler {
+    /// Added to both.
+    pub offset: f32,
+    /// The gain that is 0.
+    pub min: f32,
+    /// Steps of a stop.
+    pub steps: f32,
+    /// The largest number.
+    pub top: f32,
+}
+
+/// What the samples of one channel of a gain map do to light.
+#[derive(Debug)]
+pub struct Boost {
+    /// Factors, the bits of floats, of [`SIGNAL_STEPS`] samples from 0 to 1.
+    pub factors: Vec<u32>,
+    pub base_offset: f32,
+    pub alternate_offset: f32,
+}
+
+impl Boost {
+    /// That of channel `c`, with the weight that a display's headroom gives it.
+    pub fn new(params: &GainMapParams, c: usize, weight: f32) -> Result<Self> {
+        let [min, max, gamma] = [params.min[c], params.max[c], params.gamma[c]].map(f64::from);
+        let factor =
+            |sample: f64| (f64::from(weight) * (min + (max - min) * sample.powf(1.0 / gamma))).exp2();
+        Ok(Self {
+            factors: steps(SIGNAL_STEPS, factor)?,
+            base_offset: params.base_offset[c],
+            alternate_offset: params.alternate_offset[c],
+        })
     }
 }

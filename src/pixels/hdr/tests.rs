@@ -1,8 +1,10 @@
 use super::{
+    super::space::Space,
     tables::{Decoder, Developer},
     transfer::{WHITE, nits_to_pq, pq_to_nits},
     *,
 };
+use crate::model::gain_map::GainMapParams;
 
 /// A small generator: the tests are the same on every run.
 struct Random(u64);
@@ -124,6 +126,61 @@ fn every_instruction_set_makes_the_same_bytes() {
                 assert_eq!(map(&portable), map(&other), "{name}");
             }
         }
+    }
+}
+
+#[test]
+fn every_instruction_set_compares_and_applies_alike() {
+    let mut random = Random(7);
+    for (width, height, scale, base_format) in [
+        (37, 9, 1, PixelFormat::Rgb888),
+        (600, 35, 2, PixelFormat::Nv12),
+        (515, 66, 4, PixelFormat::Rgba8888),
+        (5, 3, 4, PixelFormat::Gray8),
+    ] {
+        let (hdr, cicp) = image(PixelFormat::Rgba1010102, 16, width, height, 0.8);
+        let info = base_format.info();
+        let size: u64 = info.planes.iter().map(|p| p.row_bytes(width) * p.rows(height)).sum();
+        let bytes = (0..size).map(|_| random.next() as u8).collect();
+        let sdr = Pixels::from_vec(width, height, base_format, bytes).unwrap();
+        let kernels = [Some(Kernels::PORTABLE), Kernels::avx2(), Some(Kernels::best())];
+        let bright = Bright { pixels: &hdr, cicp, linear_white: 203.0 };
+        let mut seen: Option<(Vec<u8>, GainMapParams, Vec<Vec<u8>>)> = None;
+        for (threads, kernels) in kernels.into_iter().flatten().enumerate() {
+            let (pool, control) = (Pool::new(threads + 1), Control::default());
+            let map = compare::compare_with(kernels, &sdr, bright, scale, &pool, &control).unwrap().unwrap();
+            map.params.check().unwrap();
+            use PixelFormat::*;
+            let applied = [RgbaF16, RgbaF32, Rgba1010102, Rgb161616, Rgba16161616].map(|format| {
+                let made = apply::apply_with(kernels, &sdr, &map, 1.5, format, &pool, &control).unwrap();
+                made.plane(0).0.to_vec()
+            });
+            let now = (map.pixels.plane(0).0.to_vec(), map.params, applied.to_vec());
+            let first = seen.get_or_insert(now.clone());
+            assert!(*first == now, "{width} x {height} {base_format:?}");
+        }
+    }
+}
+
+#[test]
+fn profiles_of_curves_and_primaries_are_spaces() {
+    let profile = crate::pixels::color::icc_to_write(
+        &Color { cicp: Cicp { primaries: 12, ..Cicp::SRGB }, icc: None },
+        false,
+    );
+    let mut color = Color { cicp: Cicp::SRGB, icc: profile.unwrap() };
+    let space = Space::of(&color).unwrap();
+    let expected = linear_to_d50(12).unwrap();
+    for (row, expected) in space.to_d50.iter().zip(expected) {
+        assert!(row.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-3), "{row:?} {expected:?}");
+    }
+    for signal in [0.0, 0.02, 0.3, 0.9, 1.0] {
+        assert!(((space.light)(signal) - Curve::SRGB.decode(signal)).abs() < 1e-4);
+    }
+    let whole = color.icc.unwrap();
+    for length in (0..whole.len()).step_by(7) {
+        color.icc = Some(whole[..length].into());
+        assert!(Space::of(&color).is_err(), "{length} bytes");
     }
 }
 
@@ -313,7 +370,7 @@ fn large_images_are_measured_by_a_sixteenth() {
         (PixelFormat::Rgb161616, 16, 0.7),
     ] {
         let (pixels, cicp) = image(format, transfer, 1031, 257, top);
-        let decoder = || Decoder::new(cicp, 12, 203.0).unwrap();
+        let decoder = || Decoder::new(cicp, &linear_to_d50(12).unwrap(), 203.0).unwrap();
         let reader = Reader::new(&pixels, cicp, decoder(), Kernels::best(), Some([0.0; 3])).unwrap();
         let peak = measure(&reader, &pixels, &Control::default()).unwrap();
         let mut all = Histogram::new().unwrap();
