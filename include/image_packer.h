@@ -2084,6 +2084,41 @@ ImageStatus image_picture_get_auxiliary(const ImagePicture *picture,
                                         ImagePixelMap **pixelmap);
 
 /**
+ * Sets, replaces or, with NULL, removes the HDR rendition of the main image, which then is SDR: the two show the same
+ * scene in the same size. A gain map that makes the one of the other is computed when the picture is packed, with one
+ * channel where that is exact and else with three; where `hdr.form` is `signal`, formats that hold HDR get the
+ * rendition itself, and formats without HDR the main image.
+ *
+ * The rendition is of any format whose code points name PQ, HLG or, for floats, linear light. Packing answers 401 for
+ * another size or none of these, for a main image that is HDR itself, and for a picture that has a gain map too.
+ */
+IMAGE_PACKER_API
+ImageStatus image_picture_set_hdr_rendition(ImagePicture *picture,
+                                            const ImagePixelMap *pixelmap);
+
+/** A new handle for the HDR rendition that was set; NULL if there is none. */
+IMAGE_PACKER_API
+ImageStatus image_picture_get_hdr_rendition(const ImagePicture *picture,
+                                            ImagePixelMap **pixelmap);
+
+/**
+ * The main image with the gain map applied, as a display shows it whose peak is `headroom` stops above diffuse white
+ * (log2): 0 is SDR, 2 four times as bright; from the map's own headroom on, and with INFINITY, it is applied in full.
+ *
+ * RGBA_F16 and RGBA_F32 are linear light in which 1.0 is diffuse white, 203 nits; RGBA_1010102, RGB_161616 and
+ * RGBA_16161616 are PQ. All are in BT.2020's primaries, and their code points say so.
+ *
+ * @param[out] pixelmap  new handle
+ * @return 401 for a picture without a gain map, for another format, and for a headroom below 0; 62980172 for a main
+ *         image whose ICC profile is not of primaries and curves.
+ */
+IMAGE_PACKER_API IMAGE_PACKER_NODISCARD
+ImageStatus image_picture_create_hdr_pixelmap(const ImagePicture *picture,
+                                              ImagePixelFormat format,
+                                              float headroom,
+                                              ImagePixelMap **pixelmap);
+
+/**
  * How the gain map brightens the main image (ISO 21496-1). Each array holds one value per channel: R, G, B; all
  * alike for a gray map. Headrooms and gains are log2, 0 to 64 and -64 to 64; offsets are parts of SDR white.
  *
