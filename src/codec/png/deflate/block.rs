@@ -94,9 +94,10 @@ impl Histogram {
     /// Counts what `sequences` send from `data`.
     pub fn count(&mut self, data: &[u8], sequences: &[Sequence]) {
         let mut at = 0;
+        let mut counter = literals::Counter::new();
         for s in sequences {
             let run = s.literals as usize;
-            literals::count(&data[at..at + run], &mut self.literals);
+            counter.see(&data[at..at + run]);
             at += run;
             if s.length > 0 {
                 self.literals[257 + length_slot(usize::from(s.length))] += 1;
@@ -104,6 +105,7 @@ impl Histogram {
                 at += usize::from(s.length);
             }
         }
+        counter.add_to(&mut self.literals);
     }
 
     pub fn add(&mut self, other: &Self) {

@@ -4,29 +4,43 @@
 use super::bits::Bits;
 use super::block::{Codes, LITERAL_SYMBOLS};
 
-/// Adds the bytes' counts. Long runs count into four tables, so that equal
-/// neighbours do not wait for each other's increment.
+/// Counts in four tables in turn, so that equal neighbours do not wait for each other's increment.
+pub struct Counter([[u32; 256]; 4]);
+
+impl Counter {
+    pub fn new() -> Self {
+        Self([[0; 256]; 4])
+    }
+
+    /// Counts these bytes.
+    #[inline(always)]
+    pub fn see(&mut self, data: &[u8]) {
+        let [a, b, c, d] = &mut self.0;
+        let (quads, rest) = data.as_chunks::<4>();
+        for quad in quads {
+            a[usize::from(quad[0])] += 1;
+            b[usize::from(quad[1])] += 1;
+            c[usize::from(quad[2])] += 1;
+            d[usize::from(quad[3])] += 1;
+        }
+        for (&byte, table) in rest.iter().zip([a, b, c]) {
+            table[usize::from(byte)] += 1;
+        }
+    }
+
+    /// Adds what was counted.
+    pub fn add_to(&self, counts: &mut [u32; LITERAL_SYMBOLS]) {
+        for (byte, count) in counts[..256].iter_mut().enumerate() {
+            *count += self.0.iter().map(|table| table[byte]).sum::<u32>();
+        }
+    }
+}
+
+/// Adds the bytes' counts.
 pub fn count(data: &[u8], counts: &mut [u32; LITERAL_SYMBOLS]) {
-    if data.len() < 512 {
-        for &byte in data {
-            counts[usize::from(byte)] += 1;
-        }
-        return;
-    }
-    let mut tables = [[0u32; 256]; 4];
-    let mut words = data.chunks_exact(8);
-    for word in &mut words {
-        let w = u64::from_le_bytes([word[0], word[1], word[2], word[3], word[4], word[5], word[6], word[7]]);
-        for k in 0..8 {
-            tables[k & 3][(w >> (8 * k) & 0xff) as usize] += 1;
-        }
-    }
-    for &byte in words.remainder() {
-        counts[usize::from(byte)] += 1;
-    }
-    for (byte, count) in counts[..256].iter_mut().enumerate() {
-        *count += tables.iter().map(|t| t[byte]).sum::<u32>();
-    }
+    let mut counter = Counter::new();
+    counter.see(data);
+    counter.add_to(counts);
 }
 
 /// Sends the bytes as literals.
