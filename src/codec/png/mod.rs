@@ -195,7 +195,7 @@ fn has_rgb_profile(color: &Color) -> bool {
 fn memory(pixels: &Pixels, _options: &Options) -> u64 {
     let row = 8 * u64::from(pixels.width());
     let all = row.saturating_mul(u64::from(pixels.height()));
-    let chunk = (all / 40).clamp(128 << 10, 512 << 10).max(2 * row).min(all + 1);
+    let chunk = stream::chunk_bytes(all).max(2 * row).min(all + 1);
     (4 << 20) + all.min(chunk.saturating_mul(3 * stream::IN_FLIGHT as u64)) + 12 * row
 }
 

@@ -20,8 +20,8 @@ use crate::{
 
 /// How far back a match can reach.
 const WINDOW: usize = 32 << 10;
-/// Filtered bytes of a chunk: an image's 40th part within these bounds.
-const CHUNK: std::ops::RangeInclusive<usize> = 128 << 10..=512 << 10;
+/// Bounds of [`chunk_bytes`].
+const CHUNK: std::ops::RangeInclusive<u64> = 128 << 10..=512 << 10;
 /// Chunks in flight per thread, so that an easy one does not leave its thread idle for long.
 const AHEAD: usize = 4;
 /// Chunks in flight at most.
@@ -35,6 +35,12 @@ const FLAT: f32 = 0.75;
 const SPARSE: f32 = 1.0 / 64.0;
 /// Unfiltered rows are worth this much of what a quick look says: a longer search finds more in them.
 const UNFILTERED: f32 = 0.9;
+
+/// Filtered bytes of a chunk when the image has `all`: few enough chunks for their codes and samples to pay, enough of
+/// them for several threads.
+pub fn chunk_bytes(all: u64) -> u64 {
+    (all / 20).clamp(*CHUNK.start(), *CHUNK.end())
+}
 
 /// What an effort asks for.
 #[derive(Clone, Copy, Debug)]
@@ -146,8 +152,8 @@ impl<'a> Job<'a> {
         control: &'a Control,
     ) -> Self {
         let row = shape.row_bytes() + 1;
-        let chunk = (row.saturating_mul(shape.height as usize) / 40).clamp(*CHUNK.start(), *CHUNK.end());
-        let step = (chunk / row).clamp(1, shape.height as usize) as u32;
+        let chunk = chunk_bytes((row as u64).saturating_mul(shape.height.into()));
+        let step = (chunk / row as u64).clamp(1, shape.height.into()) as u32;
         Self { source, shape, effort, simd, control, step }
     }
 
