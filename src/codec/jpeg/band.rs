@@ -144,18 +144,28 @@ pub struct Band<'a> {
     pub rows: usize,
 }
 
-/// `need` bytes from the start of `row`, its last unit repeated where it is too short.
+/// `need` bytes from the start of `row`. Where it is too short its last unit is repeated as far as anyone looks: for
+/// an MCU and its neighbour. What lies behind that is of an earlier row.
 #[inline(always)]
 fn padded<'a>(row: &'a [u8], need: usize, unit: usize, scratch: &'a mut [u8; 4 * TILE]) -> &'a [u8] {
     if row.len() >= need {
         return &row[..need];
     }
-    scratch[..row.len()].copy_from_slice(row);
-    for i in row.len()..need {
-        scratch[i] = scratch[i - unit];
+    let (real, more) = scratch.split_at_mut(row.len());
+    real.copy_from_slice(row);
+    let more = &mut more[..(need - row.len()).min(PADDING * unit)];
+    match *row {
+        [.., a, b, c, d] if unit == 4 => more.as_chunks_mut().0.fill([a, b, c, d]),
+        [.., a, b, c] if unit == 3 => more.as_chunks_mut().0.fill([a, b, c]),
+        [.., a, b] if unit == 2 => more.as_chunks_mut().0.fill([a, b]),
+        [.., a] => more.fill(a),
+        [] => {}
     }
     &scratch[..need]
 }
+
+/// The most columns from the last one to the end of its MCU, and an MCU.
+const PADDING: usize = 15 + 16;
 
 fn line(plane: &mut [i16; 16 * TILE], row: usize) -> &mut Row {
     plane[row * TILE..].first_chunk_mut().expect("the tile has 16 rows")

@@ -17,6 +17,7 @@ use super::{
     kernels::Kernels,
     look,
     markers::{self, Density, Header},
+    raw::RawStrip,
     strip::{Counter, Shared, Worker, Writer},
     tables::{CHROMA_STEPS, HuffSpec, LUMA_STEPS, Quantizer, scaled, standard_huffman},
     tune,
@@ -123,11 +124,13 @@ pub fn encode_with(
     }
     let quality = plan.options.quality;
     let quantizers = if recipe.tuned {
-        let flat = FLAT * look::flatness(kernels, source, &geometry)?;
+        let flat = FLAT * look::flatness(kernels, source, &geometry, &mut RawStrip::default())?;
         let tuning = tune::tuning(tune::scale(quality, flat, geometry.sampling), geometry.sampling);
         core::array::from_fn(|c| Quantizer::with_dead_zone(&tuning.steps[c], &tuning.dead[c]))
     } else {
-        [&LUMA_STEPS, &CHROMA_STEPS, &CHROMA_STEPS].map(|steps| Quantizer::new(&scaled(steps, quality)))
+        let [luma, chroma] =
+            [&LUMA_STEPS, &CHROMA_STEPS].map(|steps| Quantizer::new(&scaled(steps, quality)));
+        [luma, chroma.clone(), chroma]
     };
     let cut = geometry.cut(plan.options.get(&RESTART_INTERVAL) as usize);
     let shared = Shared {

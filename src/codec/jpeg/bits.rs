@@ -2,8 +2,8 @@
 
 use crate::error::{Error, Result};
 
-/// Room that one `drain` must find: the most that the blocks of one tile can make.
-const CAPACITY: usize = 32 * 1024;
+/// Room that one `drain` must find: the most that [`BitWriter::BLOCKS`] blocks can make, and a power of two.
+const CAPACITY: usize = 16 * 1024;
 
 /// Whole bytes go to `buffer` unstuffed, up to 7 bits wait in the cursor. Keeping 0xFF out of the hot loop makes an
 /// append a dozen instructions without a branch, and stuffing a copy with one test per 32 bytes.

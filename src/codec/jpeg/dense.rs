@@ -17,7 +17,7 @@ use super::{
     kernels::Kernels,
     look,
     markers::{self, Header},
-    raw::{RawStrip, STRIP_ROWS},
+    raw::{Chroma, RawStrip, STRIP_ROWS},
     scan::{Coded, Job, Scan},
     scripts::{self, SHORT, Search},
     sequential::Sequential,
@@ -122,12 +122,13 @@ pub fn encode_with(
         bail!(Icc, "an ICC profile of {} bytes: JPEG carries at most {}", icc.len(), markers::ICC_LIMIT);
     }
     let view = View { kernels, plan, source, geometry };
-    let mut scale =
-        tune::scale(plan.options.quality, look::flatness(kernels, source, &geometry)?, geometry.sampling);
+    let mut worker = Box::<Worker>::default();
+    let flat = look::flatness(kernels, source, &geometry, &mut worker.raw)?;
+    let mut scale = tune::scale(plan.options.quality, flat, geometry.sampling);
     if effort.levels == Weighing::All {
         scale *= THOROUGH;
     }
-    let mut press = Press::new(view, tune::tuning(scale, geometry.sampling), effort);
+    let mut press = Press::new(view, tune::tuning(scale, geometry.sampling), effort, worker);
 
     let components = if geometry.sampling == Sampling::Gray { 1 } else { 3 };
     let restart_interval = plan.options.get(&RESTART_INTERVAL) as u16;
@@ -178,15 +179,15 @@ struct View<'a> {
 /// One image at work.
 struct Press<'a> {
     view: View<'a>,
-    sharpen: bool,
+    chroma: Chroma,
     weighing: Weighing,
     again: bool,
-    /// Their steps, dead zones and gains.
+    /// With dead zones where levels are not weighed.
     zones: [Zone; 3],
-    /// The same without dead zones.
-    plain: [Zone; 3],
     decider: Decider,
     strips: usize,
+    /// Workers between two strips.
+    idle: Mutex<Vec<Box<Worker>>>,
     /// Parts of the work: strips and scans.
     parts_done: AtomicU64,
     parts: u64,
@@ -223,7 +224,7 @@ impl Quantised {
 }
 
 impl<'a> Press<'a> {
-    fn new(view: View<'a>, tuning: tune::Tuning, effort: Effort) -> Press<'a> {
+    fn new(view: View<'a>, tuning: tune::Tuning, effort: Effort, worker: Box<Worker>) -> Press<'a> {
         let strips = view.geometry.mcu_rows().div_ceil(STRIP_ROWS);
         let scans = match effort.scans {
             Scans::Baseline => 1,
@@ -232,13 +233,19 @@ impl<'a> Press<'a> {
         };
         Press {
             view,
-            sharpen: view.geometry.sampling.factors().0 == 2 && view.source.sampling().is_none(),
+            chroma: match view.geometry.sampling.factors().0 == 2 && view.source.sampling().is_none() {
+                true => Chroma::Sharpened,
+                false => Chroma::Transformed,
+            },
             weighing: effort.levels,
             again: effort.again,
-            zones: core::array::from_fn(|c| Zone::new(&tuning.steps[c], &tuning.dead[c], tuning.gain[c])),
-            plain: tuning.steps.each_ref().map(Zone::plain),
+            zones: core::array::from_fn(|c| match effort.levels {
+                Weighing::None => Zone::new(&tuning.steps[c], &tuning.dead[c], tuning.gain[c]),
+                _ => Zone::plain(&tuning.steps[c]),
+            }),
             decider: Decider::new(&tuning.steps, effort.levels == Weighing::All),
             strips,
+            idle: Mutex::new(vec![worker]),
             parts_done: AtomicU64::new(0),
             parts: (strips * (1 + usize::from(effort.again)) + scans) as u64,
         }
@@ -321,16 +328,15 @@ impl<'a> Press<'a> {
     fn strips<S: Store>(&self, take: &mut dyn FnMut(S, usize) -> Result<()>) -> Result<()> {
         let pool = self.view.plan.pool;
         let group = if pool.threads() == 1 { 1 } else { STRIPS_PER_THREAD * pool.threads() };
-        let idle = Mutex::new(Vec::new());
         for first in (0..self.strips).step_by(group) {
             let count = group.min(self.strips - first);
             let made: Vec<_> = (0..count).map(|_| Mutex::new(None)).collect();
             pool.for_each(count, &|i| {
-                let worker = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-                let mut worker: Box<Worker> = worker.unwrap_or_default();
+                let worker = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+                let mut worker = worker.unwrap_or_default();
                 let strip = self.strip(first + i, &mut worker)?;
                 *made[i].lock().unwrap_or_else(PoisonError::into_inner) = Some(strip);
-                idle.lock().unwrap_or_else(PoisonError::into_inner).push(worker);
+                self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(worker);
                 self.done(1)
             })?;
             for (i, strip) in made.into_iter().enumerate() {
@@ -348,7 +354,7 @@ impl<'a> Press<'a> {
         let (_, v) = geometry.sampling.factors();
         let Worker { raw, quantised, scratch } = worker;
         let components = if geometry.sampling == Sampling::Gray { 1 } else { 3 };
-        raw.begin(&geometry, self.sharpen)?;
+        raw.begin(&geometry, self.chroma)?;
         for (c, quantised) in quantised[..components].iter_mut().enumerate() {
             quantised.begin(raw.planes[c].across, if c == 0 { rows * v } else { rows })?;
         }
@@ -356,10 +362,10 @@ impl<'a> Press<'a> {
         for row in 0..rows {
             self.done(0)?;
             let band = source.band(&geometry, first + row, scratch)?;
-            raw.load(kernels, &geometry, row, &band, self.sharpen);
+            raw.load(kernels, &geometry, row, &band, self.chroma);
             self.quantise(0, raw, &mut quantised[0], first, &mut store)?;
             for chroma_row in row.saturating_sub(1)..=row {
-                if self.sharpen && (chroma_row < row || row + 1 == rows) {
+                if self.chroma == Chroma::Sharpened && (chroma_row < row || row + 1 == rows) {
                     raw.sharpen(kernels, &geometry, chroma_row, rows);
                 }
                 for c in 1..components {
@@ -392,10 +398,7 @@ impl<'a> Press<'a> {
         let v = if c == 0 { geometry.sampling.factors().1 } else { 1 };
         for y in *done..ready {
             if first * v + y < real_down {
-                match self.weighing {
-                    Weighing::None => kernels.quantize(zone, raw.row(y), field.row(y), blocks),
-                    _ => kernels.quantize(&self.plain[c], raw.row(y), field.row(y), blocks),
-                }
+                kernels.quantize(zone, raw.row(y), field.row(y), blocks);
                 kernels.masks(blocks, masks);
                 if self.weighing != Weighing::None {
                     let levels = Levels { blocks, masks };

@@ -2,7 +2,7 @@
 //! vector coders for rare blocks.
 
 use super::bits::{BitWriter, Buffer, Cursor};
-use super::huffman::{Code, LENGTH, SMALL, Tables, value_bits};
+use super::huffman::{Code, Codes, LENGTH, SMALL, Tables, value_bits};
 use super::tables::{Block, ZIGZAG};
 
 /// Which blocks belong to which component: the order inside one MCU, repeated.
@@ -71,7 +71,7 @@ pub fn encode_with(
         for (block, &component) in mcu.iter().zip(order.components) {
             let c = usize::from(component % 3);
             let tables = order.tables[c];
-            let first = end.and(dc_code(block.0[0], &mut dc[c], tables));
+            let first = end.and(dc_code(block.0[0], &mut dc[c], &tables.codes));
             cursor.append(buffer, first.bits, first.len);
             let mask = with_zero_runs(nonzero(block) & !1);
             end = ac_codes(buffer, &mut cursor, block, mask, tables);
@@ -109,18 +109,18 @@ impl Bits {
 
 /// Code and value bits of a DC coefficient, which becomes the next one's prediction.
 #[inline(always)]
-pub fn dc_code(value: i16, prediction: &mut i16, tables: &Tables) -> Bits {
+pub fn dc_code(value: i16, prediction: &mut i16, codes: &Codes) -> Bits {
     let difference = i32::from(value) - i32::from(*prediction);
     *prediction = value;
     let size = 32 - difference.unsigned_abs().leading_zeros();
-    let code = Bits::of(tables.dc[size.min(11) as usize]);
+    let code = Bits::of(codes.dc[size.min(11) as usize]);
     code.and(Bits { bits: u64::from(value_bits(difference, size)), len: size })
 }
 
 /// The code that ends a block whose last coefficient is (`mask`, zigzag order) or is not zero.
 #[inline(always)]
 pub fn end_of_block(mask: u64, tables: &Tables) -> Bits {
-    Bits::of(if mask >> 63 == 0 { tables.ac[0] } else { 0 })
+    Bits::of(if mask >> 63 == 0 { tables.codes.ac[0] } else { 0 })
 }
 
 /// Codes the AC coefficients at the zigzag positions in `mask`, which has no gap of more than 15 zeros, two at a
@@ -156,7 +156,7 @@ fn next_code(block: &Block, rest: &mut u64, previous: &mut u32, tables: &Tables)
         return Bits::of(tables.run_value[index]);
     }
     let size = 32 - value.unsigned_abs().leading_zeros();
-    let code = Bits::of(tables.ac[(step.wrapping_sub(1) << 4 | size) as usize & 255]);
+    let code = Bits::of(tables.codes.ac[(step.wrapping_sub(1) << 4 | size) as usize & 255]);
     code.and(Bits { bits: u64::from(value_bits(value, size)), len: size })
 }
 

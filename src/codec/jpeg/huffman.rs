@@ -12,13 +12,35 @@ pub const LENGTH: u32 = 31;
 /// Coefficients from `-SMALL` to `SMALL - 1` have code and value bits ready in [`Tables::run_value`].
 pub const SMALL: i32 = 64;
 
-/// One component class's codes, in the shape that the block coders want.
+/// One component class's codes.
 #[derive(Clone)]
-pub struct Tables {
+pub struct Codes {
     /// By size of the difference.
     pub dc: [Code; 12],
     /// By `run << 4 | size`.
     pub ac: [Code; 256],
+}
+
+impl Codes {
+    pub fn new(dc: &HuffSpec, ac: &HuffSpec) -> Codes {
+        Codes::from(codes(&dc.counts, &dc.symbols), codes(&ac.counts, &ac.symbols))
+    }
+
+    const fn from(dc: [Code; 256], ac: [Code; 256]) -> Codes {
+        let mut codes = Codes { dc: [0; 12], ac };
+        let mut size = 0;
+        while size < 12 {
+            codes.dc[size] = dc[size];
+            size += 1;
+        }
+        codes
+    }
+}
+
+/// The same in the shape that the coders of blocks want.
+#[derive(Clone)]
+pub struct Tables {
+    pub codes: Codes,
     /// Whole code words (Huffman code and value bits) by `(run + 1) * 128 + value` for small values; value 0 stands
     /// for ZRL at run 15.
     pub run_value: [Code; 17 * 128],
@@ -29,33 +51,34 @@ pub static STANDARD: [Tables; 2] = [standard(0), standard(1)];
 
 const fn standard(class: usize) -> Tables {
     let [(dc_counts, dc_symbols), (ac_counts, ac_symbols)] = &TYPICAL[class];
-    Tables::from_codes(codes(dc_counts, dc_symbols), codes(ac_counts, ac_symbols))
+    Tables::of(Codes::from(codes(dc_counts, dc_symbols), codes(ac_counts, ac_symbols)))
 }
 
 impl Tables {
     pub fn new(dc: &HuffSpec, ac: &HuffSpec) -> Tables {
-        Tables::from_codes(codes(&dc.counts, &dc.symbols), codes(&ac.counts, &ac.symbols))
+        Tables::of(Codes::new(dc, ac))
     }
 
-    const fn from_codes(dc: [Code; 256], ac: [Code; 256]) -> Tables {
-        let mut tables = Tables { dc: [0; 12], ac, run_value: [0; 17 * 128] };
-        let mut size = 0;
-        while size < 12 {
-            tables.dc[size] = dc[size];
-            size += 1;
-        }
-        let mut run = 0;
-        while run < 16 {
-            let mut value = -SMALL;
-            while value < SMALL {
-                let size = 32 - value.unsigned_abs().leading_zeros();
-                let code = ac[run << 4 | size as usize];
-                let bits = (code >> 5) << size | value_bits(value, size);
-                tables.run_value[((run as i32 + 1) * 128 + value) as usize] =
-                    bits << 5 | ((code & LENGTH) + size);
-                value += 1;
+    const fn of(codes: Codes) -> Tables {
+        let mut tables = Tables { codes, run_value: [0; 17 * 128] };
+        // Symbols that have a code; values by size.
+        let mut symbol = 0;
+        while symbol < 256 {
+            let (run, size) = (symbol >> 4, symbol as u32 & 15);
+            let code = tables.codes.ac[symbol];
+            if code & LENGTH > 0 && size <= SMALL.ilog2() + 1 {
+                let (word, length) = ((code >> 5) << size, (code & LENGTH) + size);
+                let zero = (run + 1) * 128;
+                let (mut value, end) = ((1 << size) >> 1, 1 << size);
+                while value < end && value <= SMALL as usize {
+                    if value < SMALL as usize {
+                        tables.run_value[zero + value] = (word | value as u32) << 5 | length;
+                    }
+                    tables.run_value[zero - value] = (word | (end - 1 - value) as u32) << 5 | length;
+                    value += 1;
+                }
             }
-            run += 1;
+            symbol += 1;
         }
         tables
     }
@@ -112,14 +135,9 @@ pub fn optimal(counts: &[u32; 256]) -> HuffSpec {
         per_length[longest] -= 1;
     }
 
-    let mut spec = HuffSpec { counts: [0; 16], symbols: Vec::new() };
-    for (to, &from) in spec.counts.iter_mut().zip(&per_length[1..]) {
-        *to = from as u8;
-    }
-    for length in 1..64u8 {
-        spec.symbols.extend((0..=255u8).filter(|&s| lengths[usize::from(s)] == length));
-    }
-    spec
+    let mut symbols: Vec<u8> = (0..=255u8).filter(|&symbol| lengths[usize::from(symbol)] > 0).collect();
+    symbols.sort_unstable_by_key(|&symbol| (lengths[usize::from(symbol)], symbol));
+    HuffSpec { counts: core::array::from_fn(|i| per_length[i + 1] as u8), symbols }
 }
 
 /// Depth of every symbol in the Huffman tree; ties go to the higher symbol, as libjpeg does.

@@ -1,6 +1,12 @@
 //! A look at an image before it is encoded.
 
-use super::{band::Source, geometry::Geometry, kernels::Kernels, raw::RawStrip, zone::Zone};
+use super::{
+    band::Source,
+    geometry::Geometry,
+    kernels::Kernels,
+    raw::{Chroma, RawStrip},
+    zone::Zone,
+};
 use crate::{
     error::{Result, try_resize},
     pixels::Scratch,
@@ -10,18 +16,18 @@ use crate::{
 const SAMPLES: usize = 8;
 
 /// How much of the image is flat, as large parts of screens and drawings are, 0 to 1: the share of luma blocks
-/// without texture in a few rows.
-pub fn flatness(kernels: &Kernels, source: &Source, geometry: &Geometry) -> Result<f32> {
+/// without texture in a few rows. `raw` is for use in between.
+pub fn flatness(kernels: &Kernels, source: &Source, geometry: &Geometry, raw: &mut RawStrip) -> Result<f32> {
     let zone = Zone::plain(&[16; 64]);
     let rows = geometry.mcu_rows();
     let samples = SAMPLES.min(rows);
-    let (mut raw, mut activity, mut scratch) = (RawStrip::default(), Vec::new(), Scratch::default());
-    raw.begin(geometry, false)?;
+    let (mut activity, mut scratch) = (Vec::new(), Scratch::default());
+    raw.begin(geometry, Chroma::Ignored)?;
     let (mut flat, mut all) = (0, 0);
     for sample in 0..samples {
         // The middles of equal parts.
         let band = source.band(geometry, (2 * sample + 1) * rows / (2 * samples), &mut scratch)?;
-        raw.load(kernels, geometry, 0, &band, false);
+        raw.load(kernels, geometry, 0, &band, Chroma::Ignored);
         let plane = &raw.planes[0];
         try_resize(&mut activity, plane.across, "JPEG block activity")?;
         for y in 0..plane.down {

@@ -38,16 +38,27 @@ impl RawPlane {
 
     /// Transforms `blocks` blocks of row `y` from block `x` on.
     fn transform(&mut self, kernels: &Kernels, samples: &[i16], blocks: usize, y: usize, x: usize) {
+        let blocks = blocks.min(self.across - x);
         let place = Place { base: y % KEPT * self.stride + x, across: 1, per_mcu: 1 };
         kernels.forward(samples, blocks, None, &mut self.blocks, place);
     }
+}
+
+/// What becomes of chroma.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Chroma {
+    /// It is not looked at.
+    Ignored,
+    Transformed,
+    /// It waits for its neighbours, and [`RawStrip::sharpen`] transforms it.
+    Sharpened,
 }
 
 /// One thread's buffers for a strip.
 pub struct RawStrip {
     pub planes: [RawPlane; 3],
     /// Subsampled chroma of the strip while it waits for its neighbours.
-    chroma: [Chroma; 2],
+    chroma: [ChromaRows; 2],
     tile: Box<Tile>,
 }
 
@@ -58,26 +69,26 @@ impl Default for RawStrip {
 }
 
 #[derive(Default)]
-struct Chroma {
+struct ChromaRows {
     stride: usize,
     samples: Vec<i16>,
 }
 
-impl Chroma {
+impl ChromaRows {
     fn line(&self, y: usize) -> &[i16] {
         &self.samples[y % (8 * KEPT_CHROMA) * self.stride..][..self.stride]
     }
 }
 
 impl RawStrip {
-    /// Makes ready for a strip. Chroma is kept only to be sharpened.
-    pub fn begin(&mut self, geometry: &Geometry, sharpen: bool) -> Result<()> {
+    /// Makes ready for a strip.
+    pub fn begin(&mut self, geometry: &Geometry, chroma: Chroma) -> Result<()> {
         let (h, _) = geometry.sampling.factors();
         let tiles = tiles(geometry);
         for (c, plane) in self.planes.iter_mut().enumerate() {
             let (own_h, less_h) = match (c, geometry.sampling) {
                 (0, _) => (h, 1),
-                (_, Sampling::Gray) => continue,
+                _ if geometry.sampling == Sampling::Gray || chroma == Chroma::Ignored => continue,
                 _ => (1, h),
             };
             plane.across = geometry.mcus_across() * own_h;
@@ -85,7 +96,7 @@ impl RawStrip {
             plane.stride = tiles * (TILE / 8 / less_h);
             resize(&mut plane.blocks, plane.stride * KEPT, Block::ZERO)?;
         }
-        if sharpen {
+        if chroma == Chroma::Sharpened {
             for chroma in &mut self.chroma {
                 chroma.stride = tiles * (TILE / h);
                 resize(&mut chroma.samples, chroma.stride * 8 * KEPT_CHROMA, 0)?;
@@ -94,15 +105,14 @@ impl RawStrip {
         Ok(())
     }
 
-    /// Transforms MCU row `mcu_row` of the strip; with `sharpen` not its chroma, which [`RawStrip::sharpen`] does
-    /// when the row below is there.
+    /// Transforms MCU row `mcu_row` of the strip.
     pub fn load(
         &mut self,
         kernels: &Kernels,
         geometry: &Geometry,
         mcu_row: usize,
         band: &Band,
-        sharpen: bool,
+        wanted: Chroma,
     ) {
         let (h, v) = geometry.sampling.factors();
         let across = TILE / h;
@@ -111,13 +121,14 @@ impl RawStrip {
             band.load(kernels, geometry, index * TILE, tile);
             for row in 0..v {
                 let samples = &tile.y[8 * row * TILE..];
-                luma.transform(kernels, samples, TILE / 8, mcu_row * v + row, index * (TILE / 8));
+                let x = index * (TILE / 8);
+                luma.transform(kernels, samples, TILE / 8, mcu_row * v + row, x);
             }
-            if geometry.sampling == Sampling::Gray {
+            if geometry.sampling == Sampling::Gray || wanted == Chroma::Ignored {
                 continue;
             }
             for (c, samples) in [&tile.cb, &tile.cr].into_iter().enumerate() {
-                if sharpen {
+                if wanted == Chroma::Sharpened {
                     let chroma = &mut chroma[c];
                     for row in 0..8 {
                         let y = (8 * mcu_row + row) % (8 * KEPT_CHROMA);
@@ -130,7 +141,7 @@ impl RawStrip {
             }
         }
         luma.down = (mcu_row + 1) * v;
-        if !sharpen {
+        if wanted == Chroma::Transformed {
             planes.iter_mut().for_each(|plane| plane.down = mcu_row + 1);
         }
     }

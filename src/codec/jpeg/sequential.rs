@@ -4,7 +4,7 @@
 
 use super::{
     entropy::Counts,
-    huffman::{self, Tables},
+    huffman::{self, Codes},
     kernels::Kernels,
     markers,
     tables::{HuffSpec, standard_huffman},
@@ -90,8 +90,8 @@ impl<'a> Sequential<'a> {
         }
         markers::write_scan(&mut self.head, self.components, (0, 63), (0, 0));
         sink.write(&self.head)?;
-        let tables = specs.each_ref().map(|[dc, ac]| Box::new(Tables::new(dc, ac)));
-        let mut writer = Box::new(Writer::new(self.order, tables));
+        let codes = specs.each_ref().map(|[dc, ac]| Codes::new(dc, ac));
+        let mut writer = Box::new(Writer::new(self.order, codes));
         for strip in std::mem::take(strips) {
             self.control.checkpoint(0, 1)?;
             write(self.kernels, &mut writer, &strip, sink)?;

@@ -69,7 +69,7 @@ impl Quantizer {
     pub fn new(steps: &[u16; 64]) -> Quantizer {
         let mut q = Quantizer { recip: [0; 64], corr: [0; 64], scale: [0; 64], steps: *steps };
         for (i, &step) in steps.iter().enumerate() {
-            (q.recip[i], q.corr[i], q.scale[i]) = reciprocal(u32::from(step) * 8);
+            (q.recip[i], q.corr[i], q.scale[i]) = RECIPROCALS[usize::from(step & 255)];
         }
         q
     }
@@ -93,11 +93,22 @@ impl Quantizer {
     }
 }
 
+/// By step: [`reciprocal`] of eight times the step.
+static RECIPROCALS: [(u16, u16, u16); 256] = {
+    let mut table = [(0, 0, 0); 256];
+    let mut step = 1;
+    while step < 256 {
+        table[step] = reciprocal(8 * step as u32);
+        step += 1;
+    }
+    table
+};
+
 /// Multiplier, correction and second multiplier for a divisor of 8..=2040 (a multiple of 8).
 ///
 /// With `2^b <= d < 2^(b+1)` the reciprocal `2^(16+b) / d` keeps 16 significant bits; the correction carries half the
 /// divisor and, where the reciprocal was rounded down, the one more that makes every quotient come out whole.
-fn reciprocal(divisor: u32) -> (u16, u16, u16) {
+const fn reciprocal(divisor: u32) -> (u16, u16, u16) {
     let bits = divisor.ilog2();
     let (whole, rest) = ((1u32 << (16 + bits)) / divisor, (1u32 << (16 + bits)) % divisor);
     let half = divisor / 2;

@@ -8,7 +8,7 @@ use super::{
     bits::{BitWriter, Buffer, Cursor},
     entropy::{Bits, Counts, dc_code, with_zero_runs},
     geometry::Geometry,
-    huffman::{Tables, value_bits},
+    huffman::{Codes, LENGTH, value_bits},
     tables::{Block, ZIGZAG},
 };
 use crate::error::{Error, Result, try_extend};
@@ -28,7 +28,7 @@ const MOST: usize = 63 * 3 + 1;
 pub struct Strip {
     planes: [Plane; 3],
     /// How often each AC token or symbol is used, for luma and chroma.
-    counts: [Usage; 2],
+    counts: Box<[Usage; 2]>,
     /// MCU rows.
     rows: usize,
 }
@@ -57,7 +57,7 @@ impl Default for Usage {
 
 impl Usage {
     fn add_to(&self, counts: &mut [u32; 256]) {
-        for (token, &count) in (0u8..=255).zip(&self.tokens) {
+        for (token, &count) in (0u8..=255).zip(&self.tokens).filter(|(_, count)| **count > 0) {
             let (run, value) = (token & 0xf0, i32::from(token & 15) - 8);
             let size = 32 - value.unsigned_abs().leading_zeros();
             if token != FULL && value != -8 {
@@ -222,7 +222,7 @@ impl Counter {
 /// Codes strips in their order.
 pub struct Writer {
     order: Order,
-    tables: [Box<Tables>; 2],
+    codes: [Codes; 2],
     /// Code words by token, for luma and chroma.
     words: [[u32; 256]; 2],
     bits: BitWriter,
@@ -233,20 +233,20 @@ pub struct Writer {
 }
 
 impl Writer {
-    pub fn new(order: Order, tables: [Box<Tables>; 2]) -> Writer {
-        let words = tables.each_ref().map(|tables| {
+    pub fn new(order: Order, codes: [Codes; 2]) -> Writer {
+        let words = codes.each_ref().map(|codes| {
             core::array::from_fn(|token| {
-                let (run, value) = (token >> 4, token & 15);
-                match token as u8 {
-                    END => tables.ac[0],
-                    FULL => 0,
-                    _ if value == 0 => 0,
-                    _ => tables.run_value[(run + 1) * 128 + value - 8],
+                let (run, value) = (token & 0xf0, (token & 15) as i32 - 8);
+                if token == usize::from(FULL) || value == -8 {
+                    return 0;
                 }
+                let size = 32 - value.unsigned_abs().leading_zeros();
+                let code = codes.ac[run | size as usize];
+                ((code >> 5) << size | value_bits(value, size)) << 5 | (code & LENGTH) + size
             })
         });
         let bits = BitWriter::default();
-        Writer { order, tables, words, bits, mcus: 0, dc: [0; 3], out: Vec::new() }
+        Writer { order, codes, words, bits, mcus: 0, dc: [0; 3], out: Vec::new() }
     }
 
     /// Appends a strip.
@@ -279,8 +279,8 @@ impl Writer {
                     let class = usize::from(c > 0);
                     for (dc, ac) in &mut lines[..v] {
                         for &dc in &dc[column * h..][..h] {
-                            let first = dc_code(dc, &mut self.dc[c], &self.tables[class]);
-                            let tables = (&*self.tables[class], &self.words[class]);
+                            let first = dc_code(dc, &mut self.dc[c], &self.codes[class]);
+                            let tables = (&self.codes[class], &self.words[class]);
                             code_block(buffer, &mut cursor, first, tables, ac);
                         }
                     }
@@ -310,7 +310,7 @@ fn code_block(
     buffer: &mut Buffer,
     cursor: &mut Cursor,
     first: Bits,
-    (tables, words): (&Tables, &[u32; 256]),
+    (codes, words): (&Codes, &[u32; 256]),
     ac: &mut &[u8],
 ) {
     let mut bits = first;
@@ -322,7 +322,7 @@ fn code_block(
                 let mut byte = || tokens.next().copied().unwrap_or(0);
                 let value = i32::from(i16::from_ne_bytes([byte(), byte()]));
                 let size = 32 - value.unsigned_abs().leading_zeros();
-                let code = Bits::of(tables.ac[usize::from(token) | (size & 15) as usize]);
+                let code = Bits::of(codes.ac[usize::from(token) | (size & 15) as usize]);
                 word = code.and(Bits { bits: u64::from(value_bits(value, size)), len: size });
             } else if token != ZERO_RUN {
                 // The end.

@@ -6,9 +6,9 @@
 //! The arithmetic is scalar single precision without fused operations: the same on every machine.
 
 use super::{
-    huffman::{self, LENGTH, codes},
+    huffman::{self, Code, LENGTH, codes},
     sparse::{Plane, View},
-    tables::{Block, HuffSpec, ZIGZAG, standard_huffman},
+    tables::{Block, HuffSpec, TYPICAL, ZIGZAG},
     zone::MEDIUM,
 };
 
@@ -20,31 +20,39 @@ struct Rates {
 }
 
 impl Rates {
-    fn new(ac: &HuffSpec) -> Rates {
-        let codes = codes(&ac.counts, &ac.symbols);
+    const fn new(codes: [Code; 256]) -> Rates {
         // A symbol that the table lacks costs as much as the longest code.
-        let length = |symbol: usize| match codes[symbol] & LENGTH {
-            0 => 16,
-            bits => bits,
-        };
-        let mut level = [0.0; 64 * 16];
-        for (i, level) in level.iter_mut().enumerate() {
-            let (zeros, size) = (i >> 4, i & 15);
-            *level =
-                ((zeros >> 4) as u32 * length(0xf0) + length((zeros & 15) << 4 | size) + size as u32) as f32;
+        const fn length(code: Code) -> u32 {
+            if code & LENGTH == 0 { 16 } else { code & LENGTH }
         }
-        Rates { level, end: length(0) as f32 }
+        let mut level = [0.0; 64 * 16];
+        let mut i = 0;
+        while i < level.len() {
+            let (zeros, size) = (i >> 4, i & 15);
+            let runs = (zeros >> 4) as u32 * length(codes[0xf0]);
+            level[i] = (runs + length(codes[(zeros & 15) << 4 | size]) + size as u32) as f32;
+            i += 1;
+        }
+        Rates { level, end: length(codes[0]) as f32 }
     }
+}
+
+/// Those of the example tables of T.81.
+static TYPICAL_RATES: [Rates; 2] = [typical_rates(0), typical_rates(1)];
+
+const fn typical_rates(class: usize) -> Rates {
+    let [_, (counts, symbols)] = &TYPICAL[class];
+    Rates::new(codes(counts, symbols))
 }
 
 /// How hard bits are weighed against errors, by component and activity.
 pub struct Decider {
     thorough: bool,
     inverse: [[f32; 64]; 3],
-    /// From the example tables of T.81, until [`Decider::fit`].
-    rates: [Rates; 2],
-    /// By activity, luma and chroma.
-    lambda: [[f32; 256]; 2],
+    /// Those of the image's own codes, after [`Decider::fit`].
+    fitted: Option<Box<[Rates; 2]>>,
+    /// For luma and chroma blocks of medium activity.
+    lambda: [f32; 2],
 }
 
 /// Squared steps that a bit is worth in a luma and in a chroma block of medium activity, when ones are weighed one by
@@ -52,26 +60,33 @@ pub struct Decider {
 const ONES: [f32; 2] = [0.06, 0.042];
 /// The same for the best path through all levels.
 const PATH: [f32; 2] = [0.037, 0.048];
-/// 2^(0.2 / 16): lambda grows with the activity to the power of 0.2.
-const GROWTH: f32 = 1.008_702_3;
+/// By activity: lambda grows with it to the power of 0.2, which is 2^(0.2 / 16) for a sixteenth of an octave. Powers by
+/// multiplication: library functions differ from machine to machine.
+static GROWTH: [f32; 256] = {
+    const STEP: f32 = 1.008_702_3;
+    let medium = MEDIUM as usize;
+    let mut growth = [1.0; 256];
+    let mut i = medium + 1;
+    while i < 256 {
+        growth[i] = growth[i - 1] * STEP;
+        i += 1;
+    }
+    let mut i = medium;
+    while i > 0 {
+        i -= 1;
+        growth[i] = growth[i + 1] / STEP;
+    }
+    growth
+};
 
 impl Decider {
     /// `thorough` is for the best path through all levels, else ones are weighed one by one.
     pub fn new(steps: &[[u16; 64]; 3], thorough: bool) -> Decider {
-        let lambda = if thorough { PATH } else { ONES };
-        // Powers by multiplication: library functions differ from machine to machine.
-        let mut growth = [1.0; 256];
-        for i in usize::from(MEDIUM) + 1..256 {
-            growth[i] = growth[i - 1] * GROWTH;
-        }
-        for i in (0..usize::from(MEDIUM)).rev() {
-            growth[i] = growth[i + 1] / GROWTH;
-        }
         Decider {
             thorough,
             inverse: steps.map(|steps| steps.map(|step| 1.0 / (8.0 * f32::from(step)))),
-            rates: standard_huffman().map(|[_, ac]| Rates::new(&ac)),
-            lambda: lambda.map(|base| growth.map(|growth| base * growth)),
+            fitted: None,
+            lambda: if thorough { PATH } else { ONES },
         }
     }
 
@@ -86,18 +101,20 @@ impl Decider {
                 }
             }
         }
-        for (rates, counts) in self.rates.iter_mut().zip(&counts[..planes.len().min(2)]) {
-            *rates = Rates::new(&huffman::optimal(counts));
-        }
+        self.fitted = Some(Box::new(counts.each_ref().map(|counts| {
+            let HuffSpec { counts, symbols } = huffman::optimal(counts);
+            Rates::new(codes(&counts, &symbols))
+        })));
     }
 
     /// Decides the AC levels of a row of blocks, rounded to nearest, and brings the masks up to date.
     #[inline(always)]
     pub fn row(&self, c: usize, raw: &[Block], activity: &[u8], row: Levels) {
         let class = usize::from(c > 0);
-        let (inverse, rates) = (&self.inverse[c], &self.rates[class]);
+        let inverse = &self.inverse[c];
+        let rates = &self.fitted.as_deref().unwrap_or(&TYPICAL_RATES)[class];
         for (((raw, &activity), out), mask) in raw.iter().zip(activity).zip(row.blocks).zip(row.masks) {
-            let lambda = self.lambda[class][usize::from(activity)];
+            let lambda = self.lambda[class] * GROWTH[usize::from(activity)];
             *mask = match self.thorough {
                 true => path(raw, inverse, rates, lambda, *mask, out),
                 false => prune(raw, inverse, rates, lambda, *mask, out),

@@ -27,14 +27,15 @@ pub struct Zone {
 impl Zone {
     /// `dead` is the dead zone in steps, `gain` its growth in steps per octave of activity.
     pub fn new(steps: &[u16; 64], dead: &[f32; 64], gain: f32) -> Zone {
-        let ac = |f: &dyn Fn(usize) -> i32| core::array::from_fn(|i| if i == 0 { 0 } else { f(i) });
-        Zone {
+        let mut zone = Zone {
             quantizer: Quantizer::new(steps),
-            half: ac(&|i| 4 * i32::from(steps[i])).map(|v| v as u16),
-            extra: ac(&|i| ((dead[i] - 0.5) * 65536.0) as i32).map(|v| v as i16),
+            half: steps.map(|step| 4 * step),
+            extra: dead.map(|dead| ((dead - 0.5) * 65536.0) as i16),
             gain: (gain * 4096.0) as i32,
-            weight: ac(&|i| 16384 / i32::from(steps[i])).map(|v| v as i16),
-        }
+            weight: steps.map(|step| (16384 / step.max(1)) as i16),
+        };
+        (zone.half[0], zone.extra[0], zone.weight[0]) = (0, 0, 0);
+        zone
     }
 
     /// Rounds to nearest everywhere.

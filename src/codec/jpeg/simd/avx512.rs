@@ -125,7 +125,7 @@ pub fn encode(writer: &mut BitWriter, blocks: &[Block], order: &Order, dc: &mut 
         for (block, &component) in mcu.iter().zip(order.components) {
             let c = usize::from(component % 3);
             let tables = order.tables[c];
-            let first = end.and(dc_code(block.0[0], &mut dc[c], tables));
+            let first = end.and(dc_code(block.0[0], &mut dc[c], &tables.codes));
             cursor.append(buffer, first.bits, first.len);
 
             // SAFETY: a block has 128 bytes.
