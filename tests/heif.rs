@@ -409,7 +409,8 @@ fn premultiplied_colour_is_undone() {
 fn an_icc_profile_is_embedded_verbatim() {
     let mut profile = vec![7u8; 700];
     profile[..4].copy_from_slice(&700u32.to_be_bytes());
-    profile[16..20].copy_from_slice(b"RGB ");
+    profile[12..24].copy_from_slice(b"mntrRGB XYZ ");
+    profile[128..132].fill(0);
     profile[36..40].copy_from_slice(b"acsp");
     for mime in formats() {
         let mut pixels = rgb(50, 40);

@@ -510,11 +510,13 @@ fn an_exchange_of_metadata_leaves_the_image_alone() {
 fn profile(size: usize, space: &[u8; 4]) -> Vec<u8> {
     let mut random = Random(size as u64);
     let mut bytes: Vec<u8> = (0..size).map(|_| random.below(256) as u8).collect();
-    bytes[..4].copy_from_slice(&(size as u32).to_be_bytes());
-    bytes[16..20].copy_from_slice(space);
-    bytes[36..40].copy_from_slice(b"acsp");
     // No tags.
-    bytes[128..132].fill(0);
+    bytes[..132].fill(0);
+    bytes[..4].copy_from_slice(&(size as u32).to_be_bytes());
+    bytes[8..16].copy_from_slice(b"\x04\x30\0\0mntr");
+    bytes[16..20].copy_from_slice(space);
+    bytes[20..24].copy_from_slice(b"XYZ ");
+    bytes[36..40].copy_from_slice(b"acsp");
     bytes
 }
 
@@ -527,20 +529,44 @@ fn profiles_go_through_verbatim_and_bad_ones_are_refused_before_a_byte_is_writte
             let icc = profile(size, b"RGB ");
             pixels.color.icc = Some(check_icc(&icc).unwrap());
             let (file, _) = pack(Input::Pixels(Arc::new(pixels)), &options(mime));
-            let (again, _) = pack(Input::Source(Arc::new(source(&file))), &options(mime));
+            let (again, report) = pack(Input::Source(Arc::new(source(&file))), &options(mime));
+            assert!(report.warnings.is_empty(), "{:?}", report.warnings);
             let read = codec::decode::decode(&source(&again), 0, &Default::default()).unwrap();
             assert!(read.color.icc.as_deref() == Some(&icc[..]), "{mime} {size}");
         }
     }
     let whole = profile(1000, b"RGB ");
-    let mut unsigned = whole.clone();
-    unsigned[36] = b'x';
-    for bad in [&whole[..100], &whole[..999], &unsigned[..]] {
-        assert_eq!(check_icc(bad).unwrap_err().kind, ErrorKind::Icc);
+    let with = |at: usize, bytes: &[u8]| {
+        let mut copy = whole.clone();
+        copy[at..at + bytes.len()].copy_from_slice(bytes);
+        copy
+    };
+    // One tag that ends behind the profile; more tags than there is room for.
+    let outside = with(128, b"\0\0\0\x01desc\0\0\x03\xe0\0\0\0\x09");
+    for (bad, why) in [
+        (whole[..100].to_vec(), "truncated"),
+        (whole[..999].to_vec(), "truncated"),
+        ([&whole[..], &[0]].concat(), "longer than it says"),
+        (with(36, b"x"), "no signature"),
+        (with(0, &[0, 0, 3, 0xe9]), "a size that is a lie"),
+        (with(0, &[0, 0, 0, 100]), "a size that is a lie"),
+        (with(12, b"link"), "a link between devices"),
+        (with(20, b"RGB "), "no connection space"),
+        (with(128, &[0, 0, 1, 0]), "too many tags"),
+        (outside, "a tag outside"),
+        (with(8, &[99]), "a version of another world"),
+    ] {
+        assert_eq!(check_icc(&bad).map_err(|error| error.kind), Err(ErrorKind::Icc), "{why}");
     }
+    let mut gray = Pixels::zeroed(48, 32, PixelFormat::Gray8).unwrap();
+    gray.color.icc = Some(whole.into());
+    let mut bad = vec![gray];
     for (space, size) in [(b"CMYK", 1000), (b"GRAY", 1000), (b"RGB ", 17_000_000)] {
         let mut pixels = corners(48, 32);
         pixels.color.icc = Some(profile(size, space).into());
+        bad.push(pixels);
+    }
+    for pixels in bad {
         let (input, mut file) = (Input::Pixels(Arc::new(pixels)), Buffer::default());
         let error = Packer::default().pack(input, &options("image/jpeg"), &mut file, &Control::default());
         assert_eq!(error.unwrap_err().kind, ErrorKind::Icc);

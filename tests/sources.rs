@@ -364,7 +364,7 @@ fn png_of_every_depth_and_colour_interlaced_or_not() {
 fn colour_is_carried() {
     let mut icc = vec![0u8; 200];
     icc[..4].copy_from_slice(&200u32.to_be_bytes());
-    icc[16..20].copy_from_slice(b"RGB ");
+    icc[12..24].copy_from_slice(b"mntrRGB XYZ ");
     icc[36..40].copy_from_slice(b"acsp");
     let iccp = [b"name\0\0".to_vec(), deflate(&icc)].concat();
     let limits = Limits::default();
@@ -409,6 +409,7 @@ const ALL: &[&str] = &[
     "rgba.tif",
     "turned.tif",
     "cmyk.tif",
+    "cmyk_icc.tif",
     "gray16.tif",
     "icon.ico",
 ];

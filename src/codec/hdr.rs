@@ -4,7 +4,7 @@ use super::{Setting, SettingKind, features};
 use crate::{
     model::{
         color::Cicp,
-        options::{DynamicRange, Options},
+        options::{ColorPolicy, DynamicRange, Options},
         pixelmap::Pixels,
     },
     pixels::hdr::{Recipe, ToneMapper},
@@ -71,6 +71,7 @@ pub fn recipe(pixels: &Pixels, cicp: Cicp, options: &Options, gain_map: bool) ->
         1 => 12,
         2 => 1,
         _ if matches!(cicp.primaries, 1 | 2) => 1,
+        _ if options.color == ColorPolicy::Srgb || options.format.features & features::PROFILES == 0 => 1,
         _ => 12,
     };
     let keeps_alpha = pixels.has_alpha() && options.format.features & features::ALPHA != 0;

@@ -41,6 +41,8 @@ pub mod features {
     pub const DEEP: u32 = 0x40;
     /// EXIF, XMP and the like.
     pub const METADATA: u32 = 0x80;
+    /// ICC profiles that readers honour.
+    pub const PROFILES: u32 = 0x100;
 }
 
 /// A format this library can write: all that the rest of the crate knows about it.

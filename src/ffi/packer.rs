@@ -54,6 +54,8 @@ pub const IMAGE_FORMAT_GAIN_MAP: u32 = 0x20;
 pub const IMAGE_FORMAT_DEEP: u32 = 0x40;
 /// EXIF, XMP and the like; GIF carries XMP alone.
 pub const IMAGE_FORMAT_METADATA: u32 = 0x80;
+/// ICC profiles that readers honour.
+pub const IMAGE_FORMAT_PROFILES: u32 = 0x100;
 
 impl Object for Packer {
     const KIND: Kind = Kind::Packer;

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     bail, codec,
     error::Result,
-    model::options::{DynamicRange, Options, Reporter, Subsampling, Tail},
+    model::options::{ColorPolicy, DynamicRange, Options, Reporter, Subsampling, Tail},
     pack::control::User,
     shared::Shared,
 };
@@ -33,6 +33,13 @@ pub type ImageDynamicRange = i32;
 pub const IMAGE_DYNAMIC_RANGE_AUTO: i32 = 0;
 /// SDR; HDR input is tone-mapped.
 pub const IMAGE_DYNAMIC_RANGE_SDR: i32 = 1;
+
+/// Which colours to write.
+pub type ImageColorPolicy = i32;
+/// Those of the pixels, with their profile.
+pub const IMAGE_COLOR_KEEP: i32 = 0;
+/// sRGB.
+pub const IMAGE_COLOR_SRGB: i32 = 1;
 
 /// Chroma subsampling of lossy formats.
 pub type ImageSubsampling = i32;
@@ -177,6 +184,28 @@ pub extern "C" fn image_packing_options_set_dynamic_range(
             IMAGE_DYNAMIC_RANGE_AUTO => DynamicRange::Auto,
             IMAGE_DYNAMIC_RANGE_SDR => DynamicRange::Sdr,
             _ => bail!(OutOfRange, "{range} is not a dynamic range"),
+        };
+        Ok(())
+    })
+}
+
+/// Which colours to write: IMAGE_COLOR_KEEP (default) or IMAGE_COLOR_SRGB.
+///
+/// Kept colours have the numbers of the pixels and their ICC profile byte for byte, or one made from their CICP. GIF is
+/// written in sRGB in any case but that of lossless packs. Conversions go through the profile and are told by the report.
+/// Images of high dynamic range that stay so keep their code points.
+///
+/// @return 401 for any other value.
+#[unsafe(no_mangle)]
+pub extern "C" fn image_packing_options_set_color(
+    options: *mut ImagePackingOptions,
+    policy: ImageColorPolicy,
+) -> ImageStatus {
+    change(options, |options| {
+        options.color = match policy {
+            IMAGE_COLOR_KEEP => ColorPolicy::Keep,
+            IMAGE_COLOR_SRGB => ColorPolicy::Srgb,
+            _ => bail!(OutOfRange, "{policy} is not a colour policy"),
         };
         Ok(())
     })

@@ -381,8 +381,10 @@ pub extern "C" fn image_pixelmap_set_cicp(
 
 /// An ICC profile, copied; it takes precedence over the CICP. NULL and 0 remove it.
 ///
-/// @return 62980172 for bytes that are not a profile: shorter than its 128-byte header, without its signature, or
-///         of another size than the header says.
+/// A profile is of gray for gray pixels in a gray format, of RGB for all others; a pack with another answers 62980172.
+///
+/// @return 62980172 for bytes that are not a profile that images have: without its signature, of another size than the
+///         header says, of a class, colour space or tags that do not hold, or not readable.
 #[unsafe(no_mangle)]
 pub extern "C" fn image_pixelmap_set_icc_profile(
     pixelmap: *mut ImagePixelMap,

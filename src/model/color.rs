@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use super::metadata::block;
 use crate::{
     bail,
-    error::{Result, try_vec},
+    error::Result,
+    pixels::{icc, manage},
 };
 
 /// Coding-independent code points of ITU-T H.273.
@@ -55,17 +57,18 @@ pub struct LightLevel {
     pub max_fall: u16,
 }
 
-/// A copy of an ICC profile whose header holds (ICC.1:2022, 7.2).
+/// A copy of an ICC profile that an image may have, of exactly its stated size, and that the colour management reads.
 pub fn check_icc(profile: &[u8]) -> Result<Arc<[u8]>> {
-    let size = profile.len();
-    if size < 128 {
-        bail!(Icc, "an ICC profile of {size} bytes is shorter than its header of 128");
+    let stated = icc::check(profile)?;
+    if stated != profile.len() {
+        bail!(Icc, "the ICC profile has {} bytes, its header states {stated}", profile.len());
     }
-    let stated = u32::from_be_bytes([profile[0], profile[1], profile[2], profile[3]]);
-    if &profile[36..40] != b"acsp" || stated as usize > size || stated < 128 {
-        bail!(Icc, "these {size} bytes are not an ICC profile: the header states {stated} bytes");
-    }
-    let mut copy = try_vec(stated as usize, "an ICC profile")?;
-    copy.copy_from_slice(&profile[..stated as usize]);
-    Ok(copy.into())
+    manage::check(profile)?;
+    block(profile)
+}
+
+/// A copy of the ICC profile of a file, where bytes may follow it.
+pub fn embedded_icc(bytes: &[u8]) -> Result<Arc<[u8]>> {
+    let stated = icc::check(bytes)?;
+    block(&bytes[..stated])
 }

@@ -19,6 +19,15 @@ pub enum DynamicRange {
     Sdr,
 }
 
+/// Which colours to write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ColorPolicy {
+    /// Those of the pixels, with their profile, where the format's readers know more than sRGB.
+    Keep,
+    /// Always sRGB.
+    Srgb,
+}
+
 /// Chroma subsampling of lossy formats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Subsampling {
@@ -63,6 +72,8 @@ pub struct Options {
     pub subsampling: Subsampling,
     /// Dynamic range.
     pub dynamic_range: DynamicRange,
+    /// Colour space.
+    pub color: ColorPolicy,
     /// Whether EXIF and the like are wanted.
     pub needs_pack_properties: bool,
     /// Whether the place where the image was taken stays in EXIF and XMP.
@@ -109,6 +120,7 @@ impl Options {
             background: [0; 3],
             subsampling: Subsampling::Auto,
             dynamic_range: DynamicRange::Auto,
+            color: ColorPolicy::Keep,
             needs_pack_properties: false,
             keep_gps: true,
             max_embed_thumbnail: 0,

@@ -1,16 +1,18 @@
 //! Pixel maps: a rectangle of pixels and what they mean.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use super::{
-    color::{Cicp, Color, LightLevel},
+    color::{Cicp, Color, LightLevel, embedded_icc},
     foreign::Foreign,
     pixel_format::{FormatInfo, PixelFormat},
+    report::{Code, Warning},
 };
 use crate::{
-    bail,
-    error::{Result, try_vec},
+    bail, err,
+    error::{ErrorKind, Result, try_vec},
     handle::{Kind, Object},
+    log,
     shared::Shared,
 };
 
@@ -58,6 +60,8 @@ pub struct Pixels {
     pub color: Color,
     /// Content light level, for HDR.
     pub light: LightLevel,
+    /// What decoding changed of them, for a report.
+    pub note: Option<Warning>,
     /// The JPEG that these pixels were decoded from, where it is to be moved as it is.
     pub coded: Option<Arc<[u8]>>,
 }
@@ -309,12 +313,52 @@ impl Pixels {
         let cicp = if info.yuv { Cicp::SRGB_YCC } else { Cicp::SRGB };
         let alpha = if info.alpha { AlphaType::Unpremultiplied } else { AlphaType::Opaque };
         let color = Color { cicp, icc: None };
-        Self { width, height, info, storage, planes, alpha, color, light: LightLevel::default(), coded: None }
+        Self {
+            width,
+            height,
+            info,
+            storage,
+            planes,
+            alpha,
+            color,
+            light: LightLevel::default(),
+            note: None,
+            coded: None,
+        }
     }
 
     /// Takes over what another's components mean.
     pub fn describe_as(&mut self, other: &Self) {
         (self.alpha, self.color, self.light) = (other.alpha, other.color.clone(), other.light);
+        self.note = other.note.clone();
+    }
+
+    /// Takes the profile of a file. One that is of no use is left out and noted.
+    pub fn set_embedded_profile(&mut self, icc: &[u8]) -> Result<()> {
+        let gray = self.info.is_gray();
+        // Gray with a profile for RGB is found in the wild; what can be done with it depends on the format to write.
+        let checked = embedded_icc(icc).and_then(|icc| match (gray, &icc[16..20]) {
+            (true, b"GRAY" | b"RGB ") | (false, b"RGB ") => Ok(icc),
+            (_, kind) => {
+                let (kind, is) = (String::from_utf8_lossy(kind), if gray { "gray" } else { "RGB" });
+                Err(err!(Icc, "it is for {} pixels, the image has {is} pixels", kind.trim_end()))
+            }
+        });
+        match checked {
+            Ok(icc) => self.color.icc = Some(icc),
+            Err(error) if error.kind == ErrorKind::Icc => {
+                let text = format!("dropped the ICC profile of the source: {error}");
+                log::write(log::WARNING, || text.clone());
+                self.note = Some(Warning { code: Code::ProfileDropped, text: text.into() });
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    /// Notes that decoding changed the colours.
+    pub fn note_conversion(&mut self, text: impl Into<Cow<'static, str>>) {
+        self.note = Some(Warning { code: Code::ColorConverted, text: text.into() });
     }
 
     /// Width in pixels.

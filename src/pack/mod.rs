@@ -2,6 +2,7 @@
 
 pub mod batch;
 mod carry;
+mod colors;
 pub mod control;
 pub mod crew;
 pub mod develop;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    carry,
+    carry, colors,
     control::Control,
     crew::Crew,
     develop::{Room, auxiliaries_of, develop, gain_map_of},
@@ -19,7 +19,7 @@ use crate::{
     host,
     limits::{Limits, Share},
     model::{
-        options::Options,
+        options::{ColorPolicy, Options},
         picture::Picture,
         pixelmap::Pixels,
         report::{Code, Notes, Report},
@@ -153,6 +153,8 @@ impl Packer {
         let room = Room { limits: &self.limits, held, pool, options, control, notes: &notes };
         let (picture, developed) = develop(picture, room)?;
         held += developed.as_ref().map_or(0, Share::bytes);
+        let (picture, fitted) = colors::fit(&self.limits, picture, held, decoded.is_some(), options, &notes)?;
+        held += fitted.as_ref().map_or(0, Share::bytes);
         // A source's pixels stand upright already.
         let turned = if decoded.is_none() { picture.metadata.orientation() } else { Orientation::Upright };
         let (picture, orientation) = match turned {
@@ -228,6 +230,9 @@ pub(super) fn check(limits: &Limits, width: u32, height: u32, options: &Options)
     }
     if options.lossless && format.features & crate::codec::features::LOSSLESS == 0 {
         bail!(Unsupported, "{} cannot be lossless", format.name());
+    }
+    if options.lossless && options.color == ColorPolicy::Srgb {
+        bail!(OutOfRange, "pixels that are converted to sRGB are not lossless");
     }
     Ok(())
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{
     carry,
+    colors::fit_frame,
     control::Control,
     develop::standard,
     packer::{check, tell_found},
@@ -123,6 +124,7 @@ impl Stream {
         let area = self.place(site.limits, step)?;
         self.step(|stream| {
             let pixels = standard(&step.pixels, site.pool, &stream.options.pack, site.control, site.notes)?;
+            let pixels = fit_frame(pixels, &stream.options.pack, site.notes)?;
             let rows = Rows::new(pixels, Layout::Rgba8, &stream.options.pack)?;
             if matches!(stream.state, State::New) {
                 let look = Look {

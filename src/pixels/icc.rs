@@ -10,6 +10,47 @@ use crate::{
 /// The white of the profile connection space.
 pub const D50: [f64; 3] = [0.9642, 1.0, 0.8249];
 
+/// Refuses bytes that are no ICC profile that can belong to an image (ICC.1:2022, 7.2 and 7.3): header, class, colour
+/// space, connection space, and every tag inside of the profile. It may be followed by other bytes; answers its size.
+pub fn check(bytes: &[u8]) -> Result<usize> {
+    let have = bytes.len();
+    if have < 132 {
+        bail!(Icc, "an ICC profile of {have} bytes is shorter than its header and its number of tags, 132");
+    }
+    let number =
+        |at: usize| u32::from_be_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]) as usize;
+    let stated = number(0);
+    if &bytes[36..40] != b"acsp" {
+        bail!(Icc, "these {have} bytes are not an ICC profile: they have no signature \"acsp\"");
+    }
+    if !(132..=have).contains(&stated) {
+        bail!(Icc, "the ICC profile has {have} bytes, its header states {stated}");
+    }
+    let word = |at: usize| String::from_utf8_lossy(&bytes[at..at + 4]).trim_end().to_owned();
+    // Device links, abstract profiles and named colours describe no image.
+    if !matches!(&bytes[12..16], b"mntr" | b"scnr" | b"prtr" | b"spac") {
+        bail!(Icc, "an ICC profile of class \"{}\" does not describe images", word(12));
+    }
+    if !matches!(&bytes[20..24], b"XYZ " | b"Lab ") {
+        bail!(Icc, "the ICC profile's connection space \"{}\" is neither XYZ nor Lab", word(20));
+    }
+    let count = number(128);
+    if count > (stated - 132) / 12 {
+        bail!(Icc, "an ICC profile of {stated} bytes has no room for {count} tags");
+    }
+    for at in (0..count).map(|tag| 132 + 12 * tag) {
+        let (offset, size) = (number(at + 4), number(at + 8));
+        if offset.checked_add(size).is_none_or(|end| end > stated) {
+            bail!(
+                Icc,
+                "tag \"{}\" of the ICC profile, {size} bytes at {offset}, is outside of its {stated} bytes",
+                word(at)
+            );
+        }
+    }
+    Ok(stated)
+}
+
 /// Refuses a profile that does not describe pixels of this kind.
 pub fn check_kind(profile: &[u8], gray: bool) -> Result<()> {
     let kind = profile.get(16..20).unwrap_or_default();

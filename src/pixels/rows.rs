@@ -66,8 +66,8 @@ impl Rows {
             [0.0; 3]
         };
         let recipe = Recipe::new(&pixels, layout, background)?;
-        if pixels.info().is_gray() && color::is_other_kind(&color, layout.is_gray()) {
-            // Found in the wild: gray JPEGs with a profile for RGB. The tones are all that differs.
+        if pixels.info().is_gray() && !layout.is_gray() && color::is_other_kind(&color, false) {
+            // What has to keep its numbers cannot keep them and their tones both.
             log::write(log::WARNING, || format!("dropped a profile that does not go with {layout:?}"));
             color.icc = None;
         }

@@ -171,8 +171,12 @@ static void pixelmaps(void) {
   CHECK(image_pixelmap_set_icc_profile(map, profile, 127) == IMAGE_ERROR_ICC, "shorter than its header");
   CHECK(image_pixelmap_set_icc_profile(map, profile, 132) == IMAGE_ERROR_ICC, "without its signature");
   memcpy(profile + 36, "acsp", 4);
+  CHECK(image_pixelmap_set_icc_profile(map, profile, 132) == IMAGE_ERROR_ICC, "of no class");
+  memcpy(profile + 8, "\x04\x30\0\0mntrRGB XYZ ", 16);
   CHECK(image_pixelmap_set_icc_profile(map, profile, 131) == IMAGE_ERROR_ICC, "of another size than the header says");
   CHECK(image_pixelmap_set_icc_profile(map, profile, 132) == IMAGE_OK, "a profile's frame");
+  memcpy(profile + 12, "link", 4);
+  CHECK(image_pixelmap_set_icc_profile(map, profile, 132) == IMAGE_ERROR_ICC, "a link between devices");
   CHECK(image_pixelmap_set_icc_profile(map, NULL, 0) == IMAGE_OK, "NULL and 0 remove it");
   image_pixelmap_release(map);
   image_pixelmap_release(other);

@@ -147,6 +147,7 @@ static int32_t read_jpeg(void *user, uint64_t offset, uint8_t *buffer, size_t ca
       image_packing_options_set_dynamic_range(h.options, IMAGE_DYNAMIC_RANGE_SDR))                                   \
   ROW(image_packing_options_set_needs_pack_properties, OPTIONS, 401,                                                 \
       image_packing_options_set_needs_pack_properties(h.options, true))                                              \
+  ROW(image_packing_options_set_color, OPTIONS, 401, image_packing_options_set_color(h.options, IMAGE_COLOR_KEEP))    \
   ROW(image_packing_options_set_keep_gps, OPTIONS, 401, image_packing_options_set_keep_gps(h.options, false))        \
   ROW(image_packing_options_set_max_embed_thumbnail, OPTIONS, 401,                                                   \
       image_packing_options_set_max_embed_thumbnail(h.options, 160))                                                 \

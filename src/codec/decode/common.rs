@@ -1,10 +1,10 @@
-//! BMP, TIFF and ICO through the `image` crate.
+//! BMP and ICO through the `image` crate, and what TIFF has in common with them.
 
 use std::io::{BufRead, Cursor, Seek, SeekFrom};
 
 use image::{
     ExtendedColorType, ImageDecoder,
-    codecs::{bmp::BmpDecoder, ico::IcoDecoder, tiff::TiffDecoder},
+    codecs::{bmp::BmpDecoder, ico::IcoDecoder},
     error::ImageError,
 };
 
@@ -12,8 +12,7 @@ use super::{Decoder, Header, Job, damaged};
 use crate::{
     bail, err,
     error::{Error, Result, try_vec},
-    log,
-    model::{color::check_icc, pixel_format::PixelFormat, pixelmap::Pixels},
+    model::{pixel_format::PixelFormat, pixelmap::Pixels},
     pixels::Orientation,
 };
 
@@ -28,14 +27,6 @@ pub static BMP: Decoder = Decoder {
     animation: None,
 };
 
-pub static TIFF: Decoder = Decoder {
-    mime: c"image/tiff",
-    sniff: |head| [b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"].into_iter().any(|magic| head.starts_with(magic)),
-    probe: |reader| header(TiffDecoder::new(start(reader)?), "TIFF"),
-    decode: |job| pixels(job, TiffDecoder::new(Cursor::new(job.bytes)), "TIFF"),
-    animation: None,
-};
-
 pub static ICO: Decoder = Decoder {
     mime: c"image/x-icon",
     // Reserved, kind, and a number of images whose first has 0 in its reserved byte.
@@ -45,12 +36,12 @@ pub static ICO: Decoder = Decoder {
     animation: None,
 };
 
-fn start<R: BufRead + Seek>(reader: &mut R) -> Result<&mut R> {
+pub(super) fn start<R: BufRead + Seek>(reader: &mut R) -> Result<&mut R> {
     reader.seek(SeekFrom::Start(0)).map_err(|e| err!(Read, "{e}"))?;
     Ok(reader)
 }
 
-fn explain(name: &str, error: ImageError) -> Error {
+pub(super) fn explain(name: &str, error: ImageError) -> Error {
     match error {
         ImageError::Unsupported(why) => err!(BadData, "this kind of {name} cannot be read: {why}"),
         other => damaged(name, other),
@@ -62,12 +53,16 @@ fn orientation(decoder: &mut impl ImageDecoder) -> Orientation {
     found.and_then(|found| Orientation::from_exif(found.to_exif().into())).unwrap_or_default()
 }
 
-fn header<D: ImageDecoder>(decoder: image::ImageResult<D>, name: &str) -> Result<Header> {
+pub(super) fn header<D: ImageDecoder>(decoder: image::ImageResult<D>, name: &str) -> Result<Header> {
     let mut decoder = decoder.map_err(|e| explain(name, e))?;
     Ok(Header { size: decoder.dimensions(), frames: 1, orientation: orientation(&mut decoder) })
 }
 
-fn pixels<D: ImageDecoder>(job: &Job<'_>, decoder: image::ImageResult<D>, name: &str) -> Result<Pixels> {
+pub(super) fn pixels<D: ImageDecoder>(
+    job: &Job<'_>,
+    decoder: image::ImageResult<D>,
+    name: &str,
+) -> Result<Pixels> {
     use image::ColorType::*;
     let mut decoder = decoder.map_err(|e| explain(name, e))?;
     let (width, height) = job.header.size;
@@ -105,11 +100,12 @@ fn pixels<D: ImageDecoder>(job: &Job<'_>, decoder: image::ImageResult<D>, name: 
     }
     drop(share);
     let mut pixels = Pixels::from_vec(width, height, format, bytes)?;
-    pixels.color.icc = icc.and_then(|icc| {
-        // CMYK has become RGB without it.
-        let checked = if inside == 8 { return None } else { check_icc(&icc) };
-        checked.inspect_err(|error| log::write(log::WARNING, || format!("{name}: {error}"))).ok()
-    });
+    // CMYK with alpha has become RGB without its profile.
+    match icc {
+        _ if inside == 8 => pixels.note_conversion("inks (CMYK) were converted to sRGB as ideal inks"),
+        Some(icc) => pixels.set_embedded_profile(&icc)?,
+        None => {}
+    }
     Ok(pixels)
 }
 

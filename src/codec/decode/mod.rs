@@ -1,6 +1,7 @@
 //! Decoders for image sources: one file and one line of [`DECODERS`] per format. HEIC and AVIF are libheif's.
 
 mod auxiliary;
+mod cmyk;
 mod common;
 mod exif;
 mod frames;
@@ -10,6 +11,7 @@ mod jpeg;
 mod picture;
 mod png;
 mod reader;
+mod tiff;
 mod webp;
 
 use std::ffi::CStr;
@@ -83,7 +85,7 @@ static DECODERS: &[&Decoder] = &[
     &webp::DECODER,
     &gif::DECODER,
     &common::BMP,
-    &common::TIFF,
+    &tiff::DECODER,
     &common::ICO,
 ];
 

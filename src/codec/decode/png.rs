@@ -12,9 +12,8 @@ use crate::{
     bail,
     error::{Result, try_vec},
     limits::Share,
-    log,
     model::{
-        color::{Cicp, LightLevel, check_icc},
+        color::{Cicp, LightLevel},
         frame::{Delay, Disposal, Rect},
         pixel_format::PixelFormat,
         pixelmap::Pixels,
@@ -70,7 +69,7 @@ fn decode(job: &Job<'_>) -> Result<Pixels> {
         _ => animated(job)?,
     };
     let png = open(Cursor::new(job.bytes), Transformations::IDENTITY)?;
-    describe(&mut pixels, png.info());
+    describe(&mut pixels, png.info())?;
     Ok(pixels)
 }
 
@@ -232,7 +231,7 @@ fn scan(reader: &mut Reader<'_>, each: &mut dyn FnMut(Frame)) -> Result<u16> {
 }
 
 /// What the colours mean. Code points go before a profile (PNG, third edition, 4.3).
-fn describe(pixels: &mut Pixels, info: &::png::Info<'_>) {
+fn describe(pixels: &mut Pixels, info: &::png::Info<'_>) -> Result<()> {
     let code_points = info.coding_independent_code_points.filter(|points| points.matrix_coefficients == 0);
     if let Some(points) = code_points {
         pixels.color.cicp = Cicp {
@@ -242,9 +241,7 @@ fn describe(pixels: &mut Pixels, info: &::png::Info<'_>) {
             full_range: points.is_video_full_range_image,
         };
     } else if let Some(icc) = &info.icc_profile {
-        let checked = check_icc(icc);
-        pixels.color.icc =
-            checked.inspect_err(|error| log::write(log::WARNING, || format!("PNG: {error}"))).ok();
+        pixels.set_embedded_profile(icc)?;
     }
     if let Some(level) = info.content_light_level {
         // In units of 0.0001 nits.
@@ -254,4 +251,5 @@ fn describe(pixels: &mut Pixels, info: &::png::Info<'_>) {
             max_fall: nits(level.max_frame_average_light_level),
         };
     }
+    Ok(())
 }

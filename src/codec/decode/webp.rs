@@ -18,9 +18,7 @@ use crate::{
     error::{Error, ErrorKind, Result, try_vec},
     host,
     limits::Share,
-    log,
     model::{
-        color::check_icc,
         frame::{Delay, Disposal, Rect},
         pixel_format::PixelFormat,
         pixelmap::Pixels,
@@ -164,10 +162,9 @@ fn decode(job: &Job<'_>) -> Result<Pixels> {
         result => result?,
     }
     let mut pixels = Pixels::from_vec(width, height, format, bytes)?;
-    pixels.color.icc = profile(job.bytes).and_then(|icc| {
-        let checked = check_icc(icc);
-        checked.inspect_err(|error| log::write(log::WARNING, || format!("WebP: {error}"))).ok()
-    });
+    if let Some(icc) = profile(job.bytes) {
+        pixels.set_embedded_profile(icc)?;
+    }
     Ok(pixels)
 }
 

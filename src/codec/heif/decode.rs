@@ -15,7 +15,7 @@ use crate::{
     host::stack::apart,
     limits::Limits,
     model::{
-        color::{Cicp, check_icc},
+        color::Cicp,
         metadata::block,
         pixel_format::PixelFormat,
         pixelmap::{AlphaType, Pixels},
@@ -206,8 +206,7 @@ pub(super) fn pixels(still: &Still<'_>) -> Result<Pixels> {
         pixels.color.cicp = Cicp { primaries, transfer, ..Cicp::SRGB };
     }
     if let Some(icc) = still.icc()? {
-        // A picture with a broken profile is still a picture.
-        pixels.color.icc = check_icc(&icc).ok();
+        pixels.set_embedded_profile(&icc)?;
     }
     Ok(pixels)
 }

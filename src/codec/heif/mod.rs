@@ -107,7 +107,8 @@ const FEATURES: u32 = features::LOSSY
     | features::HDR
     | features::GAIN_MAP
     | features::DEEP
-    | features::METADATA;
+    | features::METADATA
+    | features::PROFILES;
 
 const ENCODERS: &[&str] = &["auto", "x265", "kvazaar"];
 const PRESETS: &[&str] = &[

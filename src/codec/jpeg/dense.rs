@@ -115,7 +115,7 @@ pub fn encode_with(
     effort: Effort,
     sink: &mut dyn Sink,
 ) -> Result<()> {
-    let icc = plan.rows.color().icc.as_deref();
+    let icc = plan.rows.icc();
     if let Some(icc) = icc
         && icc.len() > markers::ICC_LIMIT
     {

@@ -62,7 +62,7 @@ static SETTINGS: &[Setting] = &[
 pub static FORMAT: Format = Format {
     mime: c"image/jpeg",
     aliases: &["image/jpg", "image/pjpeg"],
-    features: features::GAIN_MAP | features::LOSSY | features::METADATA,
+    features: features::GAIN_MAP | features::LOSSY | features::METADATA | features::PROFILES,
     max_side: 65500,
     settings: SETTINGS,
     available: || Ok(()),

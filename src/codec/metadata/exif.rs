@@ -85,7 +85,8 @@ pub mod kind {
     pub const RATIONAL: u16 = 5;
 }
 
-fn unit(kind: u16) -> u64 {
+/// Bytes of a value's type; 0 for unknown ones.
+pub(super) fn unit(kind: u16) -> u64 {
     match kind {
         1 | 2 | 6 | 7 => 1,
         3 | 8 => 2,

@@ -6,6 +6,7 @@ pub mod iptc;
 pub mod jpeg;
 mod png;
 pub mod properties;
+pub mod tiff;
 mod webp;
 pub mod xmp;
 
@@ -15,7 +16,7 @@ use crate::{
     bail,
     error::Result,
     model::{
-        metadata::{Density, Metadata, block},
+        metadata::{Metadata, block},
         source::ImageSource,
     },
     sink::Sink,
@@ -56,9 +57,7 @@ pub fn find(mime: &CStr, bytes: &[u8]) -> Result<Found> {
         b"image/png" => png::find(bytes)?,
         b"image/webp" => webp::find(bytes)?,
         b"image/gif" => gif::find(bytes)?,
-        b"image/tiff" => {
-            Found { metadata: Metadata { density: tiff(bytes), ..Default::default() }, ..Default::default() }
-        }
+        b"image/tiff" => tiff::find(bytes)?,
         #[cfg(feature = "heif")]
         b"image/heic" | b"image/avif" | b"image/heif" => super::heif::metadata(bytes)?,
         _ => Found::default(),
@@ -71,11 +70,6 @@ pub fn find(mime: &CStr, bytes: &[u8]) -> Result<Found> {
         found.metadata.density = Some(density);
     }
     Ok(found)
-}
-
-/// The density of a TIFF file, whose first directory is the same as EXIF's.
-fn tiff(bytes: &[u8]) -> Option<Density> {
-    exif::Exif::new(bytes).ok()?.density()
 }
 
 /// Writes a file with these blocks in the place of its own; the image's data and all else stay byte for byte.

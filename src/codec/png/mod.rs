@@ -79,7 +79,8 @@ pub static FORMAT: Format = Format {
         | features::ANIMATION
         | features::DEEP
         | features::HDR
-        | features::METADATA,
+        | features::METADATA
+        | features::PROFILES,
     max_side: i32::MAX as u32,
     settings: SETTINGS,
     available: || Ok(()),

@@ -122,7 +122,8 @@ pub static FORMAT: Format = Format {
         | features::LOSSLESS
         | features::ALPHA
         | features::ANIMATION
-        | features::METADATA,
+        | features::METADATA
+        | features::PROFILES,
     max_side: 16383,
     settings: SETTINGS,
     available: || Ok(()),

@@ -1,15 +1,13 @@
-//! JPEG: markers here, pixels through libjpeg, CMYK to RGB in `cmyk`.
+//! JPEG: markers here, pixels through libjpeg, CMYK to RGB in `cmyk` beside it.
 
-mod cmyk;
 mod moz;
 
 use std::io::{BufRead, Seek, SeekFrom};
 
-use super::{Decoder, Header, Job, damaged, exif};
+use super::{Decoder, Header, Job, cmyk, damaged, exif};
 use crate::{
     error::{Result, try_extend, try_vec},
-    log,
-    model::{color::check_icc, pixel_format::PixelFormat, pixelmap::Pixels},
+    model::{pixel_format::PixelFormat, pixelmap::Pixels},
     pixels::Orientation,
 };
 
@@ -143,19 +141,25 @@ fn decode(job: &Job<'_>) -> Result<Pixels> {
     };
     let _share = job.take(output + if found.progressive { 2 * u64::from(found.components) } else { 0 })?;
     let (width, height) = found.size;
+    let mut how = "";
     let mut profile = if found.icc.is_empty() { None } else { Some(found.icc) };
     let (format, bytes) = match found.components {
         1 => (PixelFormat::Gray8, moz::decode(job.bytes, found.size, moz::Output::Gray)?),
         4 => {
             let inks = moz::decode(job.bytes, found.size, moz::Output::Cmyk)?;
-            (PixelFormat::Rgb888, cmyk::to_srgb(inks, width, found.adobe, profile.take().as_deref())?)
+            let inks = cmyk::full_is_high(inks, found.adobe);
+            let rgb;
+            (rgb, how) = cmyk::to_srgb(&inks, width, false, profile.take().as_deref())?;
+            (PixelFormat::Rgb888, rgb)
         }
         _ => (PixelFormat::Rgb888, moz::decode(job.bytes, found.size, moz::Output::Rgb)?),
     };
     let mut pixels = Pixels::from_vec(width, height, format, bytes)?;
-    pixels.color.icc = profile.and_then(|profile| {
-        let checked = check_icc(&profile);
-        checked.inspect_err(|error| log::write(log::WARNING, || format!("JPEG: {error}"))).ok()
-    });
+    if found.components == 4 {
+        pixels.note_conversion(format!("inks (CMYK) were converted to sRGB {how}"));
+    }
+    if let Some(profile) = profile {
+        pixels.set_embedded_profile(&profile)?;
+    }
     Ok(pixels)
 }
