@@ -461,8 +461,10 @@ ImageStatus image_pixelmap_set_cicp(ImagePixelMap *pixelmap,
 /**
  * An ICC profile, copied; it takes precedence over the CICP. NULL and 0 remove it.
  *
- * @return 62980172 for bytes that are not a profile: shorter than its 128-byte header, without its signature, or
- *         of another size than the header says.
+ * A profile is of gray for gray pixels in a gray format, of RGB for all others; a pack with another answers 62980172.
+ *
+ * @return 62980172 for bytes that are not a profile that images have: without its signature, of another size than the
+ *         header says, of a class, colour space or tags that do not hold, or not readable.
  */
 IMAGE_PACKER_API
 ImageStatus image_pixelmap_set_icc_profile(ImagePixelMap *pixelmap,
@@ -804,6 +806,14 @@ typedef int32_t ImageDynamicRange;
 /** SDR; HDR input is tone-mapped. */
 #define IMAGE_DYNAMIC_RANGE_SDR 1
 
+/** Which colours to write. */
+typedef int32_t ImageColorPolicy;
+
+/** Those of the pixels, with their profile. */
+#define IMAGE_COLOR_KEEP 0
+/** sRGB. */
+#define IMAGE_COLOR_SRGB 1
+
 /** Chroma subsampling of lossy formats. */
 typedef int32_t ImageSubsampling;
 
@@ -871,6 +881,19 @@ ImageStatus image_packing_options_set_max_bytes(ImagePackingOptions *options,
 IMAGE_PACKER_API
 ImageStatus image_packing_options_set_dynamic_range(ImagePackingOptions *options,
                                                     ImageDynamicRange range);
+
+/**
+ * Which colours to write: IMAGE_COLOR_KEEP (default) or IMAGE_COLOR_SRGB.
+ *
+ * Kept colours have the numbers of the pixels and their ICC profile byte for byte, or one made from their CICP. GIF is
+ * written in sRGB in any case but that of lossless packs. Conversions go through the profile and are told by the report.
+ * Images of high dynamic range that stay so keep their code points.
+ *
+ * @return 401 for any other value.
+ */
+IMAGE_PACKER_API
+ImageStatus image_packing_options_set_color(ImagePackingOptions *options,
+                                            ImageColorPolicy policy);
 
 /**
  * Whether EXIF, XMP and IPTC of the input are written, where the format carries them. Default: false. Auxiliary images
@@ -1018,6 +1041,8 @@ typedef struct ImagePacker ImagePacker;
 #define IMAGE_FORMAT_DEEP 64
 /** EXIF, XMP and the like; GIF carries XMP alone. */
 #define IMAGE_FORMAT_METADATA 128
+/** ICC profiles that readers honour. */
+#define IMAGE_FORMAT_PROFILES 256
 
 /**
  * A packer with default limits.
