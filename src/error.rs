@@ -119,9 +119,10 @@ pub fn try_resize<T: Clone + Default>(vec: &mut Vec<T>, len: usize, what: &str) 
 }
 
 /// `vec.extend_from_slice(bytes)` that answers instead of aborting when memory runs out.
-pub fn try_extend(vec: &mut Vec<u8>, bytes: &[u8], what: &str) -> Result<()> {
-    vec.try_reserve(bytes.len())
-        .map_err(|_| Error::out_of_memory(vec.len().saturating_add(bytes.len()), what))?;
-    vec.extend_from_slice(bytes);
+pub fn try_extend<T: Copy>(vec: &mut Vec<T>, items: &[T], what: &str) -> Result<()> {
+    vec.try_reserve(items.len()).map_err(|_| {
+        Error::out_of_memory(vec.len().saturating_add(items.len()).saturating_mul(size_of::<T>()), what)
+    })?;
+    vec.extend_from_slice(items);
     Ok(())
 }

@@ -85,6 +85,37 @@ fn lossless_is_exact_or_an_error() {
 }
 
 #[test]
+fn flat_areas_of_a_screen_stay_exact_and_edges_near() {
+    // Boxes of flat colours with soft edges: some 700 colours, hardly any pixels of most.
+    let flats = [[52, 101, 164], [255, 255, 255], [211, 215, 207], [46, 52, 54], [115, 210, 22]];
+    let (width, height) = (320, 300);
+    let flat = |x: usize, y: usize| flats[(x / 40 * 7 + y / 30 * 3) % flats.len()];
+    let mut bytes = Vec::new();
+    let mut edges = Vec::new();
+    for y in 0..height {
+        for x in 0..width {
+            let [r, g, b] = flat(x, y);
+            let edge = x % 40 == 39 && y % 30 > 4;
+            let soft =
+                |v: i32| if edge { (v * 3 + (y as i32 * 5 + x as i32 * 3) % 199) / 4 } else { v } as u8;
+            bytes.extend([soft(r), soft(g), soft(b), 255]);
+            edges.push(edge);
+        }
+    }
+    let mut sizes = Vec::new();
+    for (quality, effort, most) in [(100, 5, 12), (90, 4, 45), (90, 9, 45)] {
+        let out = pack(&Pack { effort, ..Pack::new("image/gif", quality) }, width as u32, &bytes).unwrap();
+        let got = decode(&out).into_raw();
+        for ((got, wanted), edge) in got.as_chunks::<4>().0.iter().zip(bytes.as_chunks::<4>().0).zip(&edges) {
+            let off = (0..4).map(|c| got[c].abs_diff(wanted[c])).max().unwrap();
+            assert!(off <= if *edge { most } else { 0 }, "quality {quality}: {got:?}, not {wanted:?}");
+        }
+        sizes.push(out.len());
+    }
+    assert!(sizes[1] * 10 < sizes[0] * 9 && sizes[2] <= sizes[1], "{sizes:?} bytes");
+}
+
+#[test]
 fn every_layout_shows_in_256_colours() {
     for format in formats() {
         for alpha in format.alpha_types() {

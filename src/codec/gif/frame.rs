@@ -8,7 +8,9 @@ use super::{
     lab::{self, Lab},
     lzw::Lzw,
     palette::Palette,
+    parse::{self, Choice, Choices},
     quantize::Histogram,
+    screen,
 };
 use crate::{
     bail,
@@ -36,7 +38,7 @@ pub const KEPT: u8 = 1;
 
 /// What is asked for at a pixel.
 #[derive(Clone, Copy, PartialEq)]
-enum Dot {
+pub enum Dot {
     /// Nothing is drawn.
     Hole,
     /// This colour is there already.
@@ -49,7 +51,7 @@ impl<'a> Picture<'a> {
         self.bytes[y * self.stride..][..4 * self.width].as_chunks().0
     }
 
-    fn row(&self, y: usize) -> impl Iterator<Item = Dot> + use<'a> {
+    pub fn row(&self, y: usize) -> impl Iterator<Item = Dot> + use<'a> {
         let (opaque, animated) = (self.opaque, self.animated);
         self.raw(y).iter().map(move |&[r, g, b, a]| match a {
             _ if opaque => Dot::Drawn([r, g, b]),
@@ -59,7 +61,7 @@ impl<'a> Picture<'a> {
         })
     }
 
-    fn dots(&self) -> impl Iterator<Item = Dot> {
+    pub fn dots(&self) -> impl Iterator<Item = Dot> {
         (0..self.height).flat_map(|y| self.row(y))
     }
 }
@@ -76,6 +78,8 @@ pub struct Style {
     pub lossless: bool,
     /// How far from its aim a pixel's colour may be for the sake of a longer string: a distance in Oklab.
     pub reach: f32,
+    /// How many ends of a string are tried where nothing is diffused; 0: the longest, pixel by pixel.
+    pub ends: usize,
 }
 
 /// What makes up for colours that the palette lacks.
@@ -153,13 +157,51 @@ impl Exact {
     }
 
     /// Compresses a picture that has no other colours.
-    fn compress(&self, picture: &Picture<'_>, holes: bool, check: Check<'_>) -> Result<Image> {
-        let drawn = self.compress_with(picture, holes, true, check)?;
-        if !holes || !picture.animated {
-            return Ok(drawn);
+    fn compress(&self, picture: &Picture<'_>, holes: bool, ends: usize, check: Check<'_>) -> Result<Image> {
+        let palette = self.table(holes);
+        let transparent = holes.then_some(self.colors.len() as u8);
+        let way = |redraw| match ends {
+            0 => self.compress_with(picture, holes, redraw, check),
+            _ => self.search(picture, holes, redraw, ends, check),
+        };
+        let mut data = way(true)?;
+        if holes && picture.animated {
+            let either = way(false)?;
+            if either.len() < data.len() {
+                data = either;
+            }
         }
-        let either = self.compress_with(picture, holes, false, check)?;
-        Ok(if either.data.len() < drawn.data.len() { either } else { drawn })
+        Ok(Image { palette, transparent, data })
+    }
+
+    /// Like `compress_with`, but looks ahead.
+    fn search(
+        &self,
+        picture: &Picture<'_>,
+        holes: bool,
+        redraw: bool,
+        ends: usize,
+        check: Check<'_>,
+    ) -> Result<Vec<u8>> {
+        let count = self.colors.len() as u16;
+        let hole = Choice { index: if holes { count as u8 } else { 0 }, off: 0 };
+        let mut choices = Choices::new(picture.width * picture.height)?;
+        for kept in [false, true] {
+            for index in 0..count {
+                let color = Choice { index: index as u8, off: 0 };
+                choices.class(&[hole, color][usize::from(redraw || !kept)..])?;
+            }
+        }
+        choices.class(&[hole])?;
+        let number = |color| u16::from(self.find(color).unwrap_or(0));
+        for dot in picture.dots() {
+            choices.push(match dot {
+                Dot::Drawn(color) => number(color),
+                Dot::Kept(color) if self.find(color).is_some() => count + number(color),
+                Dot::Kept(_) | Dot::Hole => 2 * count,
+            });
+        }
+        parse::compress(&choices, depth(usize::from(count) + usize::from(holes)), ends, &|| check(0))
     }
 
     /// `redraw`: what is there already is drawn again; otherwise it is where that makes a longer string.
@@ -169,11 +211,9 @@ impl Exact {
         holes: bool,
         redraw: bool,
         check: Check<'_>,
-    ) -> Result<Image> {
-        let palette = self.table(holes);
-        let transparent = holes.then_some(self.colors.len() as u8);
-        let hole = transparent.unwrap_or(0);
-        let mut lzw = Lzw::new(depth(palette.len()))?;
+    ) -> Result<Vec<u8>> {
+        let hole = if holes { self.colors.len() as u8 } else { 0 };
+        let mut lzw = Lzw::new(depth(self.colors.len() + usize::from(holes)))?;
         for y in 0..picture.height {
             for dot in picture.row(y) {
                 match dot {
@@ -186,7 +226,7 @@ impl Exact {
             }
             check(y)?;
         }
-        Ok(Image { palette, transparent, data: lzw.finish()? })
+        lzw.finish()
     }
 
     /// The colours of a picture, if they are `most` at most, and whether anything is not drawn.
@@ -212,7 +252,7 @@ impl Exact {
 }
 
 /// Bits of an index among `count` colours, as LZW has it: 2 at least.
-fn depth(count: usize) -> u32 {
+pub fn depth(count: usize) -> u32 {
     count.next_power_of_two().trailing_zeros().clamp(2, 8)
 }
 
@@ -242,21 +282,29 @@ pub fn compress(
     }
     let (exact, holes) = Exact::of(picture, style.colors);
     if let Some(exact) = exact {
-        let local = exact.compress(picture, holes, check)?;
-        return match global.filter(|global| {
+        let shared = global.filter(|global| {
             !global.colors.is_empty() && exact.colors.iter().all(|&color| global.find(color).is_some())
-        }) {
-            None => Ok(local),
-            Some(global) => {
-                let mut shared = global.compress(picture, holes, check)?;
-                shared.palette.clear();
-                let smaller = local.data.len() + (3 << depth(local.palette.len())) < shared.data.len();
-                Ok(if smaller { local } else { shared })
+        });
+        let bits = |exact: &Exact| depth(exact.colors.len() + usize::from(holes));
+        let Some(shared) = shared else { return exact.compress(picture, holes, style.ends, check) };
+        let mut image = shared.compress(picture, holes, style.ends, check)?;
+        image.palette.clear();
+        if bits(&exact) < bits(shared) {
+            let local = exact.compress(picture, holes, style.ends, check)?;
+            if local.data.len() + (3 << bits(&exact)) < image.data.len() {
+                return Ok(local);
             }
-        };
+        }
+        return Ok(image);
     }
     if style.lossless {
         bail!(Unsupported, "more than {} colours in a frame would not be lossless in a GIF", style.colors);
+    }
+    if style.ends > 0
+        && style.dither != Dither::Ordered
+        && let Some(image) = screen::compress(picture, holes, style, check)?
+    {
+        return Ok(image);
     }
     let mut histogram = Histogram::new()?;
     for dot in picture.dots() {

@@ -3,13 +3,13 @@
 use crate::error::{Result, try_extend, try_vec};
 
 /// Most codes there are.
-const CODES: u32 = 4096;
+pub const CODES: u32 = 4096;
 /// log2 of the slots of the dictionary's hash table.
 const SLOTS: u32 = 14;
-const WHAT: &str = "a frame's data";
+pub const WHAT: &str = "a frame's data";
 
 /// Codes into blocks.
-struct Bits {
+pub struct Bits {
     bytes: Vec<u8>,
     block: [u8; 256],
     /// Bytes in `block` behind its length.
@@ -19,7 +19,26 @@ struct Bits {
 }
 
 impl Bits {
-    fn put(&mut self, code: u32, bits: u32) -> Result<()> {
+    /// Starts image data of pixels that have `depth` bits.
+    pub fn new(depth: u32) -> Result<Self> {
+        let mut bytes = Vec::new();
+        try_extend(&mut bytes, &[depth as u8], WHAT)?;
+        Ok(Self { bytes, block: [0; 256], filled: 0, pending: 0, count: 0 })
+    }
+
+    /// The image data with its end.
+    pub fn finish(mut self) -> Result<Vec<u8>> {
+        if self.count > 0 {
+            self.byte()?;
+        }
+        if self.filled > 0 {
+            self.flush()?;
+        }
+        try_extend(&mut self.bytes, &[0], WHAT)?;
+        Ok(self.bytes)
+    }
+
+    pub fn put(&mut self, code: u32, bits: u32) -> Result<()> {
         self.pending |= u64::from(code) << self.count;
         self.count += bits;
         while self.count >= 8 {
@@ -54,17 +73,40 @@ pub struct Lzw {
     width: u32,
     string: u32,
     last: u8,
-    since: Since,
+    judge: Judge,
 }
 
-/// What decides about a fresh start.
+/// Decides about a fresh start.
 #[derive(Default)]
-struct Since {
+pub struct Judge {
     /// Pixels since the dictionary was cleared, and bits for them.
-    pixels: u64,
-    bits: u64,
-    /// The same since it was full and last looked at.
+    all: (u64, u64),
+    /// The same since it was last looked at.
     recent: (u64, u64),
+}
+
+impl Judge {
+    pub fn note(&mut self, pixels: u64, bits: u32) {
+        for (all_pixels, all_bits) in [&mut self.all, &mut self.recent] {
+            *all_pixels += pixels;
+            *all_bits += u64::from(bits);
+        }
+    }
+
+    /// Whether to clear a full dictionary: it stays as long as it does no worse than all since the last start, start-up
+    /// included.
+    pub fn clears(&mut self) -> bool {
+        let (pixels, bits) = self.recent;
+        if bits < TRIAL {
+            return false;
+        }
+        self.recent = (0, 0);
+        let clears = bits * self.all.0 > self.all.1 * pixels;
+        if clears {
+            self.all = (0, 0);
+        }
+        clears
+    }
 }
 
 /// No string: the start.
@@ -75,9 +117,7 @@ const TRIAL: u64 = 12 * 384;
 impl Lzw {
     /// Starts image data of pixels that have `depth` bits, 2 to 8.
     pub fn new(depth: u32) -> Result<Self> {
-        let mut bytes = Vec::new();
-        try_extend(&mut bytes, &[depth as u8], WHAT)?;
-        let bits = Bits { bytes, block: [0; 256], filled: 0, pending: 0, count: 0 };
+        let bits = Bits::new(depth)?;
         let slots = try_vec(1 << SLOTS, WHAT)?;
         let mut lzw = Self {
             bits,
@@ -87,7 +127,7 @@ impl Lzw {
             width: depth + 1,
             string: NOTHING,
             last: 0,
-            since: Since::default(),
+            judge: Judge::default(),
         };
         lzw.clear()?;
         Ok(lzw)
@@ -116,8 +156,7 @@ impl Lzw {
     /// The next pixel.
     pub fn push(&mut self, pixel: u8) -> Result<()> {
         self.last = pixel;
-        self.since.pixels += 1;
-        self.since.recent.0 += 1;
+        self.judge.note(1, 0);
         if self.string == NOTHING {
             self.string = pixel.into();
             return Ok(());
@@ -130,8 +169,8 @@ impl Lzw {
                 self.emit(self.string)?;
                 if added < CODES {
                     self.slots[slot] = key << 12 | added;
-                } else {
-                    self.judge()?;
+                } else if self.judge.clears() {
+                    self.clear()?;
                 }
                 self.string = pixel.into();
             }
@@ -153,8 +192,7 @@ impl Lzw {
     /// Writes a code, after which the reader knows one string more.
     fn emit(&mut self, code: u32) -> Result<()> {
         self.bits.put(code, self.width)?;
-        self.since.bits += u64::from(self.width);
-        self.since.recent.1 += u64::from(self.width);
+        self.judge.note(0, self.width);
         if self.next == 1 << self.width && self.width < 12 {
             self.width += 1;
         }
@@ -162,22 +200,11 @@ impl Lzw {
         Ok(())
     }
 
-    /// A full dictionary stays as long as it does no worse than all since the last start, start-up included.
-    fn judge(&mut self) -> Result<()> {
-        let (pixels, bits) = self.since.recent;
-        if bits < TRIAL {
-            return Ok(());
-        }
-        self.since.recent = (0, 0);
-        if bits * self.since.pixels > self.since.bits * pixels { self.clear() } else { Ok(()) }
-    }
-
     fn clear(&mut self) -> Result<()> {
         self.bits.put(1 << self.depth, self.width)?;
         self.slots.fill(0);
         self.width = self.depth + 1;
         self.next = (1 << self.depth) + 2;
-        self.since = Since::default();
         Ok(())
     }
 
@@ -187,13 +214,6 @@ impl Lzw {
             self.emit(self.string)?;
         }
         self.bits.put((1 << self.depth) + 1, self.width)?;
-        if self.bits.count > 0 {
-            self.bits.byte()?;
-        }
-        if self.bits.filled > 0 {
-            self.bits.flush()?;
-        }
-        try_extend(&mut self.bits.bytes, &[0], WHAT)?;
-        Ok(self.bits.bytes)
+        self.bits.finish()
     }
 }

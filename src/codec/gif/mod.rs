@@ -6,7 +6,9 @@ mod frame;
 mod lab;
 mod lzw;
 mod palette;
+mod parse;
 mod quantize;
+mod screen;
 
 use super::{
     Format, Setting, SettingKind,
@@ -88,6 +90,9 @@ fn below_best(options: &Options, each: f32) -> f32 {
     f32::from(100 - options.quality.min(100)) * each
 }
 
+/// Ends of strings that are tried, by effort.
+const ENDS: [usize; 10] = [0, 0, 0, 1, 2, 2, 4, 4, 8, 16];
+
 /// What the options ask for.
 fn style(options: &Options) -> Style {
     let reach = match options.explicit(&LOSSY) {
@@ -104,6 +109,7 @@ fn style(options: &Options) -> Style {
         },
         lossless: options.lossless,
         reach: if options.lossless { 0.0 } else { reach },
+        ends: ENDS[usize::from(options.effort.clamp(1, 10)) - 1],
     }
 }
 
