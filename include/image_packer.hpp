@@ -14,6 +14,7 @@
 
 #include <image_packer.h>
 
+#include <array>
 #include <cstdint>
 #include <exception>
 #include <functional>
@@ -197,6 +198,11 @@ class PixelMap {
   /** Brightness of HDR content in cd/m²: of its brightest pixel, and of its brightest frame's mean. */
   PixelMap &content_light_level(std::uint16_t max_cll, std::uint16_t max_fall) {
     check(image_pixelmap_set_content_light_level(get(), max_cll, max_fall));
+    return *this;
+  }
+  /** The display of HDR content: x, y of red, green, blue and white in 0.00002; luminance in 0.0001 cd/m². */
+  PixelMap &mastering_display(const std::array<std::uint16_t, 8> &points, std::uint32_t max, std::uint32_t min) {
+    check(image_pixelmap_set_mastering_display(get(), points.data(), points.data() + 6, max, min));
     return *this;
   }
   ImagePixelMap *get() const noexcept { return handle_.get(); }

@@ -1,5 +1,5 @@
 //! HDR in HEIC and AVIF: files with gain maps and files of PQ and HLG signals, taken apart by a parser of this test's own
-//! and decoded by ffmpeg, which shares no code with the library that wrote them.
+//! and decoded by ffmpeg, which shares no code with the library that wrote them. And what all containers say of light.
 //!
 //! Without a libheif these tests fail; `IMAGE_PACKER_TEST_WITHOUT_LIBHEIF=1` says that none is expected.
 #![cfg(feature = "heif")]
@@ -12,12 +12,13 @@ use std::{
 
 use image_packer::{
     codec::{self, decode, gain_map::iso},
+    ffi::pixelmap::*,
     limits::Limits,
     model::{
-        color::Cicp,
+        color::{Cicp, Light, MasteringDisplay},
         gain_map::{GainMap, GainMapParams},
         options::{DynamicRange, Options},
-        picture::Picture,
+        picture::{Auxiliary, AuxiliaryKind, Picture},
         pixel_format::PixelFormat,
         pixelmap::{AlphaType, Pixels},
         report::{Code, Report},
@@ -509,5 +510,231 @@ fn damaged_boxes_lose_the_map_and_no_more() {
         assert!(report.warnings.iter().any(|w| w.code == Code::GainMapDropped), "{:?}", report.warnings);
         assert!(!sdr.windows(4).any(|w| w == b"tmap"));
         assert!(decode::picture(&source(&damaged), &Limits::default()).unwrap().gain_map.is_none());
+    }
+}
+
+/// A display of BT.2020's primaries, 0.005 to 1000 nits.
+const DISPLAY: MasteringDisplay = MasteringDisplay {
+    chromaticities: [[35_400, 14_600], [8_500, 39_850], [6_550, 2_300], [15_635, 16_450]],
+    luminance: [10_000_000, 50],
+};
+const LIGHT: Light = Light { max_cll: 1000, max_fall: 180, mastering: Some(DISPLAY) };
+
+/// The same as the bytes of an mdcv box: green, blue, red, white.
+fn mdcv() -> Vec<u8> {
+    let points = [8_500u16, 39_850, 6_550, 2_300, 35_400, 14_600, 15_635, 16_450];
+    let luminance = [10_000_000u32, 50];
+    points
+        .iter()
+        .flat_map(|v| v.to_be_bytes())
+        .chain(luminance.iter().flat_map(|v| v.to_be_bytes()))
+        .collect()
+}
+
+/// Video frames as cameras give them: P010, limited range.
+fn camera(transfer: u8) -> (Pixels, Vec<u16>) {
+    let luma = |x: u32, y: u32| (64 + (x * 7 + y * 3) % 877) as u16;
+    let mut codes: Vec<u16> = (0..96).flat_map(|y| (0..128).map(move |x| luma(x, y))).collect();
+    let chroma = |x: u32, y: u32| [(64 + x * 14) as u16, (960 - y * 18) as u16];
+    codes.extend((0..48).flat_map(|y| (0..64).flat_map(move |x| chroma(x, y))));
+    let bytes = codes.iter().flat_map(|code| (code << 6).to_ne_bytes()).collect();
+    let mut pixels = Pixels::from_vec(128, 96, PixelFormat::YcbcrP010, bytes).unwrap();
+    pixels.color.cicp = Cicp { primaries: 9, transfer, matrix: 9, full_range: false };
+    pixels.light = LIGHT;
+    (pixels, codes)
+}
+
+#[test]
+fn signals_are_coded_in_ten_bits_as_they_are() {
+    formats();
+    for transfer in [16, 18] {
+        let (pixels, codes) = camera(transfer);
+        let mut options = options(HEIC, 50, &[("hdr.form", "signal")]);
+        options.lossless = true;
+        let (bytes, report) = pack(Input::Pixels(Arc::new(pixels)), &options);
+        assert!(report.warnings.is_empty(), "{:?}", report.warnings);
+        let file = File::new(&bytes);
+        let main = file.item(file.primary);
+        assert_eq!((file.items.len(), file.groups.len()), (1, 0));
+        assert_eq!(nclx(main), (9, transfer.into(), 9, false));
+        assert_eq!(main.property(b"clli"), [0x03, 0xe8, 0, 180]);
+        assert_eq!(main.property(b"mdcv"), mdcv());
+        assert_eq!(main.property(b"hvcC")[17] & 7, 2, "10 bits");
+        let decoded: Vec<u16> = samples(main, "yuv420p10le")
+            .chunks(2)
+            .map(|bytes| u16::from_le_bytes([bytes[0], bytes[1]]))
+            .collect();
+        let (luma, chroma) = codes.split_at(128 * 96);
+        let planar = luma.iter().chain(chroma.iter().step_by(2)).chain(chroma[1..].iter().step_by(2));
+        assert!(decoded.iter().eq(planar), "transfer {transfer}: the decoder's samples differ");
+
+        let back = decode::decode(&source(&bytes), 0, &Limits::default()).unwrap();
+        assert_eq!(back.info().format, PixelFormat::Rgb161616);
+        assert_eq!((back.color.cicp.primaries, back.color.cicp.transfer), (9, transfer));
+        assert_eq!(back.light, LIGHT);
+    }
+}
+
+#[test]
+fn lossy_signals_keep_their_light() {
+    formats();
+    let mut pixels = pixels();
+    pixels.light.max_cll = 1300;
+    let (bytes, report) =
+        pack(Input::Pixels(Arc::new(pixels)), &options(HEIC, 90, &[("hdr.form", "signal")]));
+    assert!(report.warnings.is_empty(), "{:?}", report.warnings);
+    let file = File::new(&bytes);
+    let main = file.item(file.primary);
+    assert_eq!(nclx(main), (12, 16, 6, true));
+    assert_eq!(main.property(b"clli"), [0x05, 0x14, 0, 0]);
+    assert!(main.properties.iter().all(|(kind, _)| kind != b"mdcv"));
+    let planes: Vec<f64> = samples(main, "yuv420p10le")
+        .chunks(2)
+        .map(|bytes| f64::from(u16::from_le_bytes([bytes[0], bytes[1]])) / 1023.0)
+        .collect();
+    let size = (WIDTH as usize, HEIGHT as usize);
+    let half = (size.0 / 2, size.1 / 2);
+    let (luma, chroma) = planes.split_at(size.0 * size.1);
+    let (cb, cr) = chroma.split_at(half.0 * half.1);
+    let mut sum = 0.0;
+    for (i, luma) in luma.iter().enumerate() {
+        let (x, y) = (i % size.0, i / size.0);
+        let (u, v) = ((x as f64 + 0.5) / size.0 as f64, (y as f64 + 0.5) / size.1 as f64);
+        let [cb, cr] = [cb, cr].map(|plane| bilinear(plane, half, u, v) - 512.0 / 1023.0);
+        let rgb = [luma + 1.402 * cr, luma - 0.344_136 * cb - 0.714_136 * cr, luma + 1.772 * cb];
+        for (signal, light) in rgb.into_iter().zip(scene(x as u32, y as u32)) {
+            sum += (signal - nits_to_pq(light * 203.0)).powi(2);
+        }
+    }
+    let decibels = -10.0 * (sum / (3 * luma.len()) as f64).log10();
+    assert!(decibels > 46.0, "{decibels} dB");
+}
+
+#[test]
+fn what_is_known_of_light_goes_with_the_image() {
+    let mut all = vec!["image/png"];
+    all.extend(formats());
+    for mime in all {
+        let (file, _) =
+            pack(Input::Pixels(Arc::new(camera(16).0)), &options(mime, 80, &[("hdr.form", "signal")]));
+        let back = decode::decode(&source(&file), 0, &Limits::default()).unwrap();
+        assert_eq!(back.light, LIGHT, "{mime}");
+        // Without PQ or HLG it means nothing.
+        let mut standard = options(mime, 80, &[]);
+        standard.dynamic_range = DynamicRange::Sdr;
+        let (file, _) = pack(Input::Pixels(Arc::new(camera(16).0)), &standard);
+        for name in [b"clli", b"mdcv", b"cLLI", b"mDCV"] {
+            assert!(!file.windows(4).any(|w| w == name), "{mime}: {}", name.escape_ascii());
+        }
+    }
+    // PNG, third edition, 11.3.2.7: red, green, blue, white, largest, smallest.
+    let (file, _) =
+        pack(Input::Pixels(Arc::new(camera(18).0)), &options("image/png", 80, &[("hdr.form", "signal")]));
+    let at = file.windows(4).position(|w| w == b"mDCV").unwrap() + 4;
+    assert_eq!(file[at..at + 4], [35_400u16.to_be_bytes(), 14_600u16.to_be_bytes()].concat());
+    assert_eq!(file[at + 16..at + 24], [10_000_000u32.to_be_bytes(), 50u32.to_be_bytes()].concat());
+    // And to the derived image of a gain map.
+    for mime in formats() {
+        let (bytes, _) = pack(Input::Pixels(Arc::new(camera(16).0)), &options(mime, 80, &[]));
+        let file = File::new(&bytes);
+        assert_eq!(file.tone_mapped()[0].property(b"mdcv"), mdcv());
+        let (again, _) = pack(Input::Source(source(&bytes)), &options(mime, 80, &[]));
+        assert_eq!(File::new(&again).tone_mapped()[0].property(b"mdcv"), mdcv());
+    }
+}
+
+#[test]
+fn the_display_is_set_and_told_in_its_units() {
+    let mut map = std::ptr::null_mut();
+    assert_eq!(image_pixelmap_create(2, 2, PixelFormat::Rgba1010102 as i32, &mut map), 0);
+    let (mut primaries, mut white, mut max, mut min) = ([7u16; 6], [7u16; 2], 7, 7);
+    let mut told = || {
+        let status = image_pixelmap_get_mastering_display(
+            map,
+            primaries.as_mut_ptr(),
+            white.as_mut_ptr(),
+            &mut max,
+            &mut min,
+        );
+        assert_eq!(status, 0);
+        (primaries, white, max, min)
+    };
+    assert_eq!(told(), ([0; 6], [0; 2], 0, 0));
+    let (points, point) = ([34_000u16, 16_000, 13_250, 34_500, 7_500, 3_000], [15_635u16, 16_450]);
+    let set = |points: &[u16; 6], max, min| {
+        image_pixelmap_set_mastering_display(map, points.as_ptr(), point.as_ptr(), max, min)
+    };
+    assert_eq!(set(&points, 10_000_000, 1), 0);
+    assert_eq!(told(), (points, point, 10_000_000, 1));
+    assert_eq!(set(&[50_001, 0, 0, 0, 0, 0], 10_000_000, 1), 401);
+    assert_eq!(set(&points, 5, 5), 401);
+    assert_eq!(image_pixelmap_set_mastering_display(map, points.as_ptr(), std::ptr::null(), 5, 1), 401);
+    assert_eq!(told(), (points, point, 10_000_000, 1), "a refusal changes nothing");
+
+    assert_eq!(image_pixelmap_set_content_light_level(map, 1000, 400), 0);
+    let mut level = [0; 2];
+    let [cll, fall] = &mut level;
+    assert_eq!(image_pixelmap_get_content_light_level(map, cll, fall), 0);
+    assert_eq!(level, [1000, 400]);
+    assert_eq!(told().0, points);
+    assert_eq!(image_pixelmap_set_mastering_display(map, std::ptr::null(), std::ptr::null(), 0, 0), 0);
+    assert_eq!(told(), ([0; 6], [0; 2], 0, 0));
+    assert_eq!(image_pixelmap_release(map), 0);
+}
+
+#[test]
+fn auxiliary_images_have_their_names() {
+    for mime in formats() {
+        let base = Pixels::from_vec(128, 96, PixelFormat::Rgb888, vec![90; 128 * 96 * 3]).unwrap();
+        let mut picture = Picture::new(Arc::new(base));
+        let depth: Vec<u8> = (0..96).flat_map(|y| (0..128).map(move |x| x + y)).collect();
+        let depth = Pixels::from_vec(128, 96, PixelFormat::Gray8, depth).unwrap();
+        let linear = Pixels::from_vec(64, 64, PixelFormat::Rgb888, [20, 200, 90].repeat(4096)).unwrap();
+        for (kind, pixels) in [(AuxiliaryKind::Depth, &depth), (AuxiliaryKind::Linear, &linear)] {
+            picture.auxiliaries.push(Auxiliary { kind, pixels: Arc::new(pixels.clone()) });
+        }
+        let mut options = options(mime, 95, &[]);
+        options.needs_pack_properties = true;
+        let (mut bytes, report) = pack(Input::Picture(Arc::new(picture)), &options);
+        assert!(report.warnings.is_empty(), "{:?}", report.warnings);
+        // Written, and read and written once more.
+        for _ in 0..2 {
+            let file = File::new(&bytes);
+            let named: Vec<_> = file
+                .references
+                .iter()
+                .map(|(kind, from, to)| {
+                    assert_eq!((kind, to), (b"auxl", &vec![file.primary]));
+                    let item = file.item(*from);
+                    assert!(item.hidden);
+                    String::from_utf8_lossy(&item.property(b"auxC")[4..]).into_owned()
+                })
+                .collect();
+            let depth_name = match mime {
+                HEIC => "urn:mpeg:hevc:2015:auxid:2\0",
+                _ => "urn:mpeg:mpegB:cicp:systems:auxiliary:depth\0",
+            };
+            assert_eq!(named, [depth_name, "urn:com:huawei:photo:5:0:0:aux:linearhmap\0"]);
+            let back = decode::picture(&source(&bytes), &Limits::default()).unwrap();
+            let kinds: Vec<_> = back.auxiliaries.iter().map(|auxiliary| auxiliary.kind).collect();
+            assert_eq!(kinds, [AuxiliaryKind::Depth, AuxiliaryKind::Linear]);
+            assert_eq!(back.auxiliaries[0].pixels.info().format, PixelFormat::Gray8);
+            for y in 0..96 {
+                for (a, b) in back.auxiliaries[0].pixels.row(0, y).iter().zip(depth.row(0, y)) {
+                    assert!(a.abs_diff(*b) < 12, "{mime}: {a} was {b}");
+                }
+            }
+            for (a, b) in back.auxiliaries[1].pixels.row(0, 7).iter().zip(linear.row(0, 7)) {
+                assert!(a.abs_diff(*b) < 8, "{mime}: {a} was {b}");
+            }
+            let (again, report) = pack(Input::Source(source(&bytes)), &options);
+            assert!(report.warnings.is_empty(), "{:?}", report.warnings);
+            bytes = again;
+        }
+        let mut options = options;
+        options.needs_pack_properties = false;
+        let (without, report) = pack(Input::Source(source(&bytes)), &options);
+        assert_eq!(report.warnings.iter().filter(|w| w.code == Code::AuxiliaryDropped).count(), 2);
+        assert!(!without.windows(4).any(|w| w == b"auxl"));
     }
 }

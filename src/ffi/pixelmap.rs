@@ -15,7 +15,7 @@ use crate::{
     error::Result,
     limits::DEFAULT_MAX_PIXELS,
     model::{
-        color::{Cicp, LightLevel},
+        color::{Cicp, MasteringDisplay},
         foreign::Foreign,
         pixel_format::PixelFormat,
         pixelmap::{AlphaType, PixelMap, Pixels},
@@ -406,7 +406,95 @@ pub extern "C" fn image_pixelmap_set_content_light_level(
     max_cll: u16,
     max_fall: u16,
 ) -> ImageStatus {
-    run(Family::Data, || get(pixelmap)?.update(|pixels| pixels.light = LightLevel { max_cll, max_fall }))
+    run(Family::Data, || {
+        get(pixelmap)?.update(|pixels| {
+            (pixels.light.max_cll, pixels.light.max_fall) = (max_cll, max_fall);
+        })
+    })
+}
+
+/// The values of image_pixelmap_set_content_light_level(), or those of the source that the map was decoded from. 0 is
+/// unknown. Either place may be NULL.
+#[unsafe(no_mangle)]
+pub extern "C" fn image_pixelmap_get_content_light_level(
+    pixelmap: *const ImagePixelMap,
+    max_cll: *mut u16,
+    max_fall: *mut u16,
+) -> ImageStatus {
+    run(Family::Data, || {
+        let light = get(pixelmap)?.snapshot()?.light;
+        for (place, value) in [(max_cll, light.max_cll), (max_fall, light.max_fall)] {
+            if let Ok(place) = out(place, "light level") {
+                place.put(value);
+            }
+        }
+        Ok(())
+    })
+}
+
+/// The display on which HDR content was made, in the units of SMPTE ST 2086. It is written beside PQ and HLG: as mDCV in
+/// PNG, as mdcv in HEIC and AVIF. Default: unknown.
+///
+/// @param primaries      chromaticities x, y of red, green and blue: 6 values in units of 0.00002, 0 to 50000. NULL
+///                       makes the display unknown again; the other values are ignored then.
+/// @param white_point    x and y of white: 2 values in the same units
+/// @param max_luminance  largest luminance in units of 0.0001 cd/m2; 1000 cd/m2 are 10000000
+/// @param min_luminance  smallest luminance in the same units, below `max_luminance`
+/// @return 401 for values out of range.
+#[unsafe(no_mangle)]
+pub extern "C" fn image_pixelmap_set_mastering_display(
+    pixelmap: *mut ImagePixelMap,
+    primaries: *const u16,
+    white_point: *const u16,
+    max_luminance: u32,
+    min_luminance: u32,
+) -> ImageStatus {
+    run(Family::Data, || {
+        let map = get(pixelmap)?;
+        let display = if primaries.is_null() {
+            None
+        } else {
+            let p = array(primaries, 6, "primaries")?;
+            let white = array(white_point, 2, "white_point")?;
+            let chromaticities = [[p[0], p[1]], [p[2], p[3]], [p[4], p[5]], [white[0], white[1]]];
+            let display = MasteringDisplay { chromaticities, luminance: [max_luminance, min_luminance] };
+            display.check()?;
+            Some(display)
+        };
+        map.update(|pixels| pixels.light.mastering = display)
+    })
+}
+
+/// The values of image_pixelmap_set_mastering_display(), or those of the source that the map was decoded from; all 0 if the
+/// display is unknown. Every place may be NULL.
+///
+/// @param[out] primaries    6 values
+/// @param[out] white_point  2 values
+#[unsafe(no_mangle)]
+pub extern "C" fn image_pixelmap_get_mastering_display(
+    pixelmap: *const ImagePixelMap,
+    primaries: *mut u16,
+    white_point: *mut u16,
+    max_luminance: *mut u32,
+    min_luminance: *mut u32,
+) -> ImageStatus {
+    run(Family::Data, || {
+        let display = get(pixelmap)?.snapshot()?.light.mastering;
+        let (points, luminance) =
+            display.map_or(([[0; 2]; 4], [0; 2]), |display| (display.chromaticities, display.luminance));
+        if let Ok(place) = out(primaries.cast::<[[u16; 2]; 3]>(), "primaries") {
+            place.put([points[0], points[1], points[2]]);
+        }
+        if let Ok(place) = out(white_point.cast::<[u16; 2]>(), "white_point") {
+            place.put(points[3]);
+        }
+        for (place, value) in [(max_luminance, luminance[0]), (min_luminance, luminance[1])] {
+            if let Ok(place) = out(place, "luminance") {
+                place.put(value);
+            }
+        }
+        Ok(())
+    })
 }
 
 /// Releases the map. Packs that are using it go on.

@@ -48,13 +48,50 @@ pub struct Color {
     pub icc: Option<Arc<[u8]>>,
 }
 
-/// Content light level in nits; 0 is unknown (CTA-861.3).
+/// What is known of the light of HDR pixels beside their code points.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct LightLevel {
-    /// Brightest pixel.
+pub struct Light {
+    /// Brightest pixel in nits; 0 is unknown (CTA-861.3).
     pub max_cll: u16,
-    /// Brightest frame average.
+    /// Brightest frame average, likewise.
     pub max_fall: u16,
+    /// The display on which the image was made.
+    pub mastering: Option<MasteringDisplay>,
+}
+
+impl Light {
+    /// Whether something is known of the level.
+    pub fn has_level(&self) -> bool {
+        self.max_cll != 0 || self.max_fall != 0
+    }
+}
+
+/// The colour volume of a mastering display (SMPTE ST 2086).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MasteringDisplay {
+    /// Chromaticities x, y of red, green, blue and white in units of 0.00002.
+    pub chromaticities: [[u16; 2]; 4],
+    /// Largest and smallest luminance in units of 0.0001 nits.
+    pub luminance: [u32; 2],
+}
+
+impl MasteringDisplay {
+    /// Refuses what no display can be.
+    pub fn check(&self) -> Result<()> {
+        // An x or y of 1.
+        const WHOLE: u16 = 50_000;
+        if let Some(value) = self.chromaticities.as_flattened().iter().find(|value| **value > WHOLE) {
+            bail!(OutOfRange, "a chromaticity of {value} x 0.00002 is above 1, which is {WHOLE}");
+        }
+        let [max, min] = self.luminance;
+        if max <= min {
+            bail!(
+                OutOfRange,
+                "a display from {min} to {max} x 0.0001 nits: the largest is above the smallest"
+            );
+        }
+        Ok(())
+    }
 }
 
 /// A copy of an ICC profile that an image may have, of exactly its stated size, and that the colour management reads.

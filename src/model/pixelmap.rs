@@ -3,7 +3,7 @@
 use std::{borrow::Cow, sync::Arc};
 
 use super::{
-    color::{Cicp, Color, LightLevel, embedded_icc},
+    color::{Cicp, Color, Light, embedded_icc},
     foreign::Foreign,
     pixel_format::{FormatInfo, PixelFormat},
     report::{Code, Warning},
@@ -58,8 +58,8 @@ pub struct Pixels {
     pub alpha: AlphaType,
     /// What the components mean.
     pub color: Color,
-    /// Content light level, for HDR.
-    pub light: LightLevel,
+    /// What is known of the light, for HDR.
+    pub light: Light,
     /// What decoding changed of them, for a report.
     pub note: Option<Warning>,
     /// The JPEG that these pixels were decoded from, where it is to be moved as it is.
@@ -321,7 +321,7 @@ impl Pixels {
             planes,
             alpha,
             color,
-            light: LightLevel::default(),
+            light: Light::default(),
             note: None,
             coded: None,
         }

@@ -132,6 +132,12 @@ static int32_t read_jpeg(void *user, uint64_t offset, uint8_t *buffer, size_t ca
   ROW(image_pixelmap_set_icc_profile, PIXELMAP, 401, image_pixelmap_set_icc_profile(h.pixelmap, NULL, 0))            \
   ROW(image_pixelmap_set_content_light_level, PIXELMAP, 401,                                                         \
       image_pixelmap_set_content_light_level(h.pixelmap, 1000, 400))                                                 \
+  ROW(image_pixelmap_get_content_light_level, PIXELMAP, 401,                                                         \
+      image_pixelmap_get_content_light_level(h.pixelmap, NULL, NULL))                                                \
+  ROW(image_pixelmap_set_mastering_display, PIXELMAP, 401,                                                           \
+      image_pixelmap_set_mastering_display(h.pixelmap, NULL, NULL, 0, 0))                                            \
+  ROW(image_pixelmap_get_mastering_display, PIXELMAP, 401,                                                           \
+      image_pixelmap_get_mastering_display(h.pixelmap, NULL, NULL, &out.width, &out.height))                         \
   ROW(image_pixelmap_release, PIXELMAP, 401, image_pixelmap_release(h.pixelmap))                                     \
   ROW(image_source_get_format, SOURCE, 401, image_source_get_format(h.source, &out.text))                            \
   ROW(image_source_get_size, SOURCE, 401, image_source_get_size(h.source, &out.width, &out.height))                  \

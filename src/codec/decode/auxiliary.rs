@@ -1,8 +1,10 @@
-//! The auxiliary images of a JPEG other than its gain map: JPEGs behind the main one, listed by the index of the
+//! Auxiliary images other than gain maps. Those of a JPEG are JPEGs behind the main one, listed by the index of the
 //! Multi-Picture Format (CIPA DC-007), and named by Google's directory of items.
 
 use std::sync::Arc;
 
+#[cfg(feature = "heif")]
+use super::super::heif;
 use super::{
     Job, Reader,
     gain_map::{Listed, XMP, index, segments},
@@ -25,13 +27,22 @@ const DISPARITY: u32 = 0x02_0002;
 
 /// The kinds of auxiliary images of a source, gain maps apart.
 pub fn auxiliary_kinds(source: &ImageSource) -> Result<Vec<AuxiliaryKind>> {
-    Ok(find(&source.bytes()?).into_iter().map(|(kind, _)| kind).collect())
+    let bytes = source.bytes()?;
+    #[cfg(feature = "heif")]
+    if heif::sniff(&bytes).is_some() {
+        return Ok(heif::auxiliary_kinds(&bytes));
+    }
+    Ok(find(&bytes).into_iter().map(|(kind, _)| kind).collect())
 }
 
 /// The auxiliary images of a source, upright as its main image is decoded, gain maps apart. Those that need no turning
 /// keep their JPEG.
 pub fn auxiliaries(source: &ImageSource, limits: &Limits) -> Result<Vec<Auxiliary>> {
     let bytes = source.bytes()?;
+    #[cfg(feature = "heif")]
+    if heif::sniff(&bytes).is_some() {
+        return heif::auxiliaries(&bytes, limits);
+    }
     let mut images = Vec::new();
     for (kind, image) in find(&bytes) {
         let orientation = known(source.info(), &bytes, 0)?.1.orientation;

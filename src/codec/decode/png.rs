@@ -13,7 +13,7 @@ use crate::{
     error::{Result, try_vec},
     limits::Share,
     model::{
-        color::{Cicp, LightLevel},
+        color::{Cicp, MasteringDisplay},
         frame::{Delay, Disposal, Rect},
         pixel_format::PixelFormat,
         pixelmap::Pixels,
@@ -246,10 +246,17 @@ fn describe(pixels: &mut Pixels, info: &::png::Info<'_>) -> Result<()> {
     if let Some(level) = info.content_light_level {
         // In units of 0.0001 nits.
         let nits = |level: u32| (level / 10_000).min(u16::MAX.into()) as u16;
-        pixels.light = LightLevel {
-            max_cll: nits(level.max_content_light_level),
-            max_fall: nits(level.max_frame_average_light_level),
-        };
+        pixels.light.max_cll = nits(level.max_content_light_level);
+        pixels.light.max_fall = nits(level.max_frame_average_light_level);
+    }
+    if let Some(volume) = info.mastering_display_color_volume {
+        // The crate counts in 0.00001.
+        let points = volume.chromaticities;
+        let chromaticities = [points.red, points.green, points.blue, points.white]
+            .map(|(x, y)| [x, y].map(|value| (value.into_scaled() / 2) as u16));
+        let display =
+            MasteringDisplay { chromaticities, luminance: [volume.max_luminance, volume.min_luminance] };
+        pixels.light.mastering = display.check().is_ok().then_some(display);
     }
     Ok(())
 }

@@ -10,7 +10,7 @@ use crate::{
     codec::gain_map::iso,
     error::Result,
     model::{
-        color::{Cicp, Color, LightLevel},
+        color::{Cicp, Color, Light},
         gain_map::{GainMap, GainMapParams},
         picture::AuxiliaryKind,
     },
@@ -25,7 +25,7 @@ pub(super) struct Facts<'a> {
     /// Of the main image.
     pub color: &'a Color,
     /// Of the HDR image, be it the main one or the derived one.
-    pub light: LightLevel,
+    pub light: Light,
 }
 
 /// Puts the coded images of several files, each of them alone in its own, into one.
@@ -61,7 +61,7 @@ pub(super) fn write(
         }
         None => {
             if let Some(item) = file.item_mut(main) {
-                describe_light(item, facts);
+                item.describe_light(&facts.light);
             }
         }
     }
@@ -88,7 +88,7 @@ fn tone_mapped<'a>(map: &GainMap, facts: &Facts<'_>) -> Item<'a> {
     item.add(b"pixi", false, vec![0, 0, 0, 0, 3, bits, bits, bits]);
     item.add(b"colr", false, nclx(cicp));
     if cicp.is_hdr() {
-        describe_light(&mut item, facts);
+        item.describe_light(&facts.light);
     }
     item
 }
@@ -116,14 +116,6 @@ fn nclx(cicp: Cicp) -> Vec<u8> {
     body
 }
 
-/// Content light level, where it is known.
-fn describe_light(item: &mut Item<'_>, facts: &Facts<'_>) {
-    let LightLevel { max_cll, max_fall } = facts.light;
-    if facts.light != LightLevel::default() {
-        item.add(b"clli", false, [max_cll.to_be_bytes(), max_fall.to_be_bytes()].concat());
-    }
-}
-
 /// What auxiliary images are called: depth has a name in HEVC (ISO/IEC 23008-2, Annex F) and one for all codecs
 /// (ISO/IEC 23091-1); the others have those of OpenHarmony's files.
 const NAMES: [(AuxiliaryKind, &[u8]); 7] = [
@@ -140,6 +132,11 @@ fn auxiliary_name(kind: AuxiliaryKind, is_avif: bool) -> &'static [u8] {
     let mut names = NAMES.iter().filter(|(known, _)| *known == kind).map(|(_, name)| *name);
     let first = names.next().unwrap_or_default();
     if is_avif && kind == AuxiliaryKind::Depth { names.next().unwrap_or(first) } else { first }
+}
+
+/// What an auxiliary image of this name is for.
+pub(super) fn auxiliary_kind(name: &[u8]) -> Option<AuxiliaryKind> {
+    NAMES.iter().find(|(_, known)| *known == name).map(|(kind, _)| *kind)
 }
 
 /// The derived images of a file that readers are to prefer to `main`, each with its gain map.

@@ -1,21 +1,22 @@
-//! What belongs to a file's main image: its gain map.
+//! What belongs to a file's main image: its gain map, depth and other auxiliary images.
 //!
 //! Our own parser finds them, whatever libheif is loaded; libheif decodes each from a file that is cut out for it.
 
 use super::{
-    assembly::tone_mapped_of,
+    assembly::{auxiliary_kind, tone_mapped_of},
     container::{Container, Item},
     decode,
-    reading::Still,
 };
 use crate::{
     codec::gain_map::iso,
     err,
-    error::Result,
+    error::{Result, try_vec},
     limits::Limits,
     model::{
-        color::{Cicp, Color, LightLevel},
+        color::{Cicp, Color, Light},
         gain_map::{GainMap, GainMapParams},
+        picture::{Auxiliary, AuxiliaryKind},
+        pixel_format::PixelFormat,
         pixelmap::Pixels,
     },
     sink::memory::Buffer,
@@ -28,7 +29,7 @@ struct Found {
     params: GainMapParams,
     /// The colour space of the image with the map applied.
     color: Option<Cicp>,
-    light: LightLevel,
+    light: Light,
 }
 
 /// Whether the main image has a gain map that can be read.
@@ -52,6 +53,40 @@ pub(in crate::codec) fn gain_map(bytes: &[u8], limits: &Limits) -> Result<Option
     Ok(Some(GainMap { pixels: pixels.into(), params: found.params }))
 }
 
+/// Further auxiliary images of the main image, and what they are for; one of a kind.
+fn find_auxiliaries(file: &Container<'_>) -> Vec<(AuxiliaryKind, u32)> {
+    let mut found: Vec<(AuxiliaryKind, u32)> = Vec::new();
+    for id in file.referring(b"auxl", file.primary) {
+        let kind = file.item(id).and_then(Item::auxiliary_type).and_then(auxiliary_kind);
+        if let Some(kind) = kind.filter(|kind| found.iter().all(|(known, _)| known != kind)) {
+            found.push((kind, id));
+        }
+    }
+    found
+}
+
+/// The kinds of [`auxiliaries`].
+pub(in crate::codec) fn auxiliary_kinds(bytes: &[u8]) -> Vec<AuxiliaryKind> {
+    // libheif has read it: what our parser cannot has nothing to tell.
+    let Ok(file) = Container::read(bytes) else { return Vec::new() };
+    find_auxiliaries(&file).into_iter().map(|(kind, _)| kind).collect()
+}
+
+/// Further auxiliary images of the main image, upright.
+pub(in crate::codec) fn auxiliaries(bytes: &[u8], limits: &Limits) -> Result<Vec<Auxiliary>> {
+    let Ok(file) = Container::read(bytes) else { return Ok(Vec::new()) };
+    let mut images = Vec::new();
+    for (kind, id) in find_auxiliaries(&file) {
+        images.push(Auxiliary { kind, pixels: decode_item(&file, id, limits)?.into() });
+    }
+    Ok(images)
+}
+
+/// What the file says of the light of image `id`.
+pub(super) fn light(bytes: &[u8], id: u32) -> Light {
+    Container::read(bytes).ok().and_then(|file| Some(file.item(id)?.light())).unwrap_or_default()
+}
+
 /// Whether the brands at the start of the file promise a derived image with a gain map.
 fn announces_gain_map(bytes: &[u8]) -> bool {
     let size = bytes.first_chunk().map_or(0, |size| u32::from_be_bytes(*size) as usize);
@@ -73,15 +108,29 @@ fn find(file: &Container<'_>) -> Result<Option<Found>> {
 
 /// Decodes an item that has no colour: gray where it is coded so, else RGB.
 fn decode_item(file: &Container<'_>, id: u32, limits: &Limits) -> Result<Pixels> {
-    let gray = is_gray(file, id);
     let mut bytes = Buffer::default();
     file.alone(id)?.write(&mut bytes)?;
-    let mut pixels = decode::with_first(bytes.as_slice(), limits, |still: &Still<'_>| match gray {
-        true => decode::gray(still),
-        false => decode::pixels(still),
-    })?;
+    let mut pixels = decode::only(bytes.as_slice(), limits)?;
+    drop(bytes);
+    if is_gray(file, id) {
+        pixels = first_channel(&pixels)?;
+    }
     pixels.color = Color { cicp: Cicp::SRGB, icc: None };
     Ok(pixels)
+}
+
+/// Gray of RGB that was gray. libheif does not decode every gray image as such.
+fn first_channel(pixels: &Pixels) -> Result<Pixels> {
+    let (width, height) = (pixels.width() as usize, pixels.height());
+    let deep = pixels.info().bits > 8;
+    let (format, sample) = if deep { (PixelFormat::Gray16, 2) } else { (PixelFormat::Gray8, 1) };
+    let group = usize::from(pixels.info().planes[0].bytes);
+    let mut bytes = try_vec(width * height as usize * sample, "gray samples")?;
+    for (y, row) in (0..height).zip(bytes.chunks_exact_mut(width * sample)) {
+        let colors = pixels.row(0, y).chunks_exact(group);
+        row.chunks_exact_mut(sample).zip(colors).for_each(|(to, from)| to.copy_from_slice(&from[..sample]));
+    }
+    Pixels::from_vec(pixels.width(), height, format, bytes)
 }
 
 /// Whether an image has one channel: as it says itself, or its first tile or its decoder's configuration.

@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use crate::{
     bail, err,
     error::{Error, Result},
-    model::color::{Cicp, LightLevel},
+    model::color::{Cicp, Light, MasteringDisplay},
 };
 
 /// A box's type.
@@ -99,10 +99,37 @@ impl Item<'_> {
         Some(Cicp { primaries: code(4)?, transfer: code(6)?, matrix: code(8)?, full_range })
     }
 
-    /// Its content light level.
-    pub fn light(&self) -> LightLevel {
+    /// Its content light level and mastering display.
+    pub fn light(&self) -> Light {
         let level = |at| self.property(b"clli").and_then(|clli| u16_at(clli, at)).unwrap_or(0);
-        LightLevel { max_cll: level(0), max_fall: level(2) }
+        let display = |mdcv: &[u8]| {
+            let mut words = Reader(mdcv);
+            let mut point = || -> Result<[u16; 2]> { Ok([words.u16()?, words.u16()?]) };
+            let [green, blue, red, white] = [point()?, point()?, point()?, point()?];
+            let luminance = [words.u32()?, words.u32()?];
+            let display = MasteringDisplay { chromaticities: [red, green, blue, white], luminance };
+            display.check().map(|()| display)
+        };
+        let mastering = self.property(b"mdcv").and_then(|mdcv| display(mdcv).ok());
+        Light { max_cll: level(0), max_fall: level(2), mastering }
+    }
+
+    /// Says so of it. The display's primaries stand as in video: green, blue, red (ISO/IEC 14496-12, 12.1.7; ISO/IEC
+    /// 23008-2, D.3.28).
+    pub fn describe_light(&mut self, light: &Light) {
+        if light.has_level() {
+            let body = [light.max_cll.to_be_bytes(), light.max_fall.to_be_bytes()].concat();
+            self.add(b"clli", false, body);
+        }
+        if let Some(MasteringDisplay { chromaticities: [red, green, blue, white], luminance }) =
+            light.mastering
+        {
+            let points = [green, blue, red, white];
+            let mut body: Vec<u8> =
+                points.as_flattened().iter().flat_map(|value| value.to_be_bytes()).collect();
+            body.extend(luminance.iter().flat_map(|value| value.to_be_bytes()));
+            self.add(b"mdcv", false, body);
+        }
     }
 
     /// Its bytes in one piece.

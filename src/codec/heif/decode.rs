@@ -3,6 +3,7 @@
 use std::ffi::CStr;
 
 use super::{
+    companions::light,
     library,
     objects::Channel,
     reading::{Interleaved, Reading, Still},
@@ -64,33 +65,29 @@ fn frame_of(bytes: &[u8], frame: usize, limits: &Limits) -> Result<Pixels> {
     let Some(id) = images.get(frame) else {
         bail!(OutOfRange, "frame {frame} of an image with {} frames", images.len());
     };
-    within(&reading.open(*id)?, limits, pixels)
+    let mut pixels = within(&reading.open(*id)?, limits)?;
+    if pixels.color.cicp.is_hdr() {
+        pixels.light = light(bytes, *id);
+    }
+    Ok(pixels)
 }
 
 /// Decodes the only image of a file.
-pub(super) fn with_first(
-    bytes: &[u8],
-    limits: &Limits,
-    decode: impl FnOnce(&Still<'_>) -> Result<Pixels> + Send,
-) -> Result<Pixels> {
+pub(super) fn only(bytes: &[u8], limits: &Limits) -> Result<Pixels> {
     apart(|| {
         let mime = sniff(bytes).unwrap_or(c"image/heif");
         let reading = Reading::new(api(mime)?, bytes, limits.threads())?;
-        within(&reading.open(reading.images()?[0])?, limits, decode)
+        within(&reading.open(reading.images()?[0])?, limits)
     })?
 }
 
 /// Decodes an image if the limits allow it.
-fn within(
-    still: &Still<'_>,
-    limits: &Limits,
-    decode: impl FnOnce(&Still<'_>) -> Result<Pixels>,
-) -> Result<Pixels> {
+fn within(still: &Still<'_>, limits: &Limits) -> Result<Pixels> {
     let (width, height) = size(still)?;
     limits.check_pixels(width, height)?;
     let bytes = u64::from(width) * u64::from(height) * if still.depth() > 8 { 24 } else { 12 };
     let _share = limits.memory().take((16 << 20) + bytes, "decoding with libheif")?;
-    decode(still)
+    pixels(still)
 }
 
 /// EXIF and XMP of the primary image.
@@ -137,37 +134,7 @@ fn size(still: &Still<'_>) -> Result<(u32, u32)> {
     }
 }
 
-/// The samples of an image of one channel.
-pub(super) fn gray(still: &Still<'_>) -> Result<Pixels> {
-    let image = still.decode_gray()?;
-    let depth = image.depth(Channel::Y);
-    let (Some((plane, stride)), Some((width, height))) = (image.plane(Channel::Y), image.size(Channel::Y))
-    else {
-        bail!(BadData, "libheif decoded no pixels");
-    };
-    let (format, samples) = if depth > 8 { (PixelFormat::Gray16, 2) } else { (PixelFormat::Gray8, 1) };
-    let row_bytes = width as usize * samples;
-    if width == 0 || height == 0 || stride < row_bytes {
-        bail!(BadData, "libheif decoded {width} x {height} samples with a row stride of {stride} bytes");
-    }
-    let full_range = still.cicp().or_else(|| image.cicp()).is_none_or(|cicp| cicp.full_range);
-    let mut bytes = try_vec(row_bytes.saturating_mul(height as usize), "decoded samples")?;
-    for (to, from) in bytes.chunks_exact_mut(row_bytes).zip(plane.chunks(stride)) {
-        match (depth > 8, full_range) {
-            (false, true) => to.copy_from_slice(&from[..row_bytes]),
-            (false, false) => {
-                for (to, from) in to.iter_mut().zip(from) {
-                    // H.273, 8.3: 16 to 235.
-                    *to = ((u32::from(from.clamp(&16, &235) - 16) * 255 + 109) / 219) as u8;
-                }
-            }
-            (true, _) => widen(to, &from[..row_bytes], depth, full_range),
-        }
-    }
-    Pixels::from_vec(width, height, format, bytes)
-}
-
-pub(super) fn pixels(still: &Still<'_>) -> Result<Pixels> {
+fn pixels(still: &Still<'_>) -> Result<Pixels> {
     let alpha = still.alpha();
     let (format, layout, samples) = match (alpha.is_some(), still.depth() > 8) {
         (false, false) => (PixelFormat::Rgb888, Interleaved::Rgb8, 3),
@@ -192,7 +159,7 @@ pub(super) fn pixels(still: &Still<'_>) -> Result<Pixels> {
     for (to, from) in bytes.chunks_exact_mut(row_bytes).zip(plane.chunks(stride)) {
         match layout {
             Interleaved::Rgb8 | Interleaved::Rgba8 => to.copy_from_slice(&from[..row_bytes]),
-            Interleaved::Rgb16 | Interleaved::Rgba16 => widen(to, &from[..row_bytes], depth, true),
+            Interleaved::Rgb16 | Interleaved::Rgba16 => widen(to, &from[..row_bytes], depth),
         }
     }
     let mut pixels = Pixels::from_vec(width, height, format, bytes)?;
@@ -212,19 +179,11 @@ pub(super) fn pixels(still: &Still<'_>) -> Result<Pixels> {
 }
 
 /// Spreads samples of `depth` bits, little end first, over 16 bits of the machine's order.
-fn widen(to: &mut [u8], from: &[u8], depth: u8, full_range: bool) {
+fn widen(to: &mut [u8], from: &[u8], depth: u8) {
     let depth = u32::from(depth.clamp(9, 16));
     let (left, right) = (16 - depth, 2 * depth - 16);
     for (to, from) in to.chunks_exact_mut(2).zip(from.chunks_exact(2)) {
         let value = u16::from_le_bytes([from[0], from[1]]);
-        let wide = match full_range {
-            true => value << left | value >> right,
-            false => {
-                let (low, steps) = (16u32 << (depth - 8), 219u32 << (depth - 8));
-                let above = u32::from(value).clamp(low, low + steps) - low;
-                ((u64::from(above) * 65535 + u64::from(steps / 2)) / u64::from(steps)) as u16
-            }
-        };
-        to.copy_from_slice(&wide.to_ne_bytes());
+        to.copy_from_slice(&(value << left | value >> right).to_ne_bytes());
     }
 }

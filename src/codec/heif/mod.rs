@@ -31,19 +31,20 @@ use crate::{
     error::Result,
     host::stack::apart,
     model::{
-        color::{Cicp, Color, LightLevel},
+        color::{Cicp, Color, Light},
         metadata::Metadata,
         options::{Options, Subsampling},
         picture::Auxiliary,
         pixel_format::PixelFormat,
         pixelmap::{AlphaType, Pixels},
+        report::Code,
     },
     pack::plan::Plan,
     pixels::{Layout, Rows, Sampling, Scratch, YuvLayout, YuvPacking},
     sink::{Sink, memory::Buffer},
 };
 
-pub(super) use companions::{gain_map, has_gain_map};
+pub(super) use companions::{auxiliaries, auxiliary_kinds, gain_map, has_gain_map};
 pub(super) use decode::{decode, metadata, probe, sniff};
 
 /// Rows pulled at a time; even, so that no chroma sample is split.
@@ -362,7 +363,7 @@ fn coded_color(rows: &Color, layout: Layout, lossless: bool) -> Color {
 fn encode(codec: &Codec, plan: &Plan<'_>, sink: &mut dyn Sink) -> Result<()> {
     let hdr = plan.rows.color().cicp.is_hdr();
     let light = plan.gain_map.map_or(plan.rows.pixels().light, |map| map.pixels.light);
-    let light = if hdr || plan.gain_map.is_some() { light } else { LightLevel::default() };
+    let light = if hdr || plan.gain_map.is_some() { light } else { Light::default() };
     let mut auxiliaries = Vec::new();
     for Auxiliary { kind, pixels } in plan.auxiliaries {
         auxiliaries.push((*kind, encode_beside(codec, plan, pixels, plan.options.quality)?));
@@ -374,7 +375,7 @@ fn encode(codec: &Codec, plan: &Plan<'_>, sink: &mut dyn Sink) -> Result<()> {
         None => None,
     };
     let main = encode_one(codec, plan, true)?;
-    if map.is_none() && auxiliaries.is_empty() && light == LightLevel::default() {
+    if map.is_none() && auxiliaries.is_empty() && light == Light::default() {
         return sink.write(main.as_slice());
     }
     let facts =
@@ -423,7 +424,10 @@ fn encode_one(codec: &Codec, plan: &Plan<'_>, counts: bool) -> Result<Buffer> {
         tune: Codec::word(options, codec.tune.0, codec.tune.1),
         threads: reserved.threads(),
     };
-    let height = shape.height;
+    let (height, bits) = (shape.height, rows.pixels().info().bits);
+    if bits > 8 && shape.depth == 8 {
+        plan.notes.add(Code::DepthReduced, format!("{bits} bits per component became 8"));
+    }
     apart(|| -> Result<Buffer> {
         let mut filler = Filler::new(shape, rows.layout(), color.cicp.matrix)?;
         let (mut scratch, mut bytes) = (Scratch::default(), Buffer::default());

@@ -4,7 +4,6 @@
 use std::{ffi::c_int, marker::PhantomData, ptr};
 
 use super::{
-    engine::Chroma,
     library::{Api, HeifNclx, text},
     objects::{OwnedContext, OwnedHandle, OwnedImage, OwnedNclx, check},
 };
@@ -165,20 +164,11 @@ impl Still<'_> {
 
     /// Decodes: rotated, cropped, put together from tiles, converted.
     pub fn decode(&self, into: Interleaved) -> Result<OwnedImage> {
-        // heif_colorspace_RGB.
-        self.decode_as(1, into as c_int)
-    }
-
-    /// The same for an image of one channel, which stays as it is.
-    pub fn decode_gray(&self) -> Result<OwnedImage> {
-        // heif_colorspace_monochrome.
-        self.decode_as(2, Chroma::Gray as c_int)
-    }
-
-    fn decode_as(&self, space: c_int, chroma: c_int) -> Result<OwnedImage> {
         let (api, mut raw) = (self.handle.api, ptr::null_mut());
-        // SAFETY: a live handle, a place for the answer, default options.
-        check(unsafe { (api.heif_decode_image)(self.handle.raw, &raw mut raw, space, chroma, ptr::null()) })?;
+        // SAFETY: a live handle, a place for the answer, default options. 1 is heif_colorspace_RGB.
+        check(unsafe {
+            (api.heif_decode_image)(self.handle.raw, &raw mut raw, 1, into as c_int, ptr::null())
+        })?;
         OwnedImage::own(api, raw)
     }
 }

@@ -4,7 +4,7 @@
 use crate::{
     bail,
     error::{Result, try_vec},
-    model::color::{Cicp, LightLevel},
+    model::color::{Cicp, Light, MasteringDisplay},
     sink::Sink,
 };
 
@@ -20,11 +20,10 @@ pub const SIGNATURE: [u8; 8] = [0x89, b'P', b'N', b'G', 0x0d, 0x0a, 0x1a, 0x0a];
 pub enum Ancillary<'a> {
     /// Coding-independent code points.
     Cicp(Cicp),
-    /// Mastering display: red, green, blue and white chromaticities in units of 0.00002, then the largest and
-    /// smallest luminance in units of 0.0001 nits.
-    MasteringDisplay { chromaticities: [[u16; 2]; 4], luminance: [u32; 2] },
+    /// Mastering display.
+    MasteringDisplay(MasteringDisplay),
     /// Content light level.
-    LightLevel(LightLevel),
+    LightLevel(Light),
     /// An ICC profile; it is compressed here.
     Icc(&'a [u8]),
     /// sRGB with the perceptual intent, and the gAMA chunk that goes with it.
@@ -79,7 +78,7 @@ impl<'a> Chunks<'a> {
                 // PNG's samples are RGB or gray whatever the source had: the matrix is always 0.
                 self.write(b"cICP", &[&[cicp.primaries, cicp.transfer, 0, u8::from(cicp.full_range)]])
             }
-            Ancillary::MasteringDisplay { chromaticities, luminance } => {
+            Ancillary::MasteringDisplay(MasteringDisplay { chromaticities, luminance }) => {
                 let mut data = [0; 24];
                 for (at, value) in chromaticities.as_flattened().iter().enumerate() {
                     data[2 * at..][..2].copy_from_slice(&value.to_be_bytes());

@@ -34,11 +34,7 @@ use crate::{
     bail,
     error::Result,
     model::{
-        color::{Color, LightLevel},
-        metadata::Metadata,
-        options::Options,
-        pixel_format::PixelFormat,
-        pixelmap::Pixels,
+        color::Color, metadata::Metadata, options::Options, pixel_format::PixelFormat, pixelmap::Pixels,
     },
     pack::plan::Plan,
     pixels::Layout,
@@ -221,8 +217,13 @@ fn encode_with(plan: &Plan<'_>, simd: Simd, sink: &mut dyn Sink) -> Result<()> {
         chunks.ancillary(&piece)?;
     }
     let light = rows.pixels().light;
-    if color.cicp.is_hdr() && light != LightLevel::default() {
-        chunks.ancillary(&Ancillary::LightLevel(light))?;
+    if color.cicp.is_hdr() {
+        if let Some(display) = light.mastering {
+            chunks.ancillary(&Ancillary::MasteringDisplay(display))?;
+        }
+        if light.has_level() {
+            chunks.ancillary(&Ancillary::LightLevel(light))?;
+        }
     }
     if let Some(palette) = &shape.palette {
         chunks.write(b"PLTE", &[&palette.plte()])?;
