@@ -477,6 +477,47 @@ ImageStatus image_pixelmap_set_content_light_level(ImagePixelMap *pixelmap,
                                                    uint16_t max_cll,
                                                    uint16_t max_fall);
 
+/**
+ * The values of image_pixelmap_set_content_light_level(), or those of the source that the map was decoded from. 0 is
+ * unknown. Either place may be NULL.
+ */
+IMAGE_PACKER_API
+ImageStatus image_pixelmap_get_content_light_level(const ImagePixelMap *pixelmap,
+                                                   uint16_t *max_cll,
+                                                   uint16_t *max_fall);
+
+/**
+ * The display on which HDR content was made, in the units of SMPTE ST 2086. It is written beside PQ and HLG: as mDCV in
+ * PNG, as mdcv in HEIC and AVIF. Default: unknown.
+ *
+ * @param primaries      chromaticities x, y of red, green and blue: 6 values in units of 0.00002, 0 to 50000. NULL
+ *                       makes the display unknown again; the other values are ignored then.
+ * @param white_point    x and y of white: 2 values in the same units
+ * @param max_luminance  largest luminance in units of 0.0001 cd/m2; 1000 cd/m2 are 10000000
+ * @param min_luminance  smallest luminance in the same units, below `max_luminance`
+ * @return 401 for values out of range.
+ */
+IMAGE_PACKER_API
+ImageStatus image_pixelmap_set_mastering_display(ImagePixelMap *pixelmap,
+                                                 const uint16_t *primaries,
+                                                 const uint16_t *white_point,
+                                                 uint32_t max_luminance,
+                                                 uint32_t min_luminance);
+
+/**
+ * The values of image_pixelmap_set_mastering_display(), or those of the source that the map was decoded from; all 0 if the
+ * display is unknown. Every place may be NULL.
+ *
+ * @param[out] primaries    6 values
+ * @param[out] white_point  2 values
+ */
+IMAGE_PACKER_API
+ImageStatus image_pixelmap_get_mastering_display(const ImagePixelMap *pixelmap,
+                                                 uint16_t *primaries,
+                                                 uint16_t *white_point,
+                                                 uint32_t *max_luminance,
+                                                 uint32_t *min_luminance);
+
 /** Releases the map. Packs that are using it go on. */
 IMAGE_PACKER_API ImageStatus image_pixelmap_release(ImagePixelMap *pixelmap);
 
