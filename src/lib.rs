@@ -9,6 +9,7 @@ compile_error!(
     "image_packer turns panics and libjpeg errors into status codes: build it with panic = \"unwind\""
 );
 
+pub mod device;
 pub mod error;
 mod handle;
 pub mod host;

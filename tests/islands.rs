@@ -13,6 +13,10 @@ const ISLANDS: &[&str] = &[
     "src/ffi/source.rs",
     "src/ffi/tensor.rs",
     "src/model/foreign.rs",
+    // Drivers of devices, found at run time.
+    "src/device/cuda/driver.rs",
+    "src/device/cuda/load.rs",
+    "src/device/cuda/nvjpeg.rs",
     // System calls that std lacks, and memory of the C allocator.
     "src/sink/fd.rs",
     "src/sink/file.rs",

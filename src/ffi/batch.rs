@@ -17,12 +17,13 @@ use super::{
     packing_options::{self, ImagePackingOptions},
     pixelmap::{self, ImagePixelMap},
     pointer::{array, out, path, text},
+    report::{self, ImageReport},
     source::{self, ImageSource},
     status::{Family, IMAGE_OK, ImageStatus},
     tensor::{self, ImageTensor},
 };
 use crate::{
-    bail,
+    bail, err,
     error::Result,
     pack::{
         batch::{Batch, Done, Each, Output},
@@ -163,7 +164,10 @@ pub extern "C" fn image_batch_add_source(
     })
 }
 
-/// Adds all images of a tensor, in their order.
+/// Adds all images of a tensor, in their order. What is in a device's memory becomes the batch's when the tensor's stream
+/// has done what it has been given up to now; see image_tensor_set_stream().
+///
+/// @return 62980096, and nothing is added, when the device does not answer.
 #[unsafe(no_mangle)]
 pub extern "C" fn image_batch_add_tensor(
     batch: *mut ImageBatch,
@@ -171,9 +175,7 @@ pub extern "C" fn image_batch_add_tensor(
     options: *const ImagePackingOptions,
 ) -> ImageStatus {
     run(Family::Data, || {
-        let tensor = tensor::snapshot(tensor)?;
-        let input = |index| Input::Tensor(tensor.clone(), index);
-        get(batch)?.add(tensor.images(), input, &packing_options::snapshot(options)?)
+        get(batch)?.add_tensor(tensor::snapshot(tensor)?, &packing_options::snapshot(options)?)
     })
 }
 
@@ -343,6 +345,26 @@ pub extern "C" fn image_batch_get_size(batch: *const ImageBatch, index: usize) -
 #[unsafe(no_mangle)]
 pub extern "C" fn image_batch_get_time(batch: *const ImageBatch, index: usize) -> u64 {
     value(0, || get(batch)?.look(index, |record| u64::try_from(record.time.as_nanos()).unwrap_or(u64::MAX)))
+}
+
+/// What became of an image that has ended well: fills `report`, as packs with options that name it do.
+///
+/// @return 1002 before the image's end; its status if it failed.
+#[unsafe(no_mangle)]
+pub extern "C" fn image_batch_get_report(
+    batch: *const ImageBatch,
+    index: usize,
+    report: *mut ImageReport,
+) -> ImageStatus {
+    ask(batch, |batch| {
+        let place = report::get(report)?;
+        let (result, report) = batch.look(index, |record| (record.result.clone(), record.report.clone()))?;
+        result.unwrap_or_else(|| bail!(NotReady, "image {index} has not ended"))?;
+        // An image whose name went to another was never packed.
+        let report =
+            report.ok_or_else(|| err!(OutOfRange, "image {index} was not written, so there is no report"))?;
+        place.put(&report)
+    })
 }
 
 /// Takes an image that went into memory for itself and to no callback, at any time after its end.

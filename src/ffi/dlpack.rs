@@ -53,14 +53,6 @@ struct Versioned {
     tensor: DlTensor,
 }
 
-/// The devices of `DLDeviceType` that matter here.
-mod device {
-    pub const CPU: i32 = 1;
-    pub const CUDA: i32 = 2;
-    pub const CUDA_HOST: i32 = 3;
-    pub const CUDA_MANAGED: i32 = 13;
-}
-
 /// A tensor of another library that is ours: its deleter is called once, with the drop, unless somebody takes that over.
 pub struct Managed {
     managed: *mut c_void,
@@ -72,8 +64,8 @@ pub struct Managed {
 pub struct Description {
     /// The first number.
     pub data: *const u8,
-    /// Number of a CUDA device, if the memory is one's.
-    pub device: Option<i32>,
+    /// Type and number of the device that has the memory, as DLPack counts them.
+    pub device: (i32, i32),
     /// Type of the numbers.
     pub element: Element,
     /// Sizes.
@@ -133,13 +125,6 @@ impl Managed {
     pub fn describe(&self) -> Result<Description> {
         // SAFETY: the structure is live until it is deleted, and `&self` has not deleted it.
         let tensor = unsafe { &*self.tensor };
-        let device = match tensor.device.kind {
-            device::CPU | device::CUDA_HOST => None,
-            device::CUDA | device::CUDA_MANAGED => Some(tensor.device.id),
-            other => {
-                bail!(Unsupported, "a tensor on a device of DLPack type {other}; CPU and CUDA are known here")
-            }
-        };
         let DataType { code, bits, lanes } = tensor.data_type;
         let element = match (code, bits, lanes) {
             (1, 8, 1) => Element::U8,
@@ -172,16 +157,21 @@ impl Managed {
         let bytes = |stride: i64| stride.saturating_mul(element.bytes() as i64);
         Ok(Description {
             data: tensor.data.cast_const().cast::<u8>().wrapping_add(tensor.byte_offset as usize),
-            device,
+            device: (tensor.device.kind, tensor.device.id),
             element,
             shape: list(tensor.shape),
             strides: strides.map(|strides| strides.into_iter().map(bytes).collect()),
         })
     }
 
-    /// Hands over what has to be called at the end, and with what.
-    pub fn into_release(mut self) -> (ReleaseFn, *mut c_void) {
-        (self.delete, std::mem::replace(&mut self.managed, ptr::null_mut()))
+    /// What has to be called at the end, and with what.
+    pub fn release(&self) -> (ReleaseFn, *mut c_void) {
+        (self.delete, self.managed)
+    }
+
+    /// Leaves the end to whoever has taken [`release`](Self::release).
+    pub fn leave(mut self) {
+        self.managed = ptr::null_mut();
     }
 }
 

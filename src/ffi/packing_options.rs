@@ -17,7 +17,7 @@ use super::{
 use crate::{
     bail, codec,
     error::Result,
-    model::options::{ColorPolicy, DynamicRange, Options, Reporter, Subsampling, Tail},
+    model::options::{ColorPolicy, DeviceUse, DynamicRange, Options, Reporter, Subsampling, Tail},
     pack::control::User,
     shared::Shared,
 };
@@ -60,6 +60,17 @@ pub const IMAGE_TAIL_AUTO: i32 = 0;
 pub const IMAGE_TAIL_CUT: i32 = 1;
 /// Kept.
 pub const IMAGE_TAIL_KEEP: i32 = 2;
+
+/// Who encodes images of tensors that are in the memory of a device.
+pub type ImageDeviceUse = i32;
+/// The device where it does what the host would do: JPEG up to effort 3 of three components of 8 bits, with whatever
+/// encoder the device has; the host does the rest, and what the device failed to do.
+pub const IMAGE_DEVICE_USE_AUTO: i32 = 0;
+/// The host: the bytes are those of an image in its own memory.
+pub const IMAGE_DEVICE_USE_CPU: i32 = 1;
+/// The device, or it is an error: effort 1 gives standard Huffman tables, 2 to 5 the image's own, 6 and up progressive
+/// files.
+pub const IMAGE_DEVICE_USE_GPU: i32 = 2;
 
 /// Options as their handle holds them: every change makes a new snapshot.
 pub(super) struct Cell(Shared<Options>);
@@ -254,6 +265,26 @@ pub extern "C" fn image_packing_options_set_max_embed_thumbnail(
             bail!(OutOfRange, "a thumbnail of {pixels} pixels is more than 1024");
         }
         options.max_embed_thumbnail = pixels;
+        Ok(())
+    })
+}
+
+/// Who encodes images of tensors that are in the memory of a device. The bytes depend on who does, and the report says so.
+/// Default: AUTO.
+///
+/// @param device_use  an IMAGE_DEVICE_USE_ constant; with GPU, an image that is not in a device's memory answers 401 when it is packed
+#[unsafe(no_mangle)]
+pub extern "C" fn image_packing_options_set_device_use(
+    options: *mut ImagePackingOptions,
+    device_use: ImageDeviceUse,
+) -> ImageStatus {
+    change(options, |options| {
+        options.device = match device_use {
+            IMAGE_DEVICE_USE_AUTO => DeviceUse::Auto,
+            IMAGE_DEVICE_USE_CPU => DeviceUse::Cpu,
+            IMAGE_DEVICE_USE_GPU => DeviceUse::Gpu,
+            _ => bail!(OutOfRange, "{device_use} is not a use of devices"),
+        };
         Ok(())
     })
 }

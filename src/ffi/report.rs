@@ -54,6 +54,16 @@ pub const IMAGE_WARNING_DEPTH_REDUCED: i32 = 16;
 /// Alpha was blended on the background.
 pub const IMAGE_WARNING_ALPHA_BLENDED: i32 = 17;
 
+/// The GPU was to encode and failed, so the host did; the sentence says why.
+pub const IMAGE_WARNING_DEVICE_FAILED: i32 = 30;
+
+/// Who encodes; free to grow.
+pub type ImageBackend = i32;
+/// The host's processor.
+pub const IMAGE_BACKEND_CPU: i32 = 1;
+/// nvJPEG, on a CUDA device.
+pub const IMAGE_BACKEND_NVJPEG: i32 = 2;
+
 impl Object for LastReport {
     const KIND: Kind = Kind::Report;
 }
@@ -151,6 +161,19 @@ pub extern "C" fn image_report_get_codec(
     capacity: usize,
 ) -> ImageStatus {
     run(Family::Data, || copy(&get(report)?.last()?.codec, text, capacity))
+}
+
+/// Who encoded the image, and so where: an IMAGE_BACKEND_ constant.
+#[unsafe(no_mangle)]
+pub extern "C" fn image_report_get_backend(
+    report: *const ImageReport,
+    backend: *mut ImageBackend,
+) -> ImageStatus {
+    run(Family::Data, || {
+        let backend = out(backend, "backend")?;
+        backend.put(get(report)?.last()?.backend as i32);
+        Ok(())
+    })
 }
 
 /// The number of warnings; 0 when nothing but lossy compression stands between input and output.

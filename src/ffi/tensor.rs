@@ -14,10 +14,11 @@ use super::{
 };
 use crate::{
     bail,
+    device::{self, Memory, Stream},
     error::Result,
     model::{
         foreign::{Foreign, ReleaseFn},
-        tensor::{Array, Axes, Element, Geometry, Tensor},
+        tensor::{Array, Axes, Element, Geometry, Place, Tensor},
     },
     shared::Shared,
 };
@@ -58,6 +59,17 @@ pub const IMAGE_LAYOUT_NHW: i32 = 5;
 /// One gray image.
 pub const IMAGE_LAYOUT_HW: i32 = 6;
 
+/// In whose memory a tensor's numbers are: the values of DLPack's DLDeviceType.
+pub type ImageDeviceType = i32;
+/// The host's.
+pub const IMAGE_DEVICE_CPU: i32 = 1;
+/// A CUDA device's.
+pub const IMAGE_DEVICE_CUDA: i32 = 2;
+/// The host's, pinned for CUDA: read like any other of the host's.
+pub const IMAGE_DEVICE_CUDA_HOST: i32 = 3;
+/// Memory that CUDA moves between the host and its devices: used as a device's.
+pub const IMAGE_DEVICE_CUDA_MANAGED: i32 = 13;
+
 struct Cell(Shared<Tensor>);
 
 impl Object for Cell {
@@ -93,17 +105,43 @@ fn axes(number: ImageTensorLayout) -> Result<Axes> {
     })
 }
 
-/// A handle over lent memory, `first` being its first number. The release is armed last, when nothing can fail any more.
-fn make(geometry: Geometry, first: *const u8) -> Result<(Arc<Foreign>, *mut ImageTensor)> {
-    let start = first.wrapping_sub(geometry.before);
-    check(start.cast(), geometry.before + geometry.after, "the tensor")?;
-    // SAFETY: the header demands that all that shape and strides reach stays readable and unchanged until the release.
-    let memory = unsafe {
-        Foreign::new([(start, geometry.before + geometry.after), (ptr::null(), 0), (ptr::null(), 0)])
+/// Whether a type of device is one whose memory the host cannot read.
+fn is_apart(device: ImageDeviceType) -> Result<bool> {
+    match device {
+        IMAGE_DEVICE_CPU | IMAGE_DEVICE_CUDA_HOST => Ok(false),
+        IMAGE_DEVICE_CUDA | IMAGE_DEVICE_CUDA_MANAGED => Ok(true),
+        _ => bail!(Unsupported, "a tensor on a device of DLPack type {device}; CPU and CUDA are known here"),
+    }
+}
+
+/// A handle over memory that `device` (type and number) lends, `first` being its first number. The release is armed
+/// last, when nothing can fail any more.
+fn make(
+    geometry: Geometry,
+    first: *const u8,
+    (kind, number): (ImageDeviceType, i32),
+    release: (Option<ReleaseFn>, *mut c_void),
+) -> Result<*mut ImageTensor> {
+    let (start, size) = (first.wrapping_sub(geometry.before), geometry.before + geometry.after);
+    check(start.cast(), size, "the tensor")?;
+    let place = if is_apart(kind)? {
+        device::check(number)?;
+        // SAFETY: nothing is lent that the host could read.
+        let lender = unsafe { Foreign::new([(ptr::null(), 0); 3]) };
+        Place::Device(Arc::new(Memory { device: number, address: start.addr() as u64, lender }))
+    } else {
+        // SAFETY: the header demands that all that shape and strides reach stays readable and unchanged until the release.
+        let memory = unsafe { Foreign::new([(start, size), (ptr::null(), 0), (ptr::null(), 0)]) };
+        Place::Host(Arc::new(memory))
     };
-    let memory = Arc::new(memory);
-    let cell = Cell(Shared::new(Tensor::new(geometry, memory.clone()))?);
-    Ok((memory, ptr::without_provenance_mut(handle::insert(Arc::new(cell))?)))
+    let cell = Cell(Shared::new(Tensor::new(geometry, place.clone()))?);
+    let token = handle::insert(Arc::new(cell))?;
+    let lender = match &place {
+        Place::Host(memory) => memory,
+        Place::Device(memory) => &memory.lender,
+    };
+    lender.on_release(release.0, release.1);
+    Ok(ptr::without_provenance_mut(token))
 }
 
 /// A tensor in memory of the caller's, which must stay readable and unchanged until `release` is called: when the last
@@ -134,6 +172,47 @@ pub extern "C" fn image_tensor_create_borrowed(
     user: *mut c_void,
     tensor: *mut *mut ImageTensor,
 ) -> ImageStatus {
+    let device = (IMAGE_DEVICE_CPU, 0);
+    let array = (data, size, offset, element_type, layout, shape, strides, dimensions);
+    borrow(device, array, (release, user), tensor)
+}
+
+/// As image_tensor_create_borrowed() with memory of a device. image_tensor_set_stream() says what to wait for.
+///
+/// @param device_type  an IMAGE_DEVICE_ constant
+/// @param device       the device's number; no matter for the host's memory
+/// @param data         an address of the device's
+/// @return 401 also for a device that is not there, and with cause UNSUPPORTED where there is no driver for it.
+#[unsafe(no_mangle)]
+pub extern "C" fn image_tensor_create_on_device(
+    device_type: ImageDeviceType,
+    device: i32,
+    data: *const c_void,
+    size: usize,
+    offset: usize,
+    element_type: ImageTensorType,
+    layout: ImageTensorLayout,
+    shape: *const i64,
+    strides: *const i64,
+    dimensions: usize,
+    release: ImageReleaseFn,
+    user: *mut c_void,
+    tensor: *mut *mut ImageTensor,
+) -> ImageStatus {
+    let array = (data, size, offset, element_type, layout, shape, strides, dimensions);
+    borrow((device_type, device), array, (release, user), tensor)
+}
+
+/// Data, size, offset, type, layout, shape, strides, dimensions: as the calls above have them.
+type Described =
+    (*const c_void, usize, usize, ImageTensorType, ImageTensorLayout, *const i64, *const i64, usize);
+
+fn borrow(
+    device: (ImageDeviceType, i32),
+    (data, size, offset, element_type, layout, shape, strides, dimensions): Described,
+    release: (ImageReleaseFn, *mut c_void),
+    tensor: *mut *mut ImageTensor,
+) -> ImageStatus {
     run(Family::Data, || {
         let tensor = out(tensor, "tensor")?;
         check(data, size, "data")?;
@@ -149,31 +228,27 @@ pub extern "C" fn image_tensor_create_borrowed(
                 geometry.after
             );
         }
-        let (memory, handle) = make(geometry, data.cast::<u8>().wrapping_add(offset))?;
-        memory.on_release(release, user);
-        tensor.put(handle);
+        tensor.put(make(geometry, data.cast::<u8>().wrapping_add(offset), device, release)?);
         Ok(())
     })
 }
 
 fn from_dlpack(managed: Managed, layout: ImageTensorLayout) -> Result<*mut ImageTensor> {
     let said = managed.describe()?;
-    if let Some(device) = said.device {
-        bail!(Unsupported, "a tensor in the memory of CUDA device {device}; copy it to the host first");
-    }
     let described = Array { element: said.element, shape: &said.shape, strides: said.strides.as_deref() };
-    let (memory, handle) = make(Geometry::new(&described, axes(layout)?)?, said.data)?;
-    let (release, user): (ReleaseFn, _) = managed.into_release();
-    memory.on_release(Some(release), user);
+    let geometry = Geometry::new(&described, axes(layout)?)?;
+    let (release, user) = managed.release();
+    let handle = make(geometry, said.data, said.device, (Some(release), user))?;
+    managed.leave();
     Ok(handle)
 }
 
-/// Takes over a DLPack tensor, version 1: its deleter is called exactly once, on any thread, when the last user of the
+/// Takes over a DLPack tensor, version 1, of the host's memory or a device's: its deleter is called exactly once, on any thread, when the last user of the
 /// tensor is gone, and before this returns if it fails. Read-only tensors are welcome.
 ///
 /// @param managed  a DLManagedTensorVersioned, from now on the library's
 /// @param layout   an IMAGE_LAYOUT_ constant
-/// @return 401 as image_tensor_create_borrowed(), and with cause UNSUPPORTED for other types of numbers and devices.
+/// @return 401 as image_tensor_create_on_device(), and with cause UNSUPPORTED for other types of numbers and devices.
 #[unsafe(no_mangle)]
 pub extern "C" fn image_tensor_create_from_dlpack(
     managed: *mut c_void,
@@ -210,6 +285,40 @@ fn change(tensor: *mut ImageTensor, change: impl Fn(&mut Tensor) -> Result<()>) 
             change(&mut new)?;
             Ok(new)
         })
+    })
+}
+
+/// On which of its device's streams a tensor's numbers are made. What the stream has been given when
+/// image_batch_add_tensor() is called is waited for, by the device and not by the call; the stream itself is given nothing
+/// to do. No matter for the host's memory, whose numbers have to be there.
+///
+/// @param stream  a CUstream or cudaStream_t of the device's primary context, or one of CUDA's constants for streams. NULL,
+///                the default, is the legacy default stream
+#[unsafe(no_mangle)]
+pub extern "C" fn image_tensor_set_stream(tensor: *mut ImageTensor, stream: *mut c_void) -> ImageStatus {
+    change(tensor, |tensor| {
+        tensor.stream = Stream(stream.addr());
+        Ok(())
+    })
+}
+
+/// In whose memory the numbers are. Each place may be NULL.
+///
+/// @param[out] device_type  IMAGE_DEVICE_CPU or IMAGE_DEVICE_CUDA
+/// @param[out] device       the device's number, 0 for the host
+#[unsafe(no_mangle)]
+pub extern "C" fn image_tensor_get_device(
+    tensor: *const ImageTensor,
+    device_type: *mut ImageDeviceType,
+    device: *mut i32,
+) -> ImageStatus {
+    run(Family::Data, || {
+        let tensor = snapshot(tensor)?;
+        let kind = if tensor.device().is_some() { IMAGE_DEVICE_CUDA } else { IMAGE_DEVICE_CPU };
+        out(device_type, "").into_iter().for_each(|place| place.put(kind));
+        let number = tensor.device().map_or(0, |memory| memory.device);
+        out(device, "").into_iter().for_each(|place| place.put(number));
+        Ok(())
     })
 }
 

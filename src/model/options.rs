@@ -41,6 +41,17 @@ pub enum Subsampling {
     Yuv444,
 }
 
+/// Who encodes an image that is in the memory of a device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeviceUse {
+    /// The device where it does as well as the host, else the host.
+    Auto,
+    /// The host.
+    Cpu,
+    /// The device.
+    Gpu,
+}
+
 /// What happens to the bytes of an old file behind the new image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tail {
@@ -88,6 +99,8 @@ pub struct Options {
     pub density: [u16; 2],
     /// What happens behind the image in a file.
     pub tail: Tail,
+    /// Who encodes an image that is in the memory of a device.
+    pub device: DeviceUse,
     /// A pack into a file returns when the storage says that it has the bytes.
     pub sync: bool,
     /// Told how far a pack is, on its threads, one call at a time.
@@ -128,6 +141,7 @@ impl Options {
             buffer_size: 0,
             density: [0; 2],
             tail: Tail::Auto,
+            device: DeviceUse::Auto,
             sync: false,
             progress: None,
             timeout: None,

@@ -52,6 +52,18 @@ pub enum Code {
     DepthReduced = 16,
     /// Alpha was blended on the background.
     AlphaBlended = 17,
+    /// A device was to encode, could not, and the host did.
+    DeviceFailed = 30,
+}
+
+/// Who encodes. The numbers are the header's `IMAGE_BACKEND_` constants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(i32)]
+pub enum Backend {
+    /// The host's processor.
+    Cpu = 1,
+    /// nvJPEG, on a CUDA device.
+    Nvjpeg = 2,
 }
 
 /// One thing that is different, with a sentence about it.
@@ -76,6 +88,8 @@ pub struct Report {
     pub format: &'static Format,
     /// What encoded it.
     pub codec: Cow<'static, str>,
+    /// Who encoded it, and where.
+    pub backend: Backend,
     /// In the order in which they were found.
     pub warnings: Vec<Warning>,
 }

@@ -23,7 +23,7 @@ use crate::{
     bail, err,
     error::{Error, ErrorKind, Result},
     host::{panics, thread},
-    model::options::Options,
+    model::{options::Options, report::Report, tensor::Tensor},
     sink::{
         self,
         fd::{self, FileOptions},
@@ -66,6 +66,8 @@ pub struct Record {
     pub result: Option<Result<()>>,
     /// Encoded bytes.
     pub bytes: u64,
+    /// What became of it, if it ended well.
+    pub report: Option<Report>,
     /// Time at work, without the time in the queue.
     pub time: Duration,
     data: Option<Buffer>,
@@ -74,7 +76,6 @@ pub struct Record {
 /// A batch.
 pub struct Batch {
     process: u32,
-    packer: Arc<Packer>,
     cancelled: Arc<AtomicBool>,
     state: Mutex<State>,
     changed: Condvar,
@@ -82,6 +83,9 @@ pub struct Batch {
 
 #[derive(Default)]
 struct State {
+    /// Until the end, as the crew is: whoever has waited for that may release the packer and find its threads and devices
+    /// gone.
+    packer: Option<Arc<Packer>>,
     items: Vec<Option<(Input, Arc<Options>)>>,
     records: Vec<Record>,
     output: Output,
@@ -121,11 +125,11 @@ pub struct Count {
 impl Batch {
     /// An empty batch of `packer`.
     pub fn new(packer: Arc<Packer>) -> Self {
+        let state = State { packer: Some(packer), ..State::default() };
         Self {
             process: std::process::id(),
-            packer,
             cancelled: Arc::default(),
-            state: Mutex::default(),
+            state: Mutex::new(state),
             changed: Condvar::new(),
         }
     }
@@ -142,6 +146,13 @@ impl Batch {
             state.records.push(Record::default());
         }
         Ok(())
+    }
+
+    /// Adds all images of a tensor.
+    pub fn add_tensor(&self, tensor: Arc<Tensor>, options: &Arc<Options>) -> Result<()> {
+        drop(self.building()?);
+        let (packer, count) = (self.packer()?, tensor.images());
+        self.add(count, packer.images(tensor)?, options)
     }
 
     /// Says where the images go.
@@ -163,7 +174,10 @@ impl Batch {
 
     /// Queues all images. `each` and `done` are called as said there, unless this fails.
     pub fn start(self: &Arc<Self>, each: Option<Each>, done: Option<Done>) -> Result<()> {
-        let (crew, threads) = (self.packer.crew()?, self.packer.limits.threads());
+        let (crew, threads) = {
+            let packer = self.packer()?;
+            (packer.crew()?, packer.limits.threads())
+        };
         {
             let mut state = self.building()?;
             state.prepare()?;
@@ -306,12 +320,17 @@ impl Batch {
         Ok(())
     }
 
+    fn packer(&self) -> Result<Arc<Packer>> {
+        self.check_process()?;
+        self.lock().packer.clone().ok_or_else(|| err!(OutOfRange, "this batch has ended"))
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Encodes an image and brings it to its place. Bytes that stay in memory are the answer.
-    fn pack(&self, index: usize, pool: &Pool, size: &mut u64) -> Result<Option<Buffer>> {
+    fn pack(&self, index: usize, pool: &Pool, report: &mut Option<Report>) -> Result<Option<Buffer>> {
         let (input, options, place) = {
             let state = self.lock();
             let Some((input, options)) = state.items[index].clone() else { return Ok(None) };
@@ -336,8 +355,7 @@ impl Batch {
         };
         let control = Control::part_of(self.cancelled.clone(), &options);
         let mut bytes = Buffer::with_hint(usize::try_from(options.buffer_size).unwrap_or(usize::MAX));
-        self.packer.pack_with(pool, input, &options, &mut bytes, &control)?;
-        *size = bytes.as_slice().len() as u64;
+        *report = Some(self.packer()?.pack_with(pool, input, &options, &mut bytes, &control)?);
         match (path, descriptor) {
             (Some(path), _) => path.commit(bytes.as_slice()).map(|()| None),
             (_, Some(descriptor)) => descriptor.commit(bytes.as_slice()).map(|()| None),
@@ -349,7 +367,7 @@ impl Batch {
     }
 
     /// Notes the end of an image; the last one ends the batch.
-    fn settle(&self, index: usize, result: Result<Option<Buffer>>, size: u64, time: Duration) {
+    fn settle(&self, index: usize, result: Result<Option<Buffer>>, report: Option<Report>, time: Duration) {
         let mut state = self.lock();
         let (result, mut data) = match result {
             Ok(data) => (Ok(()), data),
@@ -366,10 +384,12 @@ impl Batch {
         }
         state.ended += 1;
         state.failed += usize::from(result.is_err());
-        let bytes = if result.is_ok() { size } else { 0 };
-        state.records[index] = Record { result: Some(result), bytes, time, data };
+        let report = report.filter(|_| result.is_ok());
+        let bytes = report.as_ref().map_or(0, |report| report.bytes);
+        state.records[index] = Record { result: Some(result), bytes, report, time, data };
         for (index, error) in lost {
-            (state.records[index].result, state.records[index].bytes) = (Some(Err(error)), 0);
+            let record = &mut state.records[index];
+            (record.result, record.report, record.bytes) = (Some(Err(error)), None, 0);
             state.failed += 1;
         }
         let last = state.ended == state.records.len();
@@ -380,10 +400,13 @@ impl Batch {
         }
         let (done, each) = (state.done.take(), state.each.take());
         let overall = state.overall();
-        let crew = state.crew.take();
         drop(state);
         let _ = panics::catch(|| done.map(|done| done(overall)));
-        drop((each, crew));
+        let (crew, packer) = {
+            let mut state = self.lock();
+            (state.crew.take(), state.packer.take())
+        };
+        drop((each, packer, crew));
         self.lock().over = true;
         self.changed.notify_all();
     }
@@ -459,11 +482,11 @@ impl Work for Batch {
 
     fn run(&self, index: usize, pool: &Pool) -> Turn {
         let start = Instant::now();
-        let mut size = 0;
+        let mut report = None;
         let caught = |payload: Box<dyn std::any::Any + Send>| {
             err!(Bug, "a fault in image_packer was stopped in a batch: {}", panics::text(payload.as_ref()))
         };
-        let result = panics::catch(|| self.pack(index, pool, &mut size)).unwrap_or_else(|p| Err(caught(p)));
+        let result = panics::catch(|| self.pack(index, pool, &mut report)).unwrap_or_else(|p| Err(caught(p)));
         if matches!(&result, Err(error) if error.kind == ErrorKind::MemoryBusy) {
             return Turn::Again;
         }
@@ -478,7 +501,7 @@ impl Work for Batch {
             Some(each) => panics::catch(|| each(index, result)).unwrap_or_else(|p| Err(caught(p))),
             None => result,
         };
-        self.settle(index, result, size, time);
+        self.settle(index, result, report, time);
         Turn::Done
     }
 }

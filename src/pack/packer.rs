@@ -15,14 +15,15 @@ use super::{
 use crate::{
     bail,
     codec::{decode, features, metadata::Found},
+    device::{self, Arrival, Devices, Encoded},
     error::Result,
     host,
     limits::{Limits, Share},
     model::{
-        options::{ColorPolicy, Options},
+        options::{ColorPolicy, DeviceUse, Options},
         picture::Picture,
         pixelmap::Pixels,
-        report::{Code, Notes, Report},
+        report::{Backend, Code, Notes, Report},
         source::ImageSource,
         tensor::Tensor,
     },
@@ -42,6 +43,8 @@ pub enum Input {
     Picture(Arc<Picture>),
     /// An image of a tensor, by its number.
     Tensor(Arc<Tensor>, usize),
+    /// An image of a tensor that a device holds, by its number.
+    Device(Arc<Arrival>, usize),
     /// Frames. The options of the pack are those of the sequence.
     Sequence(Sequence),
 }
@@ -52,11 +55,12 @@ pub struct Packer {
     /// Threads, pixels, memory.
     pub limits: Limits,
     crew: Shared<Crew>,
+    devices: Shared<Devices>,
 }
 
 impl Default for Packer {
     fn default() -> Self {
-        Self { limits: Limits::default(), crew: Shared::empty() }
+        Self { limits: Limits::default(), crew: Shared::empty(), devices: Shared::empty() }
     }
 }
 
@@ -64,6 +68,22 @@ impl Packer {
     /// The workers of this packer's jobs.
     pub fn crew(&self) -> Result<Arc<Crew>> {
         self.crew.get_or(Crew::is_here, || Ok(Crew::new()))
+    }
+
+    /// All images of a tensor, in their order. What a device holds is waited for up to what its stream has been given now.
+    pub fn images(&self, tensor: Arc<Tensor>) -> Result<impl Fn(usize) -> Input> {
+        let arrival = match tensor.device() {
+            None => None,
+            Some(memory) => {
+                device::check(memory.device)?;
+                let devices = self.devices.get_or(Devices::is_here, || Ok(Devices::new()))?;
+                Some(Arc::new(Arrival::new(tensor.clone(), devices.get(memory.device)?)?))
+            }
+        };
+        Ok(move |index| match &arrival {
+            None => Input::Tensor(tensor.clone(), index),
+            Some(arrival) => Input::Device(arrival.clone(), index),
+        })
     }
 
     /// Encodes `input` into `sink`, on this thread and others of its own, and leaves the report where the options want
@@ -103,6 +123,9 @@ impl Packer {
         control: &Control,
     ) -> Result<Report> {
         control.check()?;
+        if options.device == DeviceUse::Gpu && !matches!(input, Input::Device(..)) {
+            bail!(Unsupported, "the GPU is to encode an image that is not in its memory");
+        }
         let notes = Notes::default();
         let (picture, decoded) = match input {
             Input::Pixels(pixels) => {
@@ -135,6 +158,31 @@ impl Packer {
                 let share = self.limits.memory().take(tensor.copy_bytes(), "the image of a tensor")?;
                 (Arc::new(Picture::new(Arc::new(tensor.image(index)?))), Some(share))
             }
+            Input::Device(arrival, index) => {
+                let tensor = arrival.tensor();
+                let size = (tensor.width(), tensor.height());
+                check(&self.limits, size.0, size.1, options)?;
+                match arrival.encode(index, options)? {
+                    Encoded::There { bytes, codec } => {
+                        sink.write(&bytes)?;
+                        control.finish()?;
+                        let (bytes, codec) = (bytes.len() as u64, codec.into());
+                        let (quality, format) = (options.quality, options.format);
+                        let (backend, warnings) = (Backend::Nvjpeg, Vec::new());
+                        return Ok(Report { bytes, size, quality, format, codec, backend, warnings });
+                    }
+                    Encoded::Here { failed: Some(error) } => {
+                        notes.add(
+                            Code::DeviceFailed,
+                            format!("encoded by the host, for the GPU failed: {error}"),
+                        );
+                    }
+                    Encoded::Here { failed: None } => {}
+                }
+                control.check()?;
+                let share = self.limits.memory().take(tensor.copy_bytes(), "the image of a tensor")?;
+                (Arc::new(Picture::new(Arc::new(arrival.fetch(index)?))), Some(share))
+            }
             Input::Sequence(sequence) => {
                 let mut counted = Counted::new(sink);
                 let site = Site { limits: &self.limits, pool, control, notes: &notes };
@@ -145,6 +193,7 @@ impl Packer {
                     quality: options.quality,
                     format: options.format,
                     codec: (options.format.codec)(),
+                    backend: Backend::Cpu,
                     warnings: notes.into_warnings(),
                 });
             }
@@ -212,6 +261,7 @@ fn press(ready: &Ready<'_>, options: &Options, notes: Notes, sink: &mut dyn Sink
         quality: options.quality,
         format: options.format,
         codec: (options.format.codec)(),
+        backend: Backend::Cpu,
         warnings: notes.into_warnings(),
     })
 }
