@@ -487,7 +487,7 @@ fn damaged_boxes_lose_the_map_and_no_more() {
                 damaged[at] = value;
                 let Ok(source) = ImageSource::from_copy(&damaged) else { continue };
                 let _ = decode::has_gain_map(&source);
-                match decode::gain_map(&source, &Limits::default()) {
+                match decode::gain_map(&source, &Limits::default(), &Control::default()) {
                     Ok(Some(map)) => {
                         map.params.check().unwrap();
                         read += 1;
@@ -500,7 +500,7 @@ fn damaged_boxes_lose_the_map_and_no_more() {
         assert!(read > 0, "much of a file does not matter");
         for keep in (0..meta).step_by(29) {
             if let Ok(source) = ImageSource::from_copy(&file[..keep]) {
-                let _ = decode::gain_map(&source, &Limits::default());
+                let _ = decode::gain_map(&source, &Limits::default(), &Control::default());
             }
         }
         // Parameters that cannot be applied: an SDR image, and a word about it.

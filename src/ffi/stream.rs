@@ -24,7 +24,7 @@ use crate::{
     host,
     model::{
         frame::Delay,
-        report::{Notes, Report},
+        report::{Backend, Notes, Report},
         sequence::{self, SequenceOptions},
     },
     pack::{
@@ -282,7 +282,8 @@ pub extern "C" fn image_sequence_finish(
             let format = cell.options.pack.format;
             let (codec, warnings) = ((format.codec)(), cell.notes.take());
             let quality = cell.options.pack.quality;
-            place.put(&Report { bytes: running.bytes, size, quality, format, codec, warnings })?;
+            let (bytes, backend) = (running.bytes, Backend::Cpu);
+            place.put(&Report { bytes, size, quality, format, codec, backend, warnings })?;
         }
         if let Ok(data) = out(data, "data") {
             data.put(made);

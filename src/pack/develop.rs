@@ -175,6 +175,7 @@ pub fn gain_map_of(
     source: &ImageSource,
     limits: &Limits,
     options: &Options,
+    control: &Control,
     notes: &Notes,
 ) -> Result<Option<GainMap>> {
     if !settings::wants_gain_map(options) && !settings::wants_signal(options) {
@@ -184,7 +185,7 @@ pub fn gain_map_of(
         }
         return Ok(None);
     }
-    match decode::gain_map(source, limits) {
+    match decode::gain_map(source, limits, control) {
         Err(error) if error.kind == ErrorKind::BadData => {
             notes.add(Code::GainMapDropped, format!("dropped the source's gain map: {error}"));
             Ok(None)
@@ -198,10 +199,11 @@ pub fn auxiliaries_of(
     source: &ImageSource,
     limits: &Limits,
     options: &Options,
+    control: &Control,
     notes: &Notes,
 ) -> Result<Vec<Auxiliary>> {
     if options.needs_pack_properties && options.format.features & features::GAIN_MAP != 0 {
-        match decode::auxiliaries(source, limits) {
+        match decode::auxiliaries(source, limits, control) {
             Err(error) if error.kind == ErrorKind::BadData => {
                 notes.add(Code::AuxiliaryDropped, format!("dropped the source's auxiliary images: {error}"));
             }

@@ -139,7 +139,7 @@ impl Packer {
             Input::Source(source) => {
                 check(&self.limits, source.info().width, source.info().height, options)?;
                 let (pixels, found) =
-                    decode::decode_all(&source, options.needs_pack_properties, &self.limits)?;
+                    decode::decode_all(&source, options.needs_pack_properties, &self.limits, control)?;
                 tell_found(&found, options, &notes);
                 if source.info().frames > 1 {
                     let text = format!("{} frames after the first were dropped", source.info().frames - 1);
@@ -147,8 +147,8 @@ impl Packer {
                 }
                 let mut picture = Picture::new(Arc::new(pixels));
                 picture.metadata = found.metadata;
-                picture.gain_map = gain_map_of(&source, &self.limits, options, &notes)?;
-                picture.auxiliaries = auxiliaries_of(&source, &self.limits, options, &notes)?;
+                picture.gain_map = gain_map_of(&source, &self.limits, options, control, &notes)?;
+                picture.auxiliaries = auxiliaries_of(&source, &self.limits, options, control, &notes)?;
                 let bytes = picture.images().map(|image| image.tight_bytes()).sum();
                 let share = self.limits.memory().take(bytes, "the decoded image")?;
                 (Arc::new(picture), Some(share))

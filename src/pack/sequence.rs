@@ -400,11 +400,11 @@ fn pack_source(
     let found = decode::found(source, &bytes);
     tell_found(&found, &options.pack, site.notes);
     let metadata = found.metadata;
-    let Some(mut frames) = decode::open(source, &bytes, limits)? else {
+    let Some(mut frames) = decode::open(source, &bytes, limits, site.control)? else {
         // Frames that are images of their own: a still image has one.
         let mut pixels = Vec::new();
         for index in 0..wanted(source.info().frames, options)?.min(source.info().frames as u32) {
-            pixels.push(Arc::new(decode::decode(source, index as usize, limits)?));
+            pixels.push(Arc::new(decode::decode_under(source, index as usize, limits, site.control)?));
         }
         return pack_pixels(site, &pixels, options, Some(metadata), sink);
     };
@@ -425,7 +425,7 @@ fn pack_source(
     options.frame_count = total;
     let options = Arc::new(options);
     let mut stream = Stream::new(options.clone());
-    let first = Arc::new(decode::decode(source, 0, limits)?);
+    let first = Arc::new(decode::decode_under(source, 0, limits, site.control)?);
     let icc = Rows::new(first.clone(), Layout::Rgba8, &options.pack)?.icc().map(Arc::from);
     let size = (width, height);
     stream.start(site, Look { size, loops, icc, metadata: Some(metadata) }, &first)?;

@@ -8,7 +8,7 @@ use super::super::heif;
 use super::{
     Job, Reader,
     gain_map::{Listed, XMP, index, segments},
-    guard, header, jpeg, known,
+    guard, header, jpeg, known, stopped,
 };
 use crate::{
     codec::gain_map::xmp,
@@ -19,6 +19,7 @@ use crate::{
         picture::{Auxiliary, AuxiliaryKind},
         source::ImageSource,
     },
+    pack::control::Control,
     pixels::{Orientation, upright},
 };
 
@@ -37,7 +38,7 @@ pub fn auxiliary_kinds(source: &ImageSource) -> Result<Vec<AuxiliaryKind>> {
 
 /// The auxiliary images of a source, upright as its main image is decoded, gain maps apart. Those that need no turning
 /// keep their JPEG.
-pub fn auxiliaries(source: &ImageSource, limits: &Limits) -> Result<Vec<Auxiliary>> {
+pub fn auxiliaries(source: &ImageSource, limits: &Limits, control: &Control) -> Result<Vec<Auxiliary>> {
     let bytes = source.bytes()?;
     #[cfg(feature = "heif")]
     if heif::sniff(&bytes).is_some() {
@@ -48,8 +49,9 @@ pub fn auxiliaries(source: &ImageSource, limits: &Limits) -> Result<Vec<Auxiliar
         let orientation = known(source.info(), &bytes, 0)?.1.orientation;
         let header = header(&jpeg::DECODER, &mut Reader::new(&image)?)?;
         limits.check_pixels(header.size.0, header.size.1)?;
-        let job = Job { bytes: image, frame: 0, header, limits };
-        let mut pixels = guard(&jpeg::DECODER, || (jpeg::DECODER.decode)(&job))?;
+        let job = Job { bytes: image, frame: 0, header, limits, control };
+        let mut pixels = guard(&jpeg::DECODER, || (jpeg::DECODER.decode)(&job))
+            .map_err(|error| stopped(control, error))?;
         if orientation == Orientation::Upright {
             pixels.coded = Some(block(image)?);
         }

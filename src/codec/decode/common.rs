@@ -1,6 +1,6 @@
 //! BMP and ICO through the `image` crate, and what TIFF has in common with them.
 
-use std::io::{BufRead, Cursor, Seek, SeekFrom};
+use std::io::{BufRead, Seek, SeekFrom};
 
 use image::{
     ExtendedColorType, ImageDecoder,
@@ -23,7 +23,7 @@ pub static BMP: Decoder = Decoder {
         head.starts_with(b"BM") && matches!(head.get(14), Some(12 | 16 | 40 | 52 | 56 | 64 | 108 | 124))
     },
     probe: |reader| header(BmpDecoder::new(start(reader)?), "BMP"),
-    decode: |job| pixels(job, BmpDecoder::new(Cursor::new(job.bytes)), "BMP"),
+    decode: |job| pixels(job, BmpDecoder::new(job.reader()), "BMP"),
     animation: None,
 };
 
@@ -32,7 +32,7 @@ pub static ICO: Decoder = Decoder {
     // Reserved, kind, and a number of images whose first has 0 in its reserved byte.
     sniff: |head| head.starts_with(&[0, 0, 1, 0]) && head.get(4..10).is_some_and(|d| d[0] != 0 && d[5] == 0),
     probe: |reader| header(IcoDecoder::new(start(reader)?), "ICO"),
-    decode: |job| pixels(job, IcoDecoder::new(Cursor::new(job.bytes)), "ICO"),
+    decode: |job| pixels(job, IcoDecoder::new(job.reader()), "ICO"),
     animation: None,
 };
 
@@ -95,6 +95,7 @@ pub(super) fn pixels<D: ImageDecoder>(
     let icc = decoder.icc_profile().ok().flatten();
     let mut bytes = try_vec(stated as usize, "decoded pixels")?;
     decoder.read_image(&mut bytes).map_err(|e| explain(name, e))?;
+    job.control.check()?;
     if narrow != 0 {
         bytes = widen(&bytes, kind, (width as usize) * (height as usize))?;
     }

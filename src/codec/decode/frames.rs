@@ -1,6 +1,6 @@
 //! The frames of an animation one after the other, and what their headers say of them.
 
-use super::{Decoder, Header, Job, Reader, find, guard, known};
+use super::{Decoder, Header, Job, Reader, find, guard, known, stopped};
 use crate::{
     error::{Error, Result, try_extend},
     limits::Limits,
@@ -10,6 +10,7 @@ use crate::{
         pixelmap::{AlphaType, Pixels},
         source::ImageSource,
     },
+    pack::control::Control,
     pixels::{Canvas, Orientation, upright},
 };
 
@@ -82,6 +83,7 @@ pub fn open<'a>(
     source: &ImageSource,
     bytes: &'a [u8],
     limits: &'a Limits,
+    control: &'a Control,
 ) -> Result<Option<Box<dyn Frames + 'a>>> {
     let info = source.info();
     limits.check_pixels(info.width, info.height)?;
@@ -92,9 +94,9 @@ pub fn open<'a>(
     let (decoder, header) = known(info, bytes, 0)?;
     match decoder.animation {
         Some(animation) if header.frames > 1 => {
-            let job = Job { bytes, frame: 0, header, limits };
+            let job = Job { bytes, frame: 0, header, limits, control };
             let frames = guard(decoder, || (animation.frames)(&job))?;
-            let frames = Guarded { decoder, frames };
+            let frames = Guarded { decoder, frames, control };
             let Header { size, orientation, .. } = header;
             Ok(Some(match orientation {
                 Orientation::Upright => Box::new(frames),
@@ -108,12 +110,14 @@ pub fn open<'a>(
 struct Guarded<'a> {
     decoder: &'static Decoder,
     frames: Box<dyn Frames + 'a>,
+    control: &'a Control,
 }
 
 impl Frames for Guarded<'_> {
     fn advance(&mut self) -> Result<Option<Frame>> {
-        let Self { decoder, frames } = self;
-        guard(decoder, || frames.advance())
+        let Self { decoder, frames, control } = self;
+        control.check()?;
+        guard(decoder, || frames.advance()).map_err(|error| stopped(control, error))
     }
 
     fn canvas(&self) -> &[[u8; 4]] {
@@ -174,6 +178,7 @@ pub(super) fn up_to(
     early_end: impl Fn(usize) -> Error,
 ) -> Result<()> {
     for index in 0..=job.frame {
+        job.control.check()?;
         if frames.advance()?.is_none() {
             return Err(early_end(index));
         }

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 #[cfg(feature = "heif")]
 use super::super::heif;
-use super::{Job, Reader, guard, header, jpeg, known};
+use super::{Job, Reader, guard, header, jpeg, known, stopped};
 use crate::{
     codec::gain_map::{iso, xmp},
     error::Result,
@@ -14,6 +14,7 @@ use crate::{
         gain_map::{GainMap, GainMapParams},
         source::ImageSource,
     },
+    pack::control::Control,
     pixels::upright,
 };
 
@@ -30,7 +31,7 @@ pub fn has_gain_map(source: &ImageSource) -> Result<bool> {
 }
 
 /// The gain map of a source, upright as its main image is decoded; none if there is none.
-pub fn gain_map(source: &ImageSource, limits: &Limits) -> Result<Option<GainMap>> {
+pub fn gain_map(source: &ImageSource, limits: &Limits, control: &Control) -> Result<Option<GainMap>> {
     let bytes = source.bytes()?;
     #[cfg(feature = "heif")]
     if heif::sniff(&bytes).is_some() {
@@ -43,8 +44,9 @@ pub fn gain_map(source: &ImageSource, limits: &Limits) -> Result<Option<GainMap>
     let orientation = known(source.info(), &bytes, 0)?.1.orientation;
     let header = header(&jpeg::DECODER, &mut Reader::new(&image)?)?;
     limits.check_pixels(header.size.0, header.size.1)?;
-    let job = Job { bytes: image, frame: 0, header, limits };
-    let mut pixels = guard(&jpeg::DECODER, || (jpeg::DECODER.decode)(&job))?;
+    let job = Job { bytes: image, frame: 0, header, limits, control };
+    let mut pixels =
+        guard(&jpeg::DECODER, || (jpeg::DECODER.decode)(&job)).map_err(|error| stopped(control, error))?;
     // Samples of a map have no colour.
     pixels.color.icc = None;
     let pixels = upright(pixels, orientation)?.into();

@@ -1,11 +1,11 @@
 //! GIF through the `gif` crate; frames are drawn over each other on our canvas.
 
-use std::io::{BufRead as _, Cursor, Read as _, Seek, SeekFrom};
+use std::io::{BufRead as _, Read as _, Seek, SeekFrom};
 
 use ::gif::{ColorOutput, DisposalMethod, MemoryLimit};
 
 use super::{
-    Decoder, Header, Job, Reader, damaged,
+    Decoder, Header, Job, Reader, Watched, damaged,
     frames::{self, Animation, Frame},
 };
 use crate::{
@@ -127,7 +127,7 @@ fn decode(job: &Job<'_>) -> Result<Pixels> {
 }
 
 struct Frames<'a> {
-    gif: ::gif::Decoder<Cursor<&'a [u8]>>,
+    gif: ::gif::Decoder<Watched<'a>>,
     canvas: Canvas,
     rgba: Vec<u8>,
     limits: &'a Limits,
@@ -141,7 +141,7 @@ impl<'a> Frames<'a> {
         options.set_color_output(ColorOutput::RGBA);
         // Our own buffers are checked below; this bounds the crate's.
         options.set_memory_limit(MemoryLimit::Bytes(const { std::num::NonZeroU64::new(64 << 20).unwrap() }));
-        let gif = options.read_info(Cursor::new(job.bytes)).map_err(|e| damaged("GIF", e))?;
+        let gif = options.read_info(job.reader()).map_err(|e| damaged("GIF", e))?;
         let canvas = Canvas::new(job.header.size.0, job.header.size.1)?;
         Ok(Self { gif, canvas, rgba: Vec::new(), limits: job.limits, _share: share })
     }

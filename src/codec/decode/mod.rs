@@ -12,6 +12,7 @@ mod picture;
 mod png;
 mod reader;
 mod tiff;
+mod watched;
 mod webp;
 
 use std::ffi::CStr;
@@ -27,6 +28,7 @@ use crate::{
         pixelmap::Pixels,
         source::{ImageSource, Probe},
     },
+    pack::control::Control,
     pixels::{Orientation, upright},
 };
 pub use auxiliary::{auxiliaries, auxiliary_kinds};
@@ -34,6 +36,7 @@ pub use frames::{Frame, Frames, Timing, open, timing};
 pub use gain_map::{gain_map, has_gain_map};
 pub use picture::{picture, properties};
 use reader::Reader;
+use watched::Watched;
 
 /// What the header of an encoded image says.
 #[derive(Clone, Copy, Debug)]
@@ -77,6 +80,8 @@ struct Job<'a> {
     frame: usize,
     header: Header,
     limits: &'a Limits,
+    /// Asked now and then whether to go on.
+    control: &'a Control,
 }
 
 static DECODERS: &[&Decoder] = &[
@@ -147,16 +152,31 @@ fn guard<T>(decoder: &Decoder, work: impl FnOnce() -> Result<T>) -> Result<T> {
 
 /// Decodes a frame, upright.
 pub fn decode(source: &ImageSource, frame: usize, limits: &Limits) -> Result<Pixels> {
+    decode_under(source, frame, limits, &Control::default())
+}
+
+/// As [`decode`], until `control` says that it is to stop.
+pub fn decode_under(
+    source: &ImageSource,
+    frame: usize,
+    limits: &Limits,
+    control: &Control,
+) -> Result<Pixels> {
     check(source, frame, limits)?;
-    frame_of(source, &source.bytes()?, frame, limits)
+    frame_of(source, &source.bytes()?, frame, limits, control)
 }
 
 /// Decodes the first frame, upright, and finds what the file holds beside it. Without `properties` that is as much as
 /// costs next to nothing: density, and whether there is provenance data.
-pub fn decode_all(source: &ImageSource, properties: bool, limits: &Limits) -> Result<(Pixels, Found)> {
+pub fn decode_all(
+    source: &ImageSource,
+    properties: bool,
+    limits: &Limits,
+    control: &Control,
+) -> Result<(Pixels, Found)> {
     check(source, 0, limits)?;
     let bytes = source.bytes()?;
-    let pixels = frame_of(source, &bytes, 0, limits)?;
+    let pixels = frame_of(source, &bytes, 0, limits, control)?;
     // libheif would go through the whole file once more, and density is no more than a property there.
     if !properties && bytes.get(4..8) == Some(b"ftyp") {
         return Ok((pixels, Found::default()));
@@ -179,15 +199,28 @@ fn check(source: &ImageSource, frame: usize, limits: &Limits) -> Result<()> {
     limits.check_pixels(info.width, info.height)
 }
 
-fn frame_of(source: &ImageSource, bytes: &[u8], frame: usize, limits: &Limits) -> Result<Pixels> {
+fn frame_of(
+    source: &ImageSource,
+    bytes: &[u8],
+    frame: usize,
+    limits: &Limits,
+    control: &Control,
+) -> Result<Pixels> {
     let info = source.info();
     #[cfg(feature = "heif")]
     if super::heif::sniff(bytes).is_some() {
         return super::heif::decode(bytes, frame, limits);
     }
     let (decoder, header) = known(info, bytes, frame)?;
-    let pixels = guard(decoder, || (decoder.decode)(&Job { bytes, frame, header, limits }))?;
+    let job = Job { bytes, frame, header, limits, control };
+    let pixels = guard(decoder, || (decoder.decode)(&job)).map_err(|error| stopped(control, error))?;
+    control.check()?;
     upright(pixels, header.orientation)
+}
+
+/// What a decoder's error is when it was made to stop.
+fn stopped(control: &Control, error: Error) -> Error {
+    control.check().err().unwrap_or(error)
 }
 
 /// The decoder and the header of a source's bytes: a file or a callback may answer otherwise than at creation.
@@ -202,7 +235,12 @@ fn known(info: &Info, bytes: &[u8], frame: usize) -> Result<(&'static Decoder, H
     Ok((decoder, header))
 }
 
-impl Job<'_> {
+impl<'a> Job<'a> {
+    /// The bytes, for a decoder that reads.
+    fn reader(&self) -> Watched<'a> {
+        Watched::new(self.bytes, self.control)
+    }
+
     /// Takes memory for decoding `bytes_per_pixel`, with as much again where the image has to be turned.
     fn take(&self, bytes_per_pixel: u64) -> Result<crate::limits::Share> {
         let pixels = u64::from(self.header.size.0) * u64::from(self.header.size.1);

@@ -10,25 +10,27 @@ use crate::{
     limits::Limits,
     log,
     model::{metadata::Metadata, picture::Picture, source::ImageSource},
+    pack::control::Control,
     pixels::Orientation,
 };
 
 /// Decodes the first frame, upright, with its gain map, auxiliary images and metadata. EXIF says so of its orientation; damaged EXIF stays as it is.
 pub fn picture(source: &ImageSource, limits: &Limits) -> Result<Picture> {
     host::shield(|| {
-        let (pixels, found) = decode_all(source, true, limits)?;
+        let control = Control::default(); // nobody can stop this
+        let (pixels, found) = decode_all(source, true, limits, &control)?;
         let mut metadata = found.metadata;
         if metadata.orientation() != Orientation::Upright {
             metadata.set_orientation(Orientation::Upright)?;
         }
-        let gain_map = match gain_map(source, limits) {
+        let gain_map = match gain_map(source, limits, &control) {
             Err(error) if error.kind == ErrorKind::BadData => {
                 log::write(log::WARNING, || format!("no gain map: {error}"));
                 None
             }
             other => other?,
         };
-        let auxiliaries = match auxiliaries(source, limits) {
+        let auxiliaries = match auxiliaries(source, limits, &control) {
             Err(error) if error.kind == ErrorKind::BadData => {
                 log::write(log::WARNING, || format!("no auxiliary images: {error}"));
                 Vec::new()

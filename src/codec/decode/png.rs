@@ -1,11 +1,11 @@
 //! PNG and APNG through the `png` crate. Samples of 16 bits stay 16 bits.
 
-use std::io::{BufRead, Cursor, Read as _, Seek, SeekFrom};
+use std::io::{BufRead, Read as _, Seek, SeekFrom};
 
 use ::png::{BitDepth, BlendOp, ColorType, DisposeOp, Transformations};
 
 use super::{
-    Decoder, Header, Job, Reader, damaged, exif,
+    Decoder, Header, Job, Reader, Watched, damaged, exif,
     frames::{self, Animation, Frame},
 };
 use crate::{
@@ -56,7 +56,7 @@ fn probe(reader: &mut Reader<'_>) -> Result<Header> {
 }
 
 fn decode(job: &Job<'_>) -> Result<Pixels> {
-    let png = open(Cursor::new(job.bytes), Transformations::EXPAND)?;
+    let png = open(job.reader(), Transformations::EXPAND)?;
     let first = png.info().frame_control;
     // The first image of a file is a frame of its animation only if a frame header comes before it.
     let whole = |control: ::png::FrameControl| {
@@ -68,13 +68,13 @@ fn decode(job: &Job<'_>) -> Result<Pixels> {
         (Some(_), Some(control)) if job.frame == 0 && whole(control) => still(job, png)?,
         _ => animated(job)?,
     };
-    let png = open(Cursor::new(job.bytes), Transformations::IDENTITY)?;
+    let png = open(job.reader(), Transformations::IDENTITY)?;
     describe(&mut pixels, png.info())?;
     Ok(pixels)
 }
 
 /// The whole image in its own depth and components.
-fn still(job: &Job<'_>, mut png: ::png::Reader<Cursor<&[u8]>>) -> Result<Pixels> {
+fn still(job: &Job<'_>, mut png: ::png::Reader<Watched<'_>>) -> Result<Pixels> {
     use BitDepth::{Eight, Sixteen};
     let (width, height) = job.header.size;
     let (format, group) = match png.output_color_type() {
@@ -99,6 +99,7 @@ fn still(job: &Job<'_>, mut png: ::png::Reader<Cursor<&[u8]>>) -> Result<Pixels>
     let size = width as usize * height as usize * group as usize;
     let mut bytes = try_vec(size, "decoded pixels")?;
     png.next_frame(&mut bytes).map_err(error)?;
+    job.control.check()?;
     if format.info().bits == 16 {
         for sample in bytes.as_chunks_mut::<2>().0 {
             *sample = u16::from_be_bytes(*sample).to_ne_bytes();
@@ -122,7 +123,7 @@ fn animated(job: &Job<'_>) -> Result<Pixels> {
 }
 
 struct Frames<'a> {
-    png: ::png::Reader<Cursor<&'a [u8]>>,
+    png: ::png::Reader<Watched<'a>>,
     canvas: Canvas,
     rgba: Vec<u8>,
     width: u32,
@@ -136,7 +137,7 @@ impl<'a> Frames<'a> {
         // Canvas, its copy, and a frame.
         let share = job.take(12)?;
         let transform = Transformations::EXPAND | Transformations::ALPHA | Transformations::STRIP_16;
-        let png = open(Cursor::new(job.bytes), transform)?;
+        let png = open(job.reader(), transform)?;
         let (width, height) = job.header.size;
         let canvas = Canvas::new(width, height)?;
         // The crate wants room for the largest frame, whatever the size of this one.

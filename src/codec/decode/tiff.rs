@@ -5,7 +5,7 @@ use std::io::{BufRead, Cursor, Seek, SeekFrom};
 
 use image::{ImageDecoder, codecs::tiff::TiffDecoder};
 
-use super::{Decoder, Header, Job, Reader, cmyk, common, damaged};
+use super::{Decoder, Header, Job, Reader, Watched, cmyk, common, damaged};
 use crate::{
     codec::metadata::tiff::icc,
     error::{Result, try_vec},
@@ -52,7 +52,7 @@ fn probe(reader: &mut Reader<'_>) -> Result<Header> {
 
 fn decode(job: &Job<'_>) -> Result<Pixels> {
     let Some(found) = special(&mut Cursor::new(job.bytes)) else {
-        let mut pixels = common::pixels(job, TiffDecoder::new(Cursor::new(job.bytes)), "TIFF")?;
+        let mut pixels = common::pixels(job, TiffDecoder::new(job.reader()), "TIFF")?;
         // The crate does not find a profile that is larger than the pixels.
         if let Some(icc) = icc(job.bytes)
             && pixels.color.icc.is_none()
@@ -70,7 +70,8 @@ fn decode(job: &Job<'_>) -> Result<Pixels> {
     let mut file = try_vec(job.bytes.len(), "a copy of a TIFF file")?;
     file.copy_from_slice(job.bytes);
     file[found.place..found.place + 2].copy_from_slice(&found.rgb);
-    let mut decoder = TiffDecoder::new(Cursor::new(&file[..])).map_err(|e| common::explain("TIFF", e))?;
+    let mut decoder =
+        TiffDecoder::new(Watched::new(&file, job.control)).map_err(|e| common::explain("TIFF", e))?;
     let size = count as u64 * components * bytes;
     if decoder.dimensions() != found.size || decoder.total_bytes() != size {
         return Err(damaged("TIFF", format!("{} bytes where {size} were announced", decoder.total_bytes())));

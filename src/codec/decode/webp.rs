@@ -168,6 +168,10 @@ fn decode(job: &Job<'_>) -> Result<Pixels> {
     Ok(pixels)
 }
 
+/// Pieces of its data in which an image is decoded, and the least bytes of one.
+const PIECES: usize = 64;
+const LEAST_PIECE: usize = 16 << 10;
+
 fn still(job: &Job<'_>, alpha: bool, row: usize, target: &mut [u8]) -> Result<()> {
     let mut config =
         WebPDecoderConfig::new().map_err(|()| err!(Bug, "libwebp is of another version than declared"))?;
@@ -176,19 +180,52 @@ fn still(job: &Job<'_>, alpha: bool, row: usize, target: &mut [u8]) -> Result<()
     config.output.is_external_memory = 1;
     config.output.u.RGBA =
         WebPRGBABuffer { rgba: target.as_mut_ptr(), stride: row as c_int, size: target.len() };
-    // SAFETY: input and output are as long as stated; libwebp checks the output's size against the image's.
-    let status = unsafe {
-        let status = WebPDecode(job.bytes.as_ptr(), job.bytes.len(), &mut config);
-        WebPFreeDecBuffer(&mut config.output);
-        status
-    };
+    // Data that comes in pieces may lack what is behind the image; all of this is there.
+    let whole = job.bytes.get(4..8).and_then(|size| size.first_chunk()).map(|size| u32::from_le_bytes(*size));
+    if whole.is_none_or(|size| (job.bytes.len() as u64) < u64::from(size) + 8) {
+        return Err(explain(VP8StatusCode::VP8_STATUS_NOT_ENOUGH_DATA));
+    }
+    let decoder = Incremental::new(&mut config)?;
+    // libwebp cannot be told to stop, but it can be told that there is no more data yet.
+    let piece = (job.bytes.len() / PIECES).max(LEAST_PIECE);
+    let mut status = VP8StatusCode::VP8_STATUS_SUSPENDED;
+    let mut end = 0;
+    while status == VP8StatusCode::VP8_STATUS_SUSPENDED && end < job.bytes.len() {
+        job.control.check()?;
+        end = (end + piece).min(job.bytes.len());
+        // SAFETY: a live decoder; the bytes are the same ones each time, with more behind them, and stay where they are.
+        status = unsafe { WebPIUpdate(decoder.0, job.bytes.as_ptr(), end) };
+    }
+    drop(decoder);
     match status {
         VP8StatusCode::VP8_STATUS_OK => Ok(()),
         // libwebp says so of damaged alpha, too.
-        VP8StatusCode::VP8_STATUS_OUT_OF_MEMORY if alpha => {
+        VP8StatusCode::VP8_STATUS_OUT_OF_MEMORY | VP8StatusCode::VP8_STATUS_USER_ABORT if alpha => {
             Err(damaged("WebP", "its alpha cannot be decoded"))
         }
         status => Err(explain(status)),
+    }
+}
+
+/// libwebp's decoder of data that comes in pieces, which writes into the output of a configuration.
+struct Incremental<'a>(*mut WebPIDecoder, std::marker::PhantomData<&'a mut WebPDecoderConfig>);
+
+impl<'a> Incremental<'a> {
+    fn new(config: &'a mut WebPDecoderConfig) -> Result<Self> {
+        // SAFETY: no data yet; the configuration and its output outlive the decoder, and libwebp checks the output's size
+        // against the image's.
+        let decoder = unsafe { WebPIDecode(ptr::null(), 0, config) };
+        if decoder.is_null() {
+            return Err(err!(OutOfMemory, "libwebp could not allocate memory for decoding"));
+        }
+        Ok(Self(decoder, std::marker::PhantomData))
+    }
+}
+
+impl Drop for Incremental<'_> {
+    fn drop(&mut self) {
+        // SAFETY: made by WebPIDecode.
+        unsafe { WebPIDelete(self.0) }
     }
 }
 

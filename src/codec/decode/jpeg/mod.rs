@@ -144,15 +144,15 @@ fn decode(job: &Job<'_>) -> Result<Pixels> {
     let mut how = "";
     let mut profile = if found.icc.is_empty() { None } else { Some(found.icc) };
     let (format, bytes) = match found.components {
-        1 => (PixelFormat::Gray8, moz::decode(job.bytes, found.size, moz::Output::Gray)?),
+        1 => (PixelFormat::Gray8, moz::decode(job, found.size, moz::Output::Gray)?),
         4 => {
-            let inks = moz::decode(job.bytes, found.size, moz::Output::Cmyk)?;
+            let inks = moz::decode(job, found.size, moz::Output::Cmyk)?;
             let inks = cmyk::full_is_high(inks, found.adobe);
             let rgb;
             (rgb, how) = cmyk::to_srgb(&inks, width, false, profile.take().as_deref())?;
             (PixelFormat::Rgb888, rgb)
         }
-        _ => (PixelFormat::Rgb888, moz::decode(job.bytes, found.size, moz::Output::Rgb)?),
+        _ => (PixelFormat::Rgb888, moz::decode(job, found.size, moz::Output::Rgb)?),
     };
     let mut pixels = Pixels::from_vec(width, height, format, bytes)?;
     if found.components == 4 {

@@ -12,11 +12,12 @@ use std::{
 
 use mozjpeg_sys::*;
 
-use super::damaged;
+use super::super::{Job, damaged};
 use crate::{
     err,
     error::{Error, Result, try_vec},
     log,
+    pack::control::Control,
 };
 
 /// `JMSG_LENGTH_MAX` of libjpeg, with room for a formatted number more.
@@ -47,16 +48,16 @@ impl Drop for Decompressor {
 }
 
 /// Samples of the whole image, rows tight. `size` is the header's.
-pub fn decode(bytes: &[u8], size: (u32, u32), output: Output) -> Result<Vec<u8>> {
+pub fn decode(job: &Job<'_>, size: (u32, u32), output: Output) -> Result<Vec<u8>> {
     // libjpeg's errors unwind through its frames (the crate's `unwinding` feature) up to here.
-    let result = catch_unwind(AssertUnwindSafe(|| run(bytes, size, output)));
+    let result = catch_unwind(AssertUnwindSafe(|| run(job.bytes, job.control, size, output)));
     result.unwrap_or_else(|payload: Box<dyn Any + Send>| match payload.downcast::<Exit>() {
         Ok(exit) => Err(exit.0),
         Err(other) => resume_unwind(other),
     })
 }
 
-fn run(bytes: &[u8], (width, height): (u32, u32), output: Output) -> Result<Vec<u8>> {
+fn run(bytes: &[u8], control: &Control, (width, height): (u32, u32), output: Output) -> Result<Vec<u8>> {
     let (space, components) = match output {
         Output::Gray => (J_COLOR_SPACE::JCS_GRAYSCALE, 1),
         Output::Rgb => (J_COLOR_SPACE::JCS_RGB, 3),
@@ -80,11 +81,12 @@ fn run(bytes: &[u8], (width, height): (u32, u32), output: Output) -> Result<Vec<
         errors.error_exit = Some(error_exit);
         errors.emit_message = Some(emit_message);
         errors.output_message = Some(silent);
-        progress.progress_monitor = Some(count_scans);
+        progress.progress_monitor = Some(look);
         let cinfo = &mut *d.0;
         cinfo.common.err = &mut *errors;
         jpeg_create_decompress(cinfo);
         cinfo.common.progress = &mut *progress;
+        cinfo.common.client_data = ptr::from_ref(control).cast_mut().cast();
 
         source.next_input_byte = bytes.as_ptr();
         source.bytes_in_buffer = bytes.len();
@@ -106,6 +108,9 @@ fn run(bytes: &[u8], (width, height): (u32, u32), output: Output) -> Result<Vec<
             return Err(err!(Bug, "libjpeg decodes {} components", cinfo.output_components));
         }
         while cinfo.output_scanline < height {
+            if cinfo.output_scanline % 16 == 0 {
+                control.check()?;
+            }
             let start = cinfo.output_scanline as usize * row;
             let mut target = samples[start..start + row].as_mut_ptr();
             jpeg_read_scanlines(cinfo, &mut target, 1);
@@ -184,7 +189,13 @@ unsafe extern "C-unwind" fn skip(cinfo: &mut jpeg_decompress_struct, count: c_lo
     source.next_input_byte = unsafe { source.next_input_byte.add(count) };
 }
 
-unsafe extern "C-unwind" fn count_scans(cinfo: &mut jpeg_common_struct) {
+/// Called by libjpeg for every row of MCUs that it reads.
+unsafe extern "C-unwind" fn look(cinfo: &mut jpeg_common_struct) {
+    // SAFETY: set in `run`, to a value that outlives the decompressor.
+    let control = unsafe { &*cinfo.client_data.cast_const().cast::<Control>() };
+    if let Err(error) = control.check() {
+        exit(error);
+    }
     // SAFETY: the common part is the first field of the decompressor it was created in.
     let d = unsafe { &*ptr::from_mut(cinfo).cast::<jpeg_decompress_struct>() };
     if d.input_scan_number > MAX_SCANS {
