@@ -660,6 +660,18 @@ typedef int32_t ImageTensorLayout;
 /** One gray image. */
 #define IMAGE_LAYOUT_HW 6
 
+/** In whose memory a tensor's numbers are: the values of DLPack's DLDeviceType. */
+typedef int32_t ImageDeviceType;
+
+/** The host's. */
+#define IMAGE_DEVICE_CPU 1
+/** A CUDA device's. */
+#define IMAGE_DEVICE_CUDA 2
+/** The host's, pinned for CUDA: read like any other of the host's. */
+#define IMAGE_DEVICE_CUDA_HOST 3
+/** Memory that CUDA moves between the host and its devices: used as a device's. */
+#define IMAGE_DEVICE_CUDA_MANAGED 13
+
 /**
  * A tensor in memory of the caller's, which must stay readable and unchanged until `release` is called: when the last
  * user of the tensor is gone, which may be after image_tensor_release().
@@ -690,12 +702,35 @@ ImageStatus image_tensor_create_borrowed(const void *data,
                                          ImageTensor **tensor);
 
 /**
- * Takes over a DLPack tensor, version 1: its deleter is called exactly once, on any thread, when the last user of the
+ * As image_tensor_create_borrowed() with memory of a device. image_tensor_set_stream() says what to wait for.
+ *
+ * @param device_type  an IMAGE_DEVICE_ constant
+ * @param device       the device's number; no matter for the host's memory
+ * @param data         an address of the device's
+ * @return 401 also for a device that is not there, and with cause UNSUPPORTED where there is no driver for it.
+ */
+IMAGE_PACKER_API IMAGE_PACKER_NODISCARD
+ImageStatus image_tensor_create_on_device(ImageDeviceType device_type,
+                                          int32_t device,
+                                          const void *data,
+                                          size_t size,
+                                          size_t offset,
+                                          ImageTensorType element_type,
+                                          ImageTensorLayout layout,
+                                          const int64_t *shape,
+                                          const int64_t *strides,
+                                          size_t dimensions,
+                                          ImageReleaseFn release,
+                                          void *user,
+                                          ImageTensor **tensor);
+
+/**
+ * Takes over a DLPack tensor, version 1, of the host's memory or a device's: its deleter is called exactly once, on any thread, when the last user of the
  * tensor is gone, and before this returns if it fails. Read-only tensors are welcome.
  *
  * @param managed  a DLManagedTensorVersioned, from now on the library's
  * @param layout   an IMAGE_LAYOUT_ constant
- * @return 401 as image_tensor_create_borrowed(), and with cause UNSUPPORTED for other types of numbers and devices.
+ * @return 401 as image_tensor_create_on_device(), and with cause UNSUPPORTED for other types of numbers and devices.
  */
 IMAGE_PACKER_API IMAGE_PACKER_NODISCARD
 ImageStatus image_tensor_create_from_dlpack(void *managed,
@@ -707,6 +742,29 @@ IMAGE_PACKER_API IMAGE_PACKER_NODISCARD
 ImageStatus image_tensor_create_from_dlpack_legacy(void *managed,
                                                    ImageTensorLayout layout,
                                                    ImageTensor **tensor);
+
+/**
+ * On which of its device's streams a tensor's numbers are made. What the stream has been given when
+ * image_batch_add_tensor() is called is waited for, by the device and not by the call; the stream itself is given nothing
+ * to do. No matter for the host's memory, whose numbers have to be there.
+ *
+ * @param stream  a CUstream or cudaStream_t of the device's primary context, or one of CUDA's constants for streams. NULL,
+ *                the default, is the legacy default stream
+ */
+IMAGE_PACKER_API
+ImageStatus image_tensor_set_stream(ImageTensor *tensor,
+                                    void *stream);
+
+/**
+ * In whose memory the numbers are. Each place may be NULL.
+ *
+ * @param[out] device_type  IMAGE_DEVICE_CPU or IMAGE_DEVICE_CUDA
+ * @param[out] device       the device's number, 0 for the host
+ */
+IMAGE_PACKER_API
+ImageStatus image_tensor_get_device(const ImageTensor *tensor,
+                                    ImageDeviceType *device_type,
+                                    int32_t *device);
 
 /** Whether components are blue, green, red[, alpha] instead of red, green, blue[, alpha]. Default: false. */
 IMAGE_PACKER_API ImageStatus image_tensor_set_bgr(ImageTensor *tensor, bool bgr);
@@ -784,6 +842,16 @@ typedef int32_t ImageWarning;
 #define IMAGE_WARNING_DEPTH_REDUCED 16
 /** Alpha was blended on the background. */
 #define IMAGE_WARNING_ALPHA_BLENDED 17
+/** The GPU was to encode and failed, so the host did; the sentence says why. */
+#define IMAGE_WARNING_DEVICE_FAILED 30
+
+/** Who encodes; free to grow. */
+typedef int32_t ImageBackend;
+
+/** The host's processor. */
+#define IMAGE_BACKEND_CPU 1
+/** nvJPEG, on a CUDA device. */
+#define IMAGE_BACKEND_NVJPEG 2
 
 /**
  * An empty report.
@@ -814,6 +882,9 @@ IMAGE_PACKER_API ImageStatus image_report_get_format(const ImageReport *report, 
  * "libwebp 1.5.0".
  */
 IMAGE_PACKER_API ImageStatus image_report_get_codec(const ImageReport *report, char *text, size_t capacity);
+
+/** Who encoded the image, and so where: an IMAGE_BACKEND_ constant. */
+IMAGE_PACKER_API ImageStatus image_report_get_backend(const ImageReport *report, ImageBackend *backend);
 
 /** The number of warnings; 0 when nothing but lossy compression stands between input and output. */
 IMAGE_PACKER_API ImageStatus image_report_get_warning_count(const ImageReport *report, size_t *count);
@@ -876,6 +947,22 @@ typedef int32_t ImageTail;
 #define IMAGE_TAIL_CUT 1
 /** Kept. */
 #define IMAGE_TAIL_KEEP 2
+
+/** Who encodes images of tensors that are in the memory of a device. */
+typedef int32_t ImageDeviceUse;
+
+/**
+ * The device where it does what the host would do: JPEG up to effort 3 of three components of 8 bits, with whatever
+ * encoder the device has; the host does the rest, and what the device failed to do.
+ */
+#define IMAGE_DEVICE_USE_AUTO 0
+/** The host: the bytes are those of an image in its own memory. */
+#define IMAGE_DEVICE_USE_CPU 1
+/**
+ * The device, or it is an error: effort 1 gives standard Huffman tables, 2 to 5 the image's own, 6 and up progressive
+ * files.
+ */
+#define IMAGE_DEVICE_USE_GPU 2
 
 /**
  * Options for a format and a quality, everything else at its default.
@@ -964,6 +1051,16 @@ ImageStatus image_packing_options_set_keep_gps(ImagePackingOptions *options,
 IMAGE_PACKER_API
 ImageStatus image_packing_options_set_max_embed_thumbnail(ImagePackingOptions *options,
                                                           uint32_t pixels);
+
+/**
+ * Who encodes images of tensors that are in the memory of a device. The bytes depend on who does, and the report says so.
+ * Default: AUTO.
+ *
+ * @param device_use  an IMAGE_DEVICE_USE_ constant; with GPU, an image that is not in a device's memory answers 401 when it is packed
+ */
+IMAGE_PACKER_API
+ImageStatus image_packing_options_set_device_use(ImagePackingOptions *options,
+                                                 ImageDeviceUse device_use);
 
 /**
  * Every pack with these options that succeeds leaves its report in `report`, until the next. NULL, the default, is
@@ -1881,7 +1978,12 @@ ImageStatus image_batch_add_source(ImageBatch *batch,
                                    const ImageSource *source,
                                    const ImagePackingOptions *options);
 
-/** Adds all images of a tensor, in their order. */
+/**
+ * Adds all images of a tensor, in their order. What is in a device's memory becomes the batch's when the tensor's stream
+ * has done what it has been given up to now; see image_tensor_set_stream().
+ *
+ * @return 62980096, and nothing is added, when the device does not answer.
+ */
 IMAGE_PACKER_API
 ImageStatus image_batch_add_tensor(ImageBatch *batch,
                                    const ImageTensor *tensor,
@@ -1989,6 +2091,16 @@ IMAGE_PACKER_API uint64_t image_batch_get_size(const ImageBatch *batch, size_t i
 
 /** Nanoseconds that an image was worked on, without the time in the queue; 0 before its end. */
 IMAGE_PACKER_API uint64_t image_batch_get_time(const ImageBatch *batch, size_t index);
+
+/**
+ * What became of an image that has ended well: fills `report`, as packs with options that name it do.
+ *
+ * @return 1002 before the image's end; its status if it failed.
+ */
+IMAGE_PACKER_API
+ImageStatus image_batch_get_report(const ImageBatch *batch,
+                                   size_t index,
+                                   ImageReport *report);
 
 /**
  * Takes an image that went into memory for itself and to no callback, at any time after its end.
