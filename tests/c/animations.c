@@ -1,5 +1,5 @@
-/* Sequences in the background and in trouble: every way out gives the same bytes, a bad frame in the middle leaves no trace
- * in a file, a stream that has failed, ended or been cancelled says so, and one call at a time is let in. */
+/* Sequences in the background and in trouble: every way out gives the same bytes, a bad frame in the middle leaves no
+ * trace in a file, a stream that has failed, ended or been cancelled says so, and one call at a time is let in. */
 #include "host.h"
 
 #include <pthread.h>
@@ -255,7 +255,8 @@ static void bad_frame_in_the_middle(const char *format) {
   image_sequence_options_release(options);
 }
 
-/* Animated data that is cut off anywhere: an error of one sentence, or fewer frames told from the start; never a file. */
+/* Animated data that is cut off anywhere: an error of one sentence, or fewer frames told from the start; never a file.
+ */
 static void damaged_sources(const char *from, const char *to) {
   ImageSequenceOptions *options = options_for(from, FRAMES), *again = options_for(to, 0);
   ImageData *data = NULL;
@@ -274,7 +275,8 @@ static void damaged_sources(const char *from, const char *to) {
     ImageStatus status = image_packer_pack_to_path_from_source_sequence(packer, source, path, again);
     if (status == IMAGE_OK) {
       /* A GIF does not say how many frames it has: it has those that are whole. */
-      CHECK(frames < FRAMES || size + 16 > whole.size, "%s of %zu of %zu bytes has %zu frames", from, size, whole.size, frames);
+      CHECK(frames < FRAMES || size + 16 > whole.size, "%s of %zu of %zu bytes has %zu frames", from, size, whole.size,
+            frames);
     } else {
       ++refused;
       CHECK(status == 7800301 && image_packer_last_error_cause() == IMAGE_CAUSE_BAD_DATA, "%s: %d", from, (int)status);
@@ -377,8 +379,8 @@ static void at_once(const char *format) {
   NEED(image_source_create_from_copy(bytes.bytes, bytes.size, &source) == IMAGE_OK);
   NEED(image_source_get_frame_count(source, &frames) == IMAGE_OK);
   /* Frames that are equal to the one before may be one in APNG and WebP. */
-  CHECK(frames <= (size_t)added && (strcmp(format, "image/gif") != 0 || frames == (size_t)added), "%s: %zu frames of %d",
-        format, frames, added);
+  CHECK(frames <= (size_t)added && (strcmp(format, "image/gif") != 0 || frames == (size_t)added),
+        "%s: %zu frames of %d", format, frames, added);
   image_source_release(source);
   free(bytes.bytes);
   image_sequence_release(adders[0].sequence);
