@@ -42,7 +42,16 @@ impl SequenceOptions {
         if pack.format.animate.is_none() {
             let animated = codec::supported().filter(|format| format.animate.is_some());
             let names: Vec<_> = animated.map(codec::Format::name).collect();
-            bail!(Unsupported, "{} has no animations; these have: {}", pack.format.name(), names.join(", "));
+            let (name, names) = (pack.format.name(), names.join(", "));
+            if matches!(name, "image/avif" | "image/heic") {
+                bail!(
+                    Unsupported,
+                    "sequences of {name} are not written: libheif has an interface for them from 1.20 on, and this \
+                     release, which works with 1.15 and newer, does not use it (here: {}); these have animations: {names}",
+                    (pack.format.codec)()
+                );
+            }
+            bail!(Unsupported, "{name} has no animations; these have: {names}");
         }
         Ok(Self {
             pack,

@@ -491,13 +491,17 @@ impl Work for Batch {
             return Turn::Again;
         }
         let time = start.elapsed();
-        let (item, each) = {
+        let (item, each, shared) = {
             let mut state = self.lock();
-            (state.items[index].take(), state.each.clone())
+            (state.items[index].take(), state.each.clone(), matches!(state.output, Output::Arena))
         };
         // What the image was made of is let go before anybody hears of its end.
         let _ = panics::catch(|| drop(item));
         let result = match each {
+            // Bytes that go into one piece with the others' are not the callback's.
+            Some(each) if shared => result.and_then(|bytes| {
+                panics::catch(|| each(index, Ok(None))).unwrap_or_else(|p| Err(caught(p))).map(|_| bytes)
+            }),
             Some(each) => panics::catch(|| each(index, result)).unwrap_or_else(|p| Err(caught(p))),
             None => result,
         };

@@ -350,6 +350,13 @@ fn arguments_are_checked_as_the_platform_does() {
         IMAGE_CAUSE_UNSUPPORTED,
         "image/jpeg has no animations; these have:",
     );
+    // Where libheif is there: what it would take.
+    for format in [c"image/avif", c"image/heic"] {
+        if image_packer_get_format_features(format.as_ptr()) != 0 {
+            let status = image_sequence_options_create(format.as_ptr(), 1, &mut made);
+            fails(status, 401, IMAGE_CAUSE_UNSUPPORTED, "libheif has an interface for them from 1.20 on");
+        }
+    }
     let status = image_sequence_options_create(c"image/none".as_ptr(), 1, &mut made);
     fails(status, IMAGE_ERROR_UNKNOWN_FORMAT, IMAGE_CAUSE_UNKNOWN_FORMAT, "image/none");
     fails(image_sequence_options_create(ptr::null(), 1, &mut made), 401, IMAGE_CAUSE_NULL_POINTER, "format");
