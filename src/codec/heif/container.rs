@@ -17,6 +17,8 @@ pub(super) type Kind = [u8; 4];
 
 /// Items, references and properties that a file may have: more than a grid of 256 x 256 tiles needs.
 const MOST: usize = 1 << 18;
+/// Bytes that an image may have beyond those of its file, because parts of it share some.
+const MOST_REPEATED: usize = 16 << 20;
 /// Grids and the like that an image may be made of; each has a look at all references.
 const MOST_DERIVED: usize = 64;
 
@@ -68,6 +70,8 @@ pub(super) struct Group {
 /// A file.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Container<'a> {
+    /// Bytes of the file that was read.
+    pub size: usize,
     /// The major brand and the compatible ones.
     pub brands: Vec<Kind>,
     /// The main image.
@@ -257,7 +261,7 @@ impl<'a> Container<'a> {
     /// Takes a file apart.
     pub fn read(file: &'a [u8]) -> Result<Self> {
         let mut boxes = Reader(file);
-        let (mut container, mut meta) = (Self::default(), None);
+        let (mut container, mut meta) = (Self { size: file.len(), ..Self::default() }, None);
         loop {
             let (kind, mut body) = match boxes.next() {
                 Ok(Some(found)) => found,
@@ -534,6 +538,12 @@ impl<'a> Container<'a> {
         }
         if let Some(item) = alone.item_mut(id) {
             item.hidden = false;
+        }
+        // Items may share their bytes, but not so that a small file becomes a large one.
+        let pieces = alone.items.iter().flat_map(|item| item.data.iter().flatten());
+        let size = pieces.fold(0usize, |sum, piece| sum.saturating_add(piece.len()));
+        if size > self.size.saturating_add(MOST_REPEATED) {
+            bail!(BadData, "the HEIF data is damaged: an image of {size} bytes in a file of {}", self.size);
         }
         let inside = |id: &u32| wanted.binary_search(id).is_ok();
         for reference in &self.references {
