@@ -160,6 +160,7 @@ fn picture(orientation: u16, big: bool) -> Picture {
         xmp: Some(XMP.as_bytes().into()),
         iptc: Some(IPTC.into()),
         density: Density::per_inch(300.0, 300.0),
+        provenance: false,
     };
     picture
 }
@@ -504,6 +505,191 @@ fn an_exchange_of_metadata_leaves_the_image_alone() {
             _ => assert!(back.as_slice().ends_with(&file[33..])),
         }
     }
+}
+
+/// EXIF as ImageMagick writes it into PNG: digits in a text chunk.
+fn raw_profile(kind: &str, bytes: &[u8], packed: bool) -> Vec<u8> {
+    let mut text = format!("\n{kind}\n{:>8}\n", bytes.len());
+    for line in bytes.chunks(36) {
+        line.iter().for_each(|byte| text += &format!("{byte:02x}"));
+        text += "\n";
+    }
+    let mut body = format!("Raw profile type {kind}\0").into_bytes();
+    if packed {
+        use std::io::Write;
+        let mut zlib = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::default());
+        zlib.write_all(text.as_bytes()).unwrap();
+        body.push(0);
+        body.extend(zlib.finish().unwrap());
+    } else {
+        body.extend(text.as_bytes());
+    }
+    chunk(if packed { b"zTXt" } else { b"tEXt" }, &body)
+}
+
+fn chunk(name: &[u8; 4], body: &[u8]) -> Vec<u8> {
+    let mut crc = flate2::Crc::new();
+    crc.update(name);
+    crc.update(body);
+    [&(body.len() as u32).to_be_bytes()[..], name, body, &crc.sum().to_be_bytes()].concat()
+}
+
+/// A PNG without metadata, and chunks behind its header.
+fn png_with(chunks: &[Vec<u8>]) -> Vec<u8> {
+    let mut plain = picture(1, true);
+    plain.metadata = Metadata::default();
+    let (file, _) = pack_picture(plain, &options("image/png"));
+    [&file[..33], &chunks.concat(), &file[33..]].concat()
+}
+
+#[test]
+fn raw_profiles_of_png_are_read() {
+    let exif = exif(true, 1);
+    let iptc = &IPTC[12..];
+    for (packed, kind) in [(false, "exif"), (true, "APP1")] {
+        let block = [b"Exif\0\0", &exif[..]].concat();
+        let file = png_with(&[
+            raw_profile(kind, &block, packed),
+            raw_profile("xmp", XMP.as_bytes(), packed),
+            raw_profile("iptc", IPTC, packed),
+        ]);
+        let found = found(&file).metadata;
+        assert_eq!(found.exif.as_deref(), Some(&exif[..]));
+        assert_eq!(found.xmp.as_deref(), Some(XMP.as_bytes()));
+        assert_eq!(found.iptc.as_deref(), Some(IPTC));
+        if let Some(read) = exiftool(&file, &["-s", "-a", "-G1"]) {
+            assert!(read.contains("Camera 5") && read.contains(": hello"), "exiftool agrees: {read}");
+        }
+        let (jpeg, _) = pack(Input::Source(Arc::new(source(&file))), &options("image/jpeg"));
+        if let Some(read) = exiftool(&jpeg, &["-s", "-a", "-G1"]) {
+            assert!(
+                read.contains("Camera 5") && read.contains(": hello") && read.contains(": lake"),
+                "{read}"
+            );
+        }
+        // An edit that takes the place out leaves no copy of it in the old text.
+        let mut without = found.clone();
+        without.remove_place().unwrap();
+        let mut out = Buffer::default();
+        metadata::exchange(&source(&file), &without, &mut out).unwrap();
+        if let Some(read) = exiftool(out.as_slice(), &["-s", "-a", "-G1"]) {
+            assert!(!read.contains("GPS") && read.contains("Camera 5") && read.contains(": hello"), "{read}");
+        }
+    }
+    // A chunk of its own goes first; IPTC without resources around it becomes one; damage is nothing.
+    let file = png_with(&[
+        raw_profile("exif", &exif, true),
+        chunk(b"eXIf", &crate::exif(false, 1)),
+        raw_profile("iptc", iptc, false),
+        chunk(b"tEXt", b"Raw profile type xmp\0\nxmp\n      99\n3cz"),
+    ]);
+    let found = found(&file).metadata;
+    assert_eq!(found.exif.as_deref(), Some(&crate::exif(false, 1)[..]));
+    assert_eq!(found.iptc.as_deref(), Some(IPTC));
+    assert!(found.xmp.is_none());
+}
+
+#[test]
+fn what_tiff_says_of_the_photograph_is_carried() {
+    for big in [false, true] {
+        let o = Order(big);
+        let pixels = vec![90u8; 24 * 16 * 3];
+        let xmp = XMP.as_bytes().to_vec();
+        let main = |photo: u32, gps: u32, data: u32| {
+            vec![
+                (256, o.s(24)),
+                (257, o.s(16)),
+                (258, Value(3, 3, [o.short(8), o.short(8), o.short(8)].concat())),
+                (259, o.s(1)),
+                (262, o.s(2)),
+                (0x010f, o.text("Maker")),
+                (0x0110, o.text("Camera 5")),
+                (273, o.l(data)),
+                (277, o.s(3)),
+                (278, o.s(16)),
+                (279, o.l(pixels.len() as u32)),
+                (0x011a, o.rationals(&[240, 1])),
+                (0x011b, o.rationals(&[240, 1])),
+                (0x0128, o.s(2)),
+                (700, Value(1, xmp.len() as u32, xmp.clone())),
+                (0x8298, o.text("(c) somebody")),
+                (33723, Value(7, IPTC.len() as u32 - 12, IPTC[12..].to_vec())),
+                (0x8769, o.l(photo)),
+                (0x8825, o.l(gps)),
+            ]
+        };
+        let photo = [
+            (0x9003, o.text("2024:05:06 07:08:09")),
+            (0x927c, Value(7, MAKER_NOTE.len() as u32, MAKER_NOTE.to_vec())),
+            (0xa002, o.l(24)),
+        ];
+        let gps =
+            [(1, o.text("N")), (2, o.rationals(&LATITUDE)), (3, o.text("E")), (4, o.rationals(&LONGITUDE))];
+        let photo_at = 8 + o.directory(8, &main(0, 0, 0), 0).len();
+        let gps_at = photo_at + o.directory(photo_at, &photo, 0).len();
+        let data_at = gps_at + o.directory(gps_at, &gps, 0).len();
+        let file = [
+            if big { b"MM\0*".to_vec() } else { b"II*\0".to_vec() },
+            o.long(8),
+            o.directory(8, &main(photo_at as u32, gps_at as u32, data_at as u32), 0),
+            o.directory(photo_at, &photo, 0),
+            o.directory(gps_at, &gps, 0),
+            pixels,
+        ]
+        .concat();
+        for mime in carriers() {
+            let (packed, report) = pack(Input::Source(Arc::new(source(&file))), &options(mime));
+            assert!(codes(&report).contains(&Code::VendorDataDropped), "notes whose offsets would be wrong");
+            if let Some(read) = exiftool(&packed, &["-s", "-a", "-G1"]) {
+                for line in
+                    ["Camera 5", "48 deg 8' 12.35\" N", "(c) somebody", ": lake", "2024:05:06", ": 240"]
+                {
+                    assert!(read.contains(line), "{mime}: no {line} in\n{read}");
+                }
+                assert_eq!(read.contains(": hello"), mime == "image/jpeg", "{read}");
+                assert!(!read.contains("StripOffsets"), "{read}");
+            }
+        }
+        for cut in (0..file.len()).step_by(7) {
+            let _ = metadata::find(c"image/tiff", &file[..cut]);
+        }
+    }
+}
+
+#[test]
+fn provenance_is_left_out_of_edits_and_told() {
+    let jumbf = |number: u16, part: u32, body: &[u8]| {
+        let content = [b"JP", &number.to_be_bytes()[..], &part.to_be_bytes(), body].concat();
+        [b"\xff\xeb", &(content.len() as u16 + 2).to_be_bytes()[..], &content].concat()
+    };
+    let label = b"\0\0\0\x40jumb\0\0\0\x1ejumdc2pa\0\x11\0\x10\x80\0\0\xaa\08\x9bq\x03c2pa\0manifest";
+    let mut plain = picture(1, true);
+    plain.metadata = Metadata::default();
+    let (jpeg, _) = pack_picture(plain.clone(), &options("image/jpeg"));
+    let other = jumbf(2, 1, b"\0\0\0\x20jumb of another kind");
+    let jpeg =
+        [&jpeg[..20], &jumbf(1, 1, label), &other, &jumbf(1, 2, b"more of the first"), &jpeg[20..]].concat();
+    let (webp, _) = pack_picture(plain, &options("image/webp"));
+    let mut webp = [&webp[..], b"C2PA\x08\0\0\0manifest"].concat();
+    let size = webp.len() as u32 - 8;
+    webp[4..8].copy_from_slice(&size.to_le_bytes());
+    for file in [jpeg.clone(), png_with(&[chunk(b"caBX", label)]), webp] {
+        let found = codec::decode::properties(&source(&file)).unwrap();
+        assert!(found.provenance);
+        let mut out = Buffer::default();
+        metadata::exchange(&source(&file), &found, &mut out).unwrap();
+        assert!(!has(out.as_slice(), b"manifest") && !has(out.as_slice(), b"more of the first"));
+        assert!(!codec::decode::properties(&source(out.as_slice())).unwrap().provenance);
+        let picture = codec::decode::picture(&source(&file), &Default::default()).unwrap();
+        for input in [Input::Source(Arc::new(source(&file))), Input::Picture(Arc::new(picture))] {
+            let (packed, report) = pack(input, &options("image/jpeg"));
+            assert!(codes(&report).contains(&Code::ProvenanceDropped));
+            assert!(!has(&packed, b"manifest"));
+        }
+    }
+    let mut out = Buffer::default();
+    metadata::exchange(&source(&jpeg), &Metadata::default(), &mut out).unwrap();
+    assert!(has(out.as_slice(), &other), "boxes of other kinds stay");
 }
 
 /// A profile of this size whose header holds.

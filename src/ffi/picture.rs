@@ -601,6 +601,20 @@ pub extern "C" fn image_picture_get_gps(
     })
 }
 
+/// Whether the file of this picture had provenance data (C2PA). It is never written again, neither by a pack, whose report
+/// says so, nor by image_packer_edit_metadata_to_data(): its signatures are of the old file.
+#[unsafe(no_mangle)]
+pub extern "C" fn image_picture_get_provenance(
+    picture: *const ImagePicture,
+    provenance: *mut bool,
+) -> ImageStatus {
+    run(Family::Data, || {
+        let provenance = out(provenance, "provenance")?;
+        provenance.put(parts(picture)?.metadata.provenance);
+        Ok(())
+    })
+}
+
 /// Removes where the image was taken from EXIF and XMP: tags, values, and the bytes that held them.
 #[unsafe(no_mangle)]
 pub extern "C" fn image_picture_remove_gps(picture: *mut ImagePicture) -> ImageStatus {
@@ -608,7 +622,7 @@ pub extern "C" fn image_picture_remove_gps(picture: *mut ImagePicture) -> ImageS
 }
 
 /// The file of a source with the metadata of a picture from image_source_create_metadata() in the place of its own:
-/// JPEG, PNG, WebP. The image's data and all else stay byte for byte.
+/// JPEG, PNG, WebP. The image's data and all else stay byte for byte, but for provenance data.
 fn edited(source: *const ImageSource, picture: *const ImagePicture) -> Result<Buffer> {
     let (source, parts) = (source::get(source)?, parts(picture)?);
     if parts.main.is_some() {
@@ -622,7 +636,8 @@ fn edited(source: *const ImageSource, picture: *const ImagePicture) -> Result<Bu
 }
 
 /// Writes the file of a source with other metadata, without encoding anew: JPEG, PNG, WebP. The image's data and all
-/// else stay byte for byte.
+/// else stay byte for byte; provenance data (C2PA), whose signatures would be broken, is left out, and
+/// image_picture_get_provenance() says whether there was some.
 ///
 /// @param picture  from image_source_create_metadata(), of this source or of another; a block that it lacks is removed
 /// @param[out] data  the new file

@@ -19,6 +19,8 @@ pub struct Metadata {
     pub iptc: Option<Arc<[u8]>>,
     /// Resolution.
     pub density: Option<Density>,
+    /// Whether there was provenance data (C2PA), which is never written: its signatures are of the old file.
+    pub provenance: bool,
 }
 
 impl Metadata {

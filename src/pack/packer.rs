@@ -20,6 +20,7 @@ use crate::{
     host,
     limits::{Limits, Share},
     model::{
+        metadata::Metadata,
         options::{ColorPolicy, DeviceUse, Options},
         picture::Picture,
         pixelmap::Pixels,
@@ -134,6 +135,7 @@ impl Packer {
             }
             Input::Picture(picture) => {
                 check(&self.limits, picture.main.width(), picture.main.height(), options)?;
+                tell_provenance(&picture.metadata, &notes);
                 (picture, None)
             }
             Input::Source(source) => {
@@ -289,12 +291,17 @@ pub(super) fn check(limits: &Limits, width: u32, height: u32, options: &Options)
 
 /// Notes what of a source's file has no way into another.
 pub(super) fn tell_found(found: &Found, options: &Options, notes: &Notes) {
-    if found.provenance {
-        let text = "dropped provenance data (C2PA): a new encoding breaks its signatures";
-        notes.add(Code::ProvenanceDropped, text);
-    }
+    tell_provenance(&found.metadata, notes);
     if found.vendor && options.needs_pack_properties {
         notes.add(Code::VendorDataDropped, "dropped a vendor's own segments: they describe the old file");
+    }
+}
+
+/// Notes that signatures of the old file are not in the new one.
+fn tell_provenance(metadata: &Metadata, notes: &Notes) {
+    if metadata.provenance {
+        let text = "dropped provenance data (C2PA): a new encoding breaks its signatures";
+        notes.add(Code::ProvenanceDropped, text);
     }
 }
 

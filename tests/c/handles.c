@@ -62,6 +62,7 @@ typedef struct {
   size_t size, count;
   uint32_t width, height;
   int32_t number;
+  bool flag;
   uint8_t pixels[256];
 } Outputs;
 
@@ -194,6 +195,7 @@ static int32_t read_jpeg(void *user, uint64_t offset, uint8_t *buffer, size_t ca
   ROW(image_picture_get_orientation, PICTURE, 401, image_picture_get_orientation(h.picture, &out.width))             \
   ROW(image_picture_set_gps, PICTURE, 401, image_picture_set_gps(h.picture, 48, 11, 520))                            \
   ROW(image_picture_get_gps, PICTURE, 401, image_picture_get_gps(h.picture, &out.x_dpi, &out.y_dpi, &out.altitude))  \
+  ROW(image_picture_get_provenance, PICTURE, 401, image_picture_get_provenance(h.picture, &out.flag))                \
   ROW(image_picture_remove_gps, PICTURE, 401, image_picture_remove_gps(h.picture))                                   \
   ROW(image_packer_edit_metadata_to_data, SOURCE | PICTURE, 401, edit(h.source, h.picture, &out.data, -1, NULL))     \
   ROW(image_packer_edit_metadata_to_file, SOURCE | PICTURE, 401, edit(h.source, h.picture, NULL, fd, NULL))          \

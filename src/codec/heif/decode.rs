@@ -110,7 +110,7 @@ pub(in crate::codec) fn metadata(bytes: &[u8]) -> Result<Found> {
             }
         }
         // C2PA's box, with its type of box (C2PA 2.1, A.4).
-        found.provenance = bytes.windows(16).any(|b| {
+        found.metadata.provenance = bytes.windows(16).any(|b| {
             b == [
                 0xd8, 0xfe, 0xc3, 0xd6, 0x1b, 0x0e, 0x48, 0x3c, 0x92, 0x97, 0x58, 0x28, 0x87, 0x7e, 0xc4,
                 0x81,

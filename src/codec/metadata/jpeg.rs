@@ -79,8 +79,8 @@ pub(super) fn find(file: &[u8]) -> Result<Found> {
                     try_extend(&mut iptc, blocks, "IPTC")?;
                 }
             }
-            // JUMBF boxes, which C2PA is made of.
-            0xeb if body.starts_with(b"JP") => found.provenance = true,
+            0xeb if is_provenance(body) => found.metadata.provenance = true,
+            0xeb if body.starts_with(b"JP") => {}
             // Profiles, gain maps and indexes of images are looked at elsewhere; Adobe's segment is about the coding.
             0xe2 | 0xee => {}
             0xe3..=0xef => found.vendor = true,
@@ -96,6 +96,11 @@ pub(super) fn find(file: &[u8]) -> Result<Found> {
         found.metadata.xmp = Some(block(&whole)?);
     }
     Ok(found)
+}
+
+/// Whether a segment starts JUMBF boxes of C2PA, whose label is among the first of them (C2PA 2.1, A.3.1).
+fn is_provenance(body: &[u8]) -> bool {
+    body.starts_with(b"JP") && body[..body.len().min(200)].windows(5).any(|label| label == b"c2pa\0")
 }
 
 fn jfif_density(body: &[u8]) -> Option<Density> {
@@ -215,8 +220,13 @@ pub(super) fn exchange(file: &[u8], metadata: &Metadata, sink: &mut dyn Sink) ->
     write_first(metadata, &mut head)?;
     write_iptc(metadata, &mut head)?;
     let mut mpf = None;
+    // Further segments have the number of the one that starts the boxes.
+    let number = |segment: &Segment<'_>| segment.body.get(2..4).map(<[u8]>::to_vec);
+    let signed: Vec<_> =
+        rest.iter().filter(|s| s.marker == 0xeb && is_provenance(s.body)).map(number).collect();
     for segment in rest {
         let ours = match segment.marker {
+            0xeb => segment.body.starts_with(b"JP") && signed.contains(&number(segment)),
             0xe1 => [EXIF, XMP, MORE_XMP].iter().any(|name| segment.body.starts_with(name)),
             0xed => segment.body.starts_with(PHOTOSHOP),
             _ => false,

@@ -14,7 +14,7 @@ use std::ffi::CStr;
 
 use crate::{
     bail,
-    error::Result,
+    error::{Result, try_extend},
     model::{
         metadata::{Metadata, block},
         source::ImageSource,
@@ -27,8 +27,6 @@ use crate::{
 pub struct Found {
     /// The blocks.
     pub metadata: Metadata,
-    /// Provenance data (C2PA, JUMBF).
-    pub provenance: bool,
     /// Segments of a vendor's own.
     pub vendor: bool,
 }
@@ -38,6 +36,25 @@ impl Found {
         let tiff = bytes.strip_prefix(b"Exif\0\0").unwrap_or(bytes);
         if self.metadata.exif.is_none() && !tiff.is_empty() {
             self.metadata.exif = Some(block(tiff)?);
+        }
+        Ok(())
+    }
+
+    /// Photoshop's resources, or IPTC alone, which becomes one.
+    fn iptc(&mut self, bytes: &[u8]) -> Result<()> {
+        if self.metadata.iptc.is_some() {
+            return Ok(());
+        }
+        if bytes.starts_with(b"8BIM") {
+            self.metadata.iptc = Some(block(bytes)?);
+        } else if bytes.first() == Some(&0x1c) {
+            // Number 0x0404, no name; sizes are even.
+            let mut resource = Vec::new();
+            let length = (bytes.len() as u32).to_be_bytes();
+            for piece in [b"8BIM\x04\x04\0\0", &length[..], bytes, &[0][..bytes.len() % 2]] {
+                try_extend(&mut resource, piece, "IPTC")?;
+            }
+            self.metadata.iptc = Some(block(&resource)?);
         }
         Ok(())
     }
@@ -72,7 +89,8 @@ pub fn find(mime: &CStr, bytes: &[u8]) -> Result<Found> {
     Ok(found)
 }
 
-/// Writes a file with these blocks in the place of its own; the image's data and all else stay byte for byte.
+/// Writes a file with these blocks in the place of its own; the image's data and all else stay byte for byte, but for
+/// provenance data (C2PA), whose signatures are of the old file.
 pub fn exchange(source: &ImageSource, metadata: &Metadata, sink: &mut dyn Sink) -> Result<()> {
     let bytes = source.bytes()?;
     match source.info().mime.to_bytes() {

@@ -3,7 +3,7 @@
 use super::Found;
 use crate::{
     bail, err,
-    error::Result,
+    error::{Result, try_vec},
     model::metadata::{Density, Metadata},
     sink::Sink,
 };
@@ -56,7 +56,7 @@ fn packet(body: &[u8]) -> Option<(bool, &[u8])> {
 }
 
 pub(super) fn find(file: &[u8]) -> Result<Found> {
-    let mut found = Found::default();
+    let (mut found, mut raw) = (Found::default(), Vec::new());
     for chunk in chunks(file) {
         // The pixels' decoder tells of damage.
         let Ok(Chunk { name, body, .. }) = chunk else { break };
@@ -71,6 +71,7 @@ pub(super) fn find(file: &[u8]) -> Result<Found> {
                 }
                 None => {}
             },
+            b"tEXt" | b"zTXt" if raw_kind(body).is_some() => raw.push((name == *b"zTXt", body)),
             b"pHYs" => {
                 if let &[a, b, c, d, e, f, g, h, 1] = body {
                     let [x, y] =
@@ -79,11 +80,58 @@ pub(super) fn find(file: &[u8]) -> Result<Found> {
                 }
             }
             // C2PA.
-            b"caBX" => found.provenance = true,
+            b"caBX" => found.metadata.provenance = true,
             _ => {}
         }
     }
+    // What has a chunk of its own goes before it.
+    for (packed, body) in raw {
+        let Some((kind, bytes)) = raw_profile(packed, body) else { continue };
+        match kind {
+            b"exif" => found.exif(&bytes)?,
+            b"APP1" if bytes.starts_with(b"Exif\0\0") => found.exif(&bytes)?,
+            b"APP1" => {
+                if let Some(packet) = bytes.strip_prefix(b"http://ns.adobe.com/xap/1.0/\0") {
+                    found.xmp(packet)?;
+                }
+            }
+            b"xmp" => found.xmp(&bytes)?,
+            _ => found.iptc(&bytes)?,
+        }
+    }
     Ok(found)
+}
+
+/// What a text chunk holds that ImageMagick and those that followed it write as hexadecimal digits; none for other text.
+fn raw_kind(body: &[u8]) -> Option<&[u8]> {
+    let rest = body.strip_prefix(b"Raw profile type ")?;
+    let kind = rest.split(|&b| b == 0).next()?;
+    matches!(kind, b"exif" | b"APP1" | b"xmp" | b"iptc" | b"8bim").then_some(kind)
+}
+
+/// Kind and bytes of such a chunk: a line with the kind, one with the number of bytes, and lines of digits.
+fn raw_profile(packed: bool, body: &[u8]) -> Option<(&[u8], Vec<u8>)> {
+    let kind = raw_kind(body)?;
+    let text = &body[body.iter().position(|&b| b == 0)? + 1..];
+    let unpacked;
+    let text = match text.split_first() {
+        Some((0, text)) if packed => {
+            unpacked = fdeflate::decompress_to_vec_bounded(text, MOST_XMP).ok()?;
+            &unpacked
+        }
+        _ if packed => return None,
+        _ => text,
+    };
+    let mut lines = text.trim_ascii_start().splitn(3, |&b| b == b'\n');
+    let length: usize = std::str::from_utf8(lines.nth(1)?).ok()?.trim().parse().ok()?;
+    let mut digits =
+        lines.next()?.iter().filter(|b| !b.is_ascii_whitespace()).map(|&b| (b as char).to_digit(16));
+    let mut bytes = try_vec(length.min(text.len()), "a raw profile").ok()?;
+    for byte in &mut bytes {
+        let (high, low) = (digits.next()??, digits.next()??);
+        *byte = (high << 4 | low) as u8;
+    }
+    (bytes.len() == length).then_some((kind, bytes))
 }
 
 fn write(sink: &mut dyn Sink, name: &[u8; 4], parts: &[&[u8]]) -> Result<()> {
@@ -109,6 +157,11 @@ pub(super) fn exchange(file: &[u8], metadata: &Metadata, sink: &mut dyn Sink) ->
             b"eXIf" => true,
             b"pHYs" => metadata.density.is_some(),
             b"iTXt" => body.starts_with(XMP),
+            b"tEXt" | b"zTXt" => match raw_kind(body) {
+                Some(b"iptc" | b"8bim") => metadata.iptc.is_none(),
+                kind => kind.is_some(),
+            },
+            b"caBX" => true,
             _ => false,
         };
         if ours {

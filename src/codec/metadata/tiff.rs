@@ -204,16 +204,10 @@ pub(super) fn find(file: &[u8]) -> Result<Found> {
     if let Some(entry) = tiff.find(XMP) {
         found.xmp(entry.value)?;
     }
-    if let Some(entry) = tiff.find(PHOTOSHOP).filter(|entry| entry.value.starts_with(b"8BIM")) {
-        found.metadata.iptc = Some(crate::model::metadata::block(entry.value)?);
-    } else if let Some(entry) = tiff.find(IPTC).filter(|entry| entry.value.first() == Some(&0x1c)) {
-        // Resource 0x0404 without a name.
-        let mut resource = Vec::new();
-        try_extend(&mut resource, b"8BIM\x04\x04\0\0", "IPTC")?;
-        try_extend(&mut resource, &(entry.value.len() as u32).to_be_bytes(), "IPTC")?;
-        try_extend(&mut resource, entry.value, "IPTC")?;
-        try_extend(&mut resource, &[0][..entry.value.len() % 2], "IPTC")?;
-        found.metadata.iptc = Some(crate::model::metadata::block(&resource)?);
+    for tag in [PHOTOSHOP, IPTC] {
+        if let Some(entry) = tiff.find(tag) {
+            found.iptc(entry.value)?;
+        }
     }
     Ok(found)
 }

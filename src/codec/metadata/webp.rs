@@ -38,7 +38,7 @@ pub(super) fn find(file: &[u8]) -> Result<Found> {
         match &name {
             b"EXIF" => found.exif(body)?,
             b"XMP " => found.xmp(body)?,
-            b"C2PA" => found.provenance = true,
+            b"C2PA" => found.metadata.provenance = true,
             _ => {}
         }
     }
@@ -78,8 +78,8 @@ pub(super) fn exchange(
             total += 8 + bytes.len().next_multiple_of(2) as u64;
         }
     }
-    let ours = |chunk: &&Chunk<'_>| !matches!(&chunk.name, b"VP8X" | b"EXIF" | b"XMP ");
-    total += chunks.iter().filter(ours).map(|c| c.whole.len().next_multiple_of(2) as u64).sum::<u64>();
+    let stays = |chunk: &&Chunk<'_>| !matches!(&chunk.name, b"VP8X" | b"EXIF" | b"XMP " | b"C2PA");
+    total += chunks.iter().filter(stays).map(|c| c.whole.len().next_multiple_of(2) as u64).sum::<u64>();
     let Some(total) = u32::try_from(total).ok().filter(|&total| total < u32::MAX - 10) else {
         bail!(TooLarge, "a WebP file of {total} bytes");
     };
@@ -87,7 +87,7 @@ pub(super) fn exchange(
     sink.write(&total.to_le_bytes())?;
     sink.write(b"WEBPVP8X\x0a\0\0\0")?;
     sink.write(&vp8x)?;
-    for chunk in chunks.iter().filter(ours) {
+    for chunk in chunks.iter().filter(stays) {
         sink.write(chunk.whole)?;
         if chunk.whole.len() % 2 == 1 {
             sink.write(&[0])?;
