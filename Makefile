@@ -5,6 +5,7 @@
 #   make demo             packs a photograph into every format
 #   make test             all tests
 #   make soak             random images through every format and effort, SECONDS long
+#   make fuzz             the readers of images and metadata under libFuzzer, SECONDS long
 #   make hdr-check         gain maps as libultrahdr sees them
 #   make bench            speed beside the peers' own libraries, into out/benchmark.md
 
@@ -41,6 +42,9 @@ soak:
 	bindings/python/run-tests tests/test_pack.py
 	build/python/bin/python bindings/python/tests/soak.py $(SECONDS)
 
+fuzz:
+	scripts/fuzz.sh $(SECONDS)
+
 # The HDR image of a JPEG with a gain map, reconstructed by libultrahdr: PYTHON must have imagecodecs.
 PYTHON ?= python3
 
@@ -50,4 +54,4 @@ hdr-check: all
 	out/hdr_camera out/hdr_camera.jpg out/hdr_camera.p010
 	$(PYTHON) scripts/hdr_check.py out/hdr_camera.jpg out/hdr_camera.p010
 
-.PHONY: all install demo test soak hdr-check bench clean
+.PHONY: all install demo test soak fuzz hdr-check bench clean

@@ -1,0 +1,3 @@
+#include "blocks.c"
+
+#include "smoke.h"

@@ -1,0 +1,3 @@
+#include "source.c"
+
+#include "smoke.h"
