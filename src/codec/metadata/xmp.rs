@@ -90,10 +90,11 @@ pub fn clean(packet: &[u8], rules: Rules) -> Result<(Vec<u8>, Removed)> {
         *count += 1;
         true
     };
-    let mut scanner = Scanner { text, at: 0 };
+    let (mut scanner, mut elements) = (Scanner { text, at: 0 }, 0u64);
     while let Some(token) = scanner.next()? {
         match token {
             Token::Start { name, attributes, empty, start, end } => {
+                elements += 1;
                 depth += 1;
                 if skipping.is_none() {
                     if out_of(name) {
@@ -127,6 +128,9 @@ pub fn clean(packet: &[u8], rules: Rules) -> Result<(Vec<u8>, Removed)> {
                 depth -= 1;
             }
         }
+    }
+    if elements == 0 {
+        bail!(BadData, "{} bytes of XMP without an element", text.len());
     }
     if depth != 0 {
         bail!(BadData, "XMP leaves {depth} elements open");
@@ -221,6 +225,10 @@ pub fn extended_guid(packet: &[u8]) -> Option<&str> {
 fn text(packet: &[u8]) -> Result<&str> {
     // Some writers put a NUL at the end.
     let packet = packet.strip_suffix(&[0]).unwrap_or(packet);
+    // XML has none, and readers of GIF take one for the end.
+    if let Some(at) = packet.iter().position(|&b| b == 0) {
+        bail!(BadData, "XMP has a NUL at byte {at} of {}", packet.len());
+    }
     match std::str::from_utf8(packet) {
         Ok(text) => Ok(text),
         Err(error) => bail!(BadData, "XMP is not UTF-8 at byte {}", error.valid_up_to()),
@@ -423,6 +431,14 @@ mod tests {
             let _ = clean(&bytes, Rules { keep_gps: false, keep_density: false, keep_stale: false });
             let _ = (extended_guid(&bytes), descriptions(&bytes));
         }
+    }
+
+    #[test]
+    fn text_that_is_no_xml_is_refused() {
+        for bad in [&b""[..], b"8BIM", b"<?xpacket?>", b"<a>\0</a>", b"<a>\0</a>\0"] {
+            assert!(clean(bad, ALL).is_err(), "{bad:?}");
+        }
+        assert!(clean(b"<a/>\0", ALL).is_ok(), "a NUL at the end is some writers' habit");
     }
 
     #[test]
