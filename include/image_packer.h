@@ -2418,12 +2418,21 @@ ImageStatus image_picture_get_gps(const ImagePicture *picture,
                                   double *longitude,
                                   double *altitude);
 
+/**
+ * Whether the file of this picture had provenance data (C2PA). It is never written again, neither by a pack, whose report
+ * says so, nor by image_packer_edit_metadata_to_data(): its signatures are of the old file.
+ */
+IMAGE_PACKER_API
+ImageStatus image_picture_get_provenance(const ImagePicture *picture,
+                                         bool *provenance);
+
 /** Removes where the image was taken from EXIF and XMP: tags, values, and the bytes that held them. */
 IMAGE_PACKER_API ImageStatus image_picture_remove_gps(ImagePicture *picture);
 
 /**
  * Writes the file of a source with other metadata, without encoding anew: JPEG, PNG, WebP. The image's data and all
- * else stay byte for byte.
+ * else stay byte for byte; provenance data (C2PA), whose signatures would be broken, is left out, and
+ * image_picture_get_provenance() says whether there was some.
  *
  * @param picture  from image_source_create_metadata(), of this source or of another; a block that it lacks is removed
  * @param[out] data  the new file
