@@ -429,6 +429,32 @@ fn sources_keep_their_gain_map() {
 }
 
 #[test]
+fn every_size_has_its_map() {
+    for mime in formats() {
+        for (width, height) in [(1, 1), (2, 3), (17, 9), (65, 127), (130, 131)] {
+            for scale in ["1", "2", "4"] {
+                // Opaque, although the layout has room for alpha.
+                let word = (600u32 | 700 << 10 | 650 << 20 | 3 << 30).to_ne_bytes();
+                let bytes = word.repeat((width * height) as usize);
+                let mut pixels = Pixels::from_vec(width, height, PixelFormat::Rgba1010102, bytes).unwrap();
+                pixels.color.cicp = Cicp { primaries: 9, transfer: 16, matrix: 0, full_range: true };
+                let settings = options(mime, 90, &[("gain_map.scale", scale)]);
+                let (file, _) = pack(Input::Pixels(Arc::new(pixels)), &settings);
+                assert!(!file.windows(4).any(|w| w == b"auxC"), "alpha where there is none");
+                let back = decode::picture(&source(&file), &Limits::default()).unwrap();
+                assert_eq!((back.main.width(), back.main.height()), (width, height), "{mime}");
+                let map = back.gain_map.unwrap();
+                let scale: u32 = scale.parse().unwrap();
+                let expected = (width.div_ceil(scale), height.div_ceil(scale));
+                assert_eq!((map.pixels.width(), map.pixels.height()), expected, "{mime} {width} x {height}");
+                let derived = File::new(&file);
+                assert_eq!(ispe(derived.tone_mapped()[0]), (width as usize, height as usize));
+            }
+        }
+    }
+}
+
+#[test]
 fn a_gain_map_of_the_callers_is_taken_as_given() {
     let base = Pixels::from_vec(64, 32, PixelFormat::Rgba8888, vec![90; 64 * 32 * 4]).unwrap();
     let map: Vec<u8> = (0..32 * 16).flat_map(|_| [10, 128, 250, 0]).collect();

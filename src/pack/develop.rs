@@ -13,7 +13,7 @@ use crate::{
         options::Options,
         picture::{Auxiliary, Picture},
         pixel_format::PixelFormat::{self, Rgb161616, Rgba16161616},
-        pixelmap::Pixels,
+        pixelmap::{AlphaType, Pixels},
         report::{Code, Notes},
         source::ImageSource,
     },
@@ -123,6 +123,10 @@ fn alone(picture: Arc<Picture>, room: Room<'_>) -> Result<(Arc<Picture>, Option<
     let recipe = settings::recipe(pixels, cicp, options, wanted);
     let share = room.take(pixels, if recipe.background.is_none() { 5 } else { 4 }, "the SDR image")?;
     let mut developed = hdr::develop(pixels, cicp, &recipe, room.pool, room.control)?;
+    if developed.base.has_alpha() && is_opaque(&developed.base) {
+        // Cameras have no transparency, whatever their pixels have room for.
+        developed.base.alpha = AlphaType::Opaque;
+    }
     if let Some(map) = &mut developed.gain_map {
         // It is what the light of the HDR image is known from now.
         Arc::make_mut(&mut map.pixels).light = pixels.light;
@@ -153,6 +157,11 @@ pub fn bright(picture: &Picture, headroom: f32, format: PixelFormat) -> Result<P
         );
     }
     hdr::apply(&picture.main, map, headroom, format, &Pool::new(1), &Control::default())
+}
+
+/// Whether no pixel of RGBA_8888 is transparent.
+fn is_opaque(pixels: &Pixels) -> bool {
+    (0..pixels.height()).all(|y| pixels.row(0, y).as_chunks::<4>().0.iter().all(|pixel| pixel[3] == 255))
 }
 
 /// A frame of an animation, which is SDR; alpha is kept.
