@@ -4,6 +4,7 @@ import asyncio
 import concurrent.futures
 import os
 import pickle
+import tracemalloc
 import types
 
 import numpy as np
@@ -158,3 +159,33 @@ def test_an_actor_for_ray(tiles, decode):
     answer = actor({"image": ragged})
     assert (decode(answer["encoded"][2]) == tiles[1][:50]).all() and answer["encoded"][1] is None
     assert "9 channels" in answer["error"][1] and answer["error"][0] is None
+
+
+def resident(line):
+    """A line of /proc/self/status in bytes: VmRSS now, VmHWM at most."""
+    with open("/proc/self/status", encoding="ascii") as status:
+        return next(int(row.split()[1]) * 1024 for row in status if row.startswith(line))
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/clear_refs"), reason="counts resident memory as Linux tells it")
+@pytest.mark.parametrize("arrow", [False, True])
+def test_neither_pixels_nor_bytes_are_copied(arrow):
+    if arrow:
+        pytest.importorskip("pyarrow")
+    images = np.zeros((48, 720, 960, 3), np.uint8)
+    images[:] = np.random.default_rng(1).integers(0, 255, images.shape[2:], np.uint8)
+    packer = ip.Packer(threads=2)
+    ip.pack_batch(images[:4], effort=1, packer=packer, arrow=arrow)
+    with open("/proc/self/clear_refs", "w", encoding="ascii") as peak:
+        peak.write("5")  # the peak begins anew
+    before = resident("VmRSS")
+    tracemalloc.start()
+    packed = ip.pack_batch(images, effort=1, quality=95, packer=packer, arrow=arrow)
+    python = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    grown = resident("VmHWM") - before
+    made = packed.nbytes if arrow else sum(map(len, packed))
+    # Two images at work, and what they became. An arena grows by parts, so it is there up to twice for a moment.
+    allowed = 16e6 + made * (2 if arrow else 1)
+    assert grown < allowed < images.nbytes, f"{grown} bytes more for {images.nbytes} of pixels and {made} of files"
+    assert python < 100_000, f"{python} bytes of Python memory"

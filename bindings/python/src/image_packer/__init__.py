@@ -262,6 +262,8 @@ def pack_batch(
     folder      with names: files ``prefix + stem + suffix + "." + extension`` there, each written whole or not at all;
                 by default "out_<stem>.jpg". same_name says what happens when names meet: "error", "number" or "last"
     files       one descriptor or open file for each image
+    device      of images in the memory of a CUDA device: "auto", nvJPEG encodes there what it can as well as the CPU (JPEG up to
+                effort 3 of three 8-bit channels) and the CPU the rest; "cpu"; or "gpu", an error where nvJPEG cannot
     errors      "raise": BatchError after all images have ended; "return": exceptions stand in the list
     progress    True: a tqdm bar; or called with (ended, all) about ten times a second, and False stops
     more        packer=Packer(...), and the options of pack()

@@ -11,7 +11,8 @@ from ._library import Error, InvalidArgumentError, check, ffi, last_error, lib, 
 from ._inputs import entered, leave
 from ._pack import Packer, descriptor, split, taken
 from ._pixels import Meaning
-from ._tensors import images_of, tensor
+from ._report import Report
+from ._tensors import device_of, images_of, tensor
 
 SAME_NAME = {
     "error": lib.IMAGE_SAME_NAME_ERROR,
@@ -66,6 +67,15 @@ class BatchJob(concurrent.futures.Future):
     def seconds(self) -> List[float]:
         """How long each image was worked on, in seconds."""
         return [lib.image_batch_get_time(self._handle, index) / 1e9 for index in range(self.count)]
+
+    def report(self, index: int) -> Optional[Report]:
+        """What became of an image that has ended well: its bytes, codec, backend and warnings; None of one that failed."""
+        report = Report()
+        status = lib.image_batch_get_report(self._handle, index, report.handle)
+        if lib.image_batch_get_status(self._handle, index):
+            return None
+        check(status)
+        return report
 
     def failures(self) -> Dict[int, Error]:
         """The exceptions of the images that failed."""
@@ -213,7 +223,8 @@ def _add(
         return images_of(handle)
     count = 0
     for image in images:
-        if layout in ("NHWC", "NCHW", "NHW") or (scale is not None and not _is_encoded(image)):
+        several = layout in ("NHWC", "NCHW", "NHW") or (scale is not None and not _is_encoded(image))
+        if several or device_of(image) is not None:
             handle, owner = tensor(image, layout, meaning.order == "BGR", scale, meaning.premultiplied)
             check(lib.image_batch_add_tensor(batch, handle, options))
             count += images_of(handle)

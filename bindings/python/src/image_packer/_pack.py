@@ -18,6 +18,11 @@ SUBSAMPLING = {
     "422": lib.IMAGE_SUBSAMPLING_422,
     "444": lib.IMAGE_SUBSAMPLING_444,
 }
+DEVICE_USE = {
+    "auto": lib.IMAGE_DEVICE_USE_AUTO,
+    "cpu": lib.IMAGE_DEVICE_USE_CPU,
+    "gpu": lib.IMAGE_DEVICE_USE_GPU,
+}
 Progress = Callable[[float], Any]
 Background = Union[int, str, Tuple[int, int, int]]
 
@@ -48,6 +53,7 @@ def new_options(
     thumbnail: int = 0,
     timeout: Optional[float] = None,
     max_bytes: int = 0,
+    device: str = "auto",
     report: Optional[Report] = None,
     settings: Tuple[Tuple[str, Any], ...] = (),
 ) -> Any:
@@ -77,6 +83,10 @@ def new_options(
         check(lib.image_packing_options_set_dynamic_range(options, lib.IMAGE_DYNAMIC_RANGE_SDR))
     if sync:
         check(lib.image_packing_options_set_sync(options, True))
+    if device != "auto":
+        if device not in DEVICE_USE:
+            raise InvalidArgumentError(f"device {device!r} is none of {', '.join(DEVICE_USE)}")
+        check(lib.image_packing_options_set_device_use(options, DEVICE_USE[device]))
     if properties:
         check(lib.image_packing_options_set_needs_pack_properties(options, True))
     if not keep_gps:

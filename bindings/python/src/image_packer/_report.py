@@ -15,6 +15,7 @@ class Warning(NamedTuple):
 
 
 _NAMES = {getattr(lib, name): name[len("IMAGE_WARNING_") :] for name in dir(lib) if name.startswith("IMAGE_WARNING_")}
+_BACKENDS = {getattr(lib, name): name[len("IMAGE_BACKEND_") :].lower() for name in dir(lib) if name.startswith("IMAGE_BACKEND_")}
 
 
 class Report:
@@ -63,6 +64,13 @@ class Report:
         text = ffi.new("char[]", 256)
         check(lib.image_report_get_codec(self.handle, text, 256))
         return ffi.string(text).decode()
+
+    @property
+    def backend(self) -> str:
+        """Who encoded the image, and so where: "cpu", or "nvjpeg" on a CUDA device."""
+        place = ffi.new("ImageBackend *")
+        check(lib.image_report_get_backend(self.handle, place))
+        return _BACKENDS.get(place[0], str(place[0]))
 
     @property
     def warnings(self) -> List[Warning]:

@@ -59,6 +59,14 @@ def tensor(
     return handle, keep
 
 
+def device_of(images: Any) -> Optional[int]:
+    """The number of the CUDA device whose memory holds the images; None if it is the host's."""
+    if hasattr(images, "__array_interface__") or not hasattr(images, "__dlpack_device__"):
+        return None
+    kind, number = images.__dlpack_device__()
+    return int(number) if int(kind) in (lib.IMAGE_DEVICE_CUDA, lib.IMAGE_DEVICE_CUDA_MANAGED) else None
+
+
 def images_of(handle: Any) -> int:
     """How many images a tensor holds."""
     place = ffi.new("size_t *")
@@ -100,11 +108,14 @@ def _of_array(array: Any, layout: int) -> Tuple[Any, Any]:
 
 
 def _of_dlpack(images: Any, layout: int) -> Any:
+    # A device's tensor comes with a stream to order its work before: 1 is CUDA's legacy default stream, which the library
+    # waits for unless it is told another.
+    stream = {} if device_of(images) is None else {"stream": 1}
     try:
         # Read-only memory is told of from version 1 on.
-        capsule = images.__dlpack__(max_version=(1, 0))
+        capsule = images.__dlpack__(max_version=(1, 0), **stream)
     except TypeError:
-        capsule = images.__dlpack__()
+        capsule = images.__dlpack__(**stream)
     for name, create in (
         (b"dltensor_versioned", lib.image_tensor_create_from_dlpack),
         (b"dltensor", lib.image_tensor_create_from_dlpack_legacy),

@@ -7,6 +7,7 @@ from typing import Any, Dict, List, Optional, Sequence
 
 from ._library import InvalidArgumentError
 from ._pack import Packer
+from ._tensors import device_of
 
 #: Options that give files like those of CV-CUDA's samples, by the generation of the encoder they used: 4:4:4, baseline
 #: with the standard Huffman tables, at the default quality of that time.
@@ -24,6 +25,10 @@ class ImageBatchEncoder:
     it answers the size of each file, writes each file whole or not at all, and raises BatchError with all reasons when
     images fail, after the others have been written.
 
+    Pixels in the memory of a CUDA device are encoded there by nvJPEG where it is installed, otherwise on the CPU after a copy;
+    pixels in the host's memory are encoded on the CPU, and never copied to a device.
+
+    device_id    the CUDA device whose tensors are encoded, one of another device is an error; None: of any device
     perf         anything with push_range(text) and pop_range(); may be None
     preset       a key of PRESETS, or None; further keywords are those of pack_batch() and win over it
     same_name    "error", "number" or "last": what happens to images of the same name
@@ -35,7 +40,7 @@ class ImageBatchEncoder:
     def __init__(
         self,
         output_path: Any,
-        device_id: int = 0,
+        device_id: Optional[int] = 0,
         perf: Any = None,
         *,
         format: str = "image/jpeg",
@@ -61,6 +66,9 @@ class ImageBatchEncoder:
     def __call__(self, batch: Any) -> List[int]:
         from . import pack_batch
 
+        device = device_of(batch.data)
+        if None not in (device, self.device_id) and device != self.device_id:
+            raise InvalidArgumentError(f"a batch on CUDA device {device}; this encoder is for device {self.device_id}")
         names = batch.fileinfo
         count = batch.data.shape[0]
         if isinstance(names, (str, bytes, os.PathLike)):
