@@ -123,6 +123,7 @@ impl Stream {
     pub fn add(&mut self, site: Site<'_>, step: &Step, sink: &mut dyn Sink) -> Result<()> {
         let area = self.place(site.limits, step)?;
         self.step(|stream| {
+            stream.check_depth(&step.pixels, site.notes)?;
             let pixels = standard(&step.pixels, site.pool, &stream.options.pack, site.control, site.notes)?;
             let pixels = fit_frame(pixels, &stream.options.pack, site.notes)?;
             let rows = Rows::new(pixels, Layout::Rgba8, &stream.options.pack)?;
@@ -146,6 +147,24 @@ impl Stream {
             let Step { delay, disposal, .. } = *step;
             stream.hand_on(site, None, decode::Frame { area, delay, disposal }, sink)
         })
+    }
+
+    /// Canvases have 8 bits per component: deeper frames lose some, or are refused where nothing may be lost.
+    fn check_depth(&self, pixels: &Pixels, notes: &Notes) -> Result<()> {
+        let (info, index, name) = (pixels.info(), self.count, self.options.pack.format.name());
+        if info.bits <= 8 {
+            return Ok(());
+        }
+        if self.options.pack.lossless {
+            bail!(
+                Unsupported,
+                "frame {index}: animations of {name} have 8 bits per component; the {} bits of {} would not be lossless",
+                info.bits,
+                info.name
+            );
+        }
+        notes.add(Code::DepthReduced, format!("{name}: frames of animations have 8 bits per component"));
+        Ok(())
     }
 
     /// The part of the canvas that a frame covers, if it may be added.
@@ -426,6 +445,7 @@ fn pack_source(
     let options = Arc::new(options);
     let mut stream = Stream::new(options.clone());
     let first = Arc::new(decode::decode_under(source, 0, limits, site.control)?);
+    stream.check_depth(&first, site.notes)?;
     let icc = Rows::new(first.clone(), Layout::Rgba8, &options.pack)?.icc().map(Arc::from);
     let size = (width, height);
     stream.start(site, Look { size, loops, icc, metadata: Some(metadata) }, &first)?;

@@ -1,5 +1,5 @@
 /* Every allocation of a call fails in turn, once and from there on: an answer, no abort, nothing leaked, and the next
- * call works. For every format whose codec is ours, into memory and into a file, and for decoding.
+ * call works. For every format whose codec is ours, into memory and into a file, for decoding, and for animations.
  *
  * This program's malloc stands before the C library's, for the library and its codecs as well. */
 #include "host.h"
@@ -70,12 +70,14 @@ void free(void *block) {
   __libc_free(block);
 }
 
-enum way { TO_DATA, TO_FILE, DECODE, TRANSCODE, WAYS };
-static const char *const way_names[] = {"to data", "to file", "decode", "transcode"};
+enum way { TO_DATA, TO_FILE, DECODE, TRANSCODE, FRAMES, STREAM, REANIMATE, WAYS };
+static const char *const way_names[] = {"to data", "to file", "decode", "transcode", "frames", "stream", "reanimate"};
 
 static ImagePacker *packer;
 static ImagePixelMap *map;
 static ImagePackingOptions *options;
+static ImagePixelMap *maps[3]; /* of an animation */
+static ImageSequenceOptions *animation;
 static HostBytes image;
 static size_t frame; /* that is decoded */
 static int file;
@@ -118,6 +120,27 @@ static uint8_t *pixels_of(const void *bytes, size_t size, size_t *count) {
   return pixels;
 }
 
+static size_t frames_of(const void *bytes, size_t size) {
+  ImageSource *source = NULL;
+  size_t frames = 0;
+  if (image_source_create_from_copy(bytes, size, &source) != IMAGE_OK) return 0;
+  image_source_get_frame_count(source, &frames);
+  image_source_release(source);
+  return frames;
+}
+
+/* Three frames, one by one. */
+static ImageStatus stream(ImageData **data) {
+  ImageSequence *sequence = NULL;
+  ImageStatus status = image_sequence_begin(packer, animation, &sequence);
+  if (status != IMAGE_OK) return status;
+  for (int i = 0; i < 3 && status == IMAGE_OK; ++i) status = image_sequence_add_frame(sequence, maps[i], 0, -1);
+  if (status == IMAGE_OK) status = image_sequence_finish(sequence, data);
+  armed = false;
+  image_sequence_release(sequence); /* leaves the last error as it is */
+  return status;
+}
+
 /* A codec may find a way round a failed allocation, to other bytes; never to another image. */
 static bool same_image(const void *bytes, size_t size) {
   size_t count = 0, expected_count = 0;
@@ -147,16 +170,24 @@ static ImageStatus call(enum way way) {
     case TO_FILE:
       status = image_packer_pack_to_file(packer, map, file, options);
       break;
+    case FRAMES:
+      status = image_packer_pack_to_data_from_sequence(packer, maps, 3, animation, &data);
+      break;
+    case STREAM:
+      status = stream(&data);
+      break;
     default:
       status = image_source_create_from_copy(image.bytes, image.size, &source);
       if (status == IMAGE_OK)
-        status = way == DECODE ? image_source_create_pixelmap(source, frame, &decoded)
-                               : image_packer_pack_to_data_from_source(packer, source, options, &data);
+        status = way == DECODE      ? image_source_create_pixelmap(source, frame, &decoded)
+                 : way == REANIMATE ? image_packer_pack_to_data_from_source_sequence(packer, source, animation, &data)
+                                    : image_packer_pack_to_data_from_source(packer, source, options, &data);
   }
   armed = false;
   cause = image_packer_last_error_cause();
   snprintf(message, sizeof message, "%s", status == IMAGE_OK ? "" : image_packer_last_error_message());
   if (status == IMAGE_OK && way == TO_DATA) right = same_image(image_data_bytes(data), image_data_size(data));
+  if (status == IMAGE_OK && way >= FRAMES) right = frames_of(image_data_bytes(data), image_data_size(data)) == 3;
   if (way == TO_FILE) {
     struct stat now;
     NEED(fstat(file, &now) == 0);
@@ -340,6 +371,42 @@ static void decoder(const char *name) {
   frame = 0;
 }
 
+/* Animations, with a profile and metadata: from an array, as a stream, and from an animated source. */
+static void animations(const char *name) {
+  char what[100];
+  ImagePicture *picture = NULL;
+  ImageData *data = NULL;
+  for (int i = 0; i < 3; ++i) {
+    static uint8_t rgb[40 * 30 * 3];
+    for (size_t at = 0; at < sizeof rgb; ++at)
+      rgb[at] = (uint8_t)(at / 3 % 40 / 10 == (size_t)i ? 250 - i * 90 : (int)(at % 3 * 40 + at / 120));
+    NEED(image_pixelmap_create_from_copy(40, 30, IMAGE_PIXEL_FORMAT_RGB_888, rgb, sizeof rgb, 0, &maps[i]) == IMAGE_OK);
+    NEED(image_pixelmap_set_cicp(maps[i], 12, 13, 0, true) == IMAGE_OK);
+  }
+  NEED(image_picture_create(maps[0], &picture) == IMAGE_OK);
+  NEED(image_picture_set_property(picture, IMAGE_PROPERTY_MAKE, "Maker") == IMAGE_OK);
+  NEED(image_picture_set_metadata(picture, IMAGE_METADATA_XMP, "<x:xmpmeta xmlns:x='adobe:ns:meta/'/>", 37) ==
+       IMAGE_OK);
+  for (int effort = 1; effort <= 7; effort += 6) {
+    NEED(image_sequence_options_create(name, 3, &animation) == IMAGE_OK);
+    NEED(image_sequence_options_set_effort(animation, effort) == IMAGE_OK);
+    NEED(image_sequence_options_set_needs_pack_properties(animation, true) == IMAGE_OK);
+    NEED(image_sequence_options_set_metadata(animation, picture) == IMAGE_OK);
+    snprintf(what, sizeof what, "animated %s effort %d", name, effort);
+    NEED(image_packer_pack_to_data_from_sequence(packer, maps, 3, animation, &data) == IMAGE_OK);
+    NEED(image_data_take(data, &image.bytes, &image.size) == IMAGE_OK);
+    sweep_apart(FRAMES, 0, what, false);
+    sweep_apart(STREAM, 0, what, false);
+    NEED(image_sequence_options_set_metadata(animation, NULL) == IMAGE_OK); /* the source's own */
+    sweep_apart(REANIMATE, 0, what, false);
+    if (effort == 1) decoder(what);
+    free(image.bytes);
+    NEED(image_sequence_options_release(animation) == IMAGE_OK);
+  }
+  image_picture_release(picture);
+  for (int i = 0; i < 3; ++i) image_pixelmap_release(maps[i]);
+}
+
 /* Every kind of file that can be read: the test data of the decoders. */
 static void sources(const char *folder) {
   DIR *listing = opendir(folder);
@@ -402,7 +469,11 @@ int main(int count, char **arguments) {
   NEED(count == 2);
   sources(arguments[1]);
   png_kinds();
-  for (size_t f = 0; image_packer_get_supported_format(f) != NULL; ++f) format(image_packer_get_supported_format(f));
+  for (size_t f = 0; image_packer_get_supported_format(f) != NULL; ++f) {
+    const char *name = image_packer_get_supported_format(f);
+    if (image_packer_get_format_features(name) & IMAGE_FORMAT_ANIMATION) animations(name);
+    format(name);
+  }
   image_packer_release(packer);
   close(file);
   unlink(path);

@@ -318,6 +318,31 @@ fn every_pixel_format_and_alpha_may_be_a_frame() {
 }
 
 #[test]
+fn frames_of_more_than_8_bits_are_told_or_refused() {
+    let deep: Vec<u8> = (0..16 * 3u16).flat_map(|value| (value * 1300).to_ne_bytes()).collect();
+    let maps = [map(4, 4, IMAGE_PIXEL_FORMAT_RGB_161616, &deep), flat(4, 4, RED)];
+    let (packer, frames, mut data, mut report) = (packer(), handles(&maps), ptr::null_mut(), ptr::null_mut());
+    ok(image_report_create(&mut report));
+    for format in FORMATS {
+        let options = options(format, 2);
+        ok(image_sequence_options_set_report(options.0, report));
+        let (.., seen) = decode(&pack(&maps, &options));
+        assert!(seen[0].canvas[15][2].abs_diff((47 * 1300 / 257) as u8) < 9, "{:?}", seen[0].canvas[15]);
+        let (mut count, mut code) = (0, 0);
+        ok(image_report_get_warning_count(report, &mut count));
+        assert!((0..count).any(|index| {
+            ok(image_report_get_warning(report, index, &mut code, ptr::null_mut(), 0));
+            code == IMAGE_WARNING_DEPTH_REDUCED
+        }));
+        ok(image_sequence_options_set_lossless(options.0, true));
+        let status =
+            image_packer_pack_to_data_from_sequence(packer.0, frames.as_ptr(), 2, options.0, &mut data);
+        fails(status, 401, IMAGE_CAUSE_UNSUPPORTED, "the 16 bits of RGB_161616 would not be lossless");
+    }
+    ok(image_report_release(report));
+}
+
+#[test]
 fn the_canvas_holds_every_frame_or_is_as_set() {
     let maps = [flat(4, 9, RED), flat(7, 2, GREEN)];
     let options = exact(c"image/webp", 2);

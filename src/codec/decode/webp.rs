@@ -151,12 +151,8 @@ fn decode(job: &Job<'_>) -> Result<Pixels> {
         Ok(())
     };
     match attempt(&mut bytes) {
-        // libwebp takes many an allocation that failed for damage. What it may have needed tells them apart, and if it
-        // is there by now, a second attempt does.
         Err(error) if error.kind == ErrorKind::BadData => {
-            let before = host::reserve::uses();
-            drop(try_vec::<u64>(bytes.len() / 4 + (1 << 16), "decoding WebP")?);
-            host::check_memory(before)?;
+            check_room(bytes.len())?;
             attempt(&mut bytes)?;
         }
         result => result?,
@@ -166,6 +162,14 @@ fn decode(job: &Job<'_>) -> Result<Pixels> {
         pixels.set_embedded_profile(icc)?;
     }
     Ok(pixels)
+}
+
+/// libwebp takes many an allocation that failed for damage. What it may have needed for so many bytes of pixels tells them
+/// apart, and if it is there by now, a second attempt does.
+fn check_room(bytes: usize) -> Result<()> {
+    let before = host::reserve::uses();
+    drop(try_vec::<u64>(bytes / 4 + (1 << 16), "decoding WebP")?);
+    host::check_memory(before)
 }
 
 /// Pieces of its data in which an image is decoded, and the least bytes of one.
@@ -255,13 +259,18 @@ impl<'a> Frames<'a> {
         let data = WebPData { bytes: job.bytes.as_ptr(), size: job.bytes.len() };
         let mut options = std::mem::MaybeUninit::<WebPAnimDecoderOptions>::zeroed();
         // SAFETY: the options are filled in by libwebp; the data outlives the decoder.
-        let decoder = unsafe {
+        let mut attempt = || unsafe {
             WebPAnimDecoderOptionsInit(options.as_mut_ptr());
             let mut options = options.assume_init();
             options.color_mode = WEBP_CSP_MODE::MODE_RGBA;
             options.use_threads = (job.limits.threads() > 1).into();
             WebPAnimDecoderNew(&data, &options)
         };
+        let mut decoder = attempt();
+        if decoder.is_null() {
+            check_room(job.header.size.0 as usize * job.header.size.1 as usize * 4)?;
+            decoder = attempt();
+        }
         if decoder.is_null() {
             return Err(damaged("WebP", "libwebp does not take the animation"));
         }
@@ -319,8 +328,13 @@ impl frames::Frames for Frames<'_> {
             return Ok(None);
         }
         let (mut canvas, mut time) = (ptr::null_mut(), 0);
-        // SAFETY: a live decoder; both places are ours.
-        let done = unsafe { WebPAnimDecoderGetNext(self.decoder, &mut canvas, &mut time) };
+        // SAFETY: a live decoder; both places are ours. A frame that fails is the next one still.
+        let mut attempt = || unsafe { WebPAnimDecoderGetNext(self.decoder, &mut canvas, &mut time) };
+        let mut done = attempt();
+        if done == 0 {
+            check_room(self.pixels * 4)?;
+            done = attempt();
+        }
         let header = self.header(self.drawn);
         let (true, Some(header)) = (done != 0, header) else {
             return Err(damaged("WebP", format!("frame {} cannot be decoded", self.drawn)));

@@ -84,6 +84,10 @@ impl Animator for Frames {
         if !done {
             return Err(match picture.0.error_code {
                 WebPEncodingError::VP8_ENC_OK => self.encoder.explain(),
+                // It writes into memory of its own.
+                WebPEncodingError::VP8_ENC_ERROR_BAD_WRITE => {
+                    explain(WebPEncodingError::VP8_ENC_ERROR_OUT_OF_MEMORY, self.size)
+                }
                 code => explain(code, self.size),
             });
         }
@@ -177,9 +181,12 @@ impl Encoder {
     fn explain(&self) -> Error {
         // SAFETY: a live encoder, whose message is NUL-terminated and lives until its next call.
         let text = unsafe { CStr::from_ptr(WebPAnimEncoderGetError(self.0)) }.to_string_lossy();
-        // Its two ways to say that memory ran out: WebPMuxError -3 and WebPEncodingError 1 or 2.
+        // Its ways to say that memory ran out: WebPMuxError -3, or -2 for data that it made itself and could not take
+        // apart again, and WebPEncodingError 1 or 2.
         match text.trim_end_matches('.') {
-            text if text.is_empty() || [": -3", ": 1", ": 2"].iter().any(|end| text.ends_with(end)) => {
+            text if text.is_empty()
+                || [": -3", ": -2", ": 1", ": 2"].iter().any(|end| text.ends_with(end)) =>
+            {
                 err!(OutOfMemory, "libwebp could not allocate memory for the animation")
             }
             text => err!(Encode, "libwebp says of the animation: {text}"),
