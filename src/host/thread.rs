@@ -38,6 +38,13 @@ pub fn is_ours() -> bool {
 #[derive(Debug)]
 pub struct Thread(#[cfg(unix)] libc::pthread_t, #[cfg(not(unix))] thread::JoinHandle<()>);
 
+// SAFETY: any thread may join or detach any other (POSIX, pthread_join); some C libraries write the id as a pointer.
+#[cfg(unix)]
+unsafe impl Send for Thread {}
+// SAFETY: a shared reference gives no access to the id.
+#[cfg(unix)]
+unsafe impl Sync for Thread {}
+
 /// Runs `work` on a thread of its own; `None` if the system has no thread left. A panic ends in silence.
 pub fn spawn(work: Box<dyn FnOnce() + Send>) -> Option<Thread> {
     let work = move || {

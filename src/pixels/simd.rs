@@ -70,12 +70,15 @@ dispatched! {
 
 /// Four bytes a pixel to three: the fourth is dropped, or with `reverse` blue comes first.
 pub fn pack_3(from: &[[u8; 4]], to: &mut [[u8; 3]], reverse: bool) {
-    let mut done = 0;
     #[cfg(target_arch = "x86_64")]
-    if is_x86_feature_detected!("ssse3") {
+    let done = if is_x86_feature_detected!("ssse3") {
         // SAFETY: the processor has what the function was compiled for.
-        done = unsafe { x86::pack_3(from, to, reverse) };
-    }
+        unsafe { x86::pack_3(from, to, reverse) }
+    } else {
+        0
+    };
+    #[cfg(not(target_arch = "x86_64"))]
+    let done = 0;
     for (to, &[r, g, b, _]) in to[done..].iter_mut().zip(&from[done..]) {
         *to = if reverse { [b, g, r] } else { [r, g, b] };
     }
@@ -83,12 +86,15 @@ pub fn pack_3(from: &[[u8; 4]], to: &mut [[u8; 3]], reverse: bool) {
 
 /// Three bytes a pixel to four: the fourth is 255, and with `reverse` the first is that of red.
 pub fn unpack_3(from: &[[u8; 3]], to: &mut [[u8; 4]], reverse: bool) {
-    let mut done = 0;
     #[cfg(target_arch = "x86_64")]
-    if is_x86_feature_detected!("ssse3") {
+    let done = if is_x86_feature_detected!("ssse3") {
         // SAFETY: the processor has what the function was compiled for.
-        done = unsafe { x86::unpack_3(from, to, reverse) };
-    }
+        unsafe { x86::unpack_3(from, to, reverse) }
+    } else {
+        0
+    };
+    #[cfg(not(target_arch = "x86_64"))]
+    let done = 0;
     for (to, &[r, g, b]) in to[done..].iter_mut().zip(&from[done..]) {
         *to = if reverse { [b, g, r, 255] } else { [r, g, b, 255] };
     }
