@@ -307,12 +307,15 @@ pub fn compress(
         return Ok(image);
     }
     let mut histogram = Histogram::new()?;
-    for dot in picture.dots() {
-        if let Dot::Drawn(color) = dot {
-            histogram.add(color, 1.0)?;
+    for y in 0..picture.height {
+        for dot in picture.row(y) {
+            if let Dot::Drawn(color) = dot {
+                histogram.add(color, 1.0)?;
+            }
         }
+        check(0)?;
     }
-    let palette = histogram.palette(style.colors - usize::from(holes), style.rounds)?;
+    let palette = histogram.palette(style.colors - usize::from(holes), style.rounds, &|| check(0))?;
     let transparent = holes.then_some(palette.rgb.len() as u8);
     let mut data = draw(picture, &palette, &histogram, transparent, false, style, check)?;
     let (mut kept, mut known) = (0, 0);
@@ -437,4 +440,43 @@ fn threshold(x: usize, y: usize) -> f32 {
     let bit = |value: usize, index: usize| value >> index & 1;
     let rank = (0..3).fold(0, |rank, i| rank | (bit(x ^ y, i) << 1 | bit(y, i)) << (2 * (2 - i)));
     (rank as f32 + 0.5) / 64.0 - 0.5
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+    use crate::error::ErrorKind;
+
+    /// Counting colours takes as long as drawing, and a round of k-means as long as many rows.
+    #[test]
+    fn every_row_and_round_asks_whether_to_go_on() {
+        let (width, height, rounds) = (64, 96, 9);
+        let bytes: Vec<u8> = (0..4 * width * height).map(|i| (i * i / 7 + i / 3) as u8).collect();
+        let picture =
+            Picture { bytes: &bytes, stride: 4 * width, width, height, opaque: true, animated: false };
+        let style = Style {
+            colors: 32,
+            rounds,
+            dither: Dither::Diffusion(0.75),
+            lossless: false,
+            reach: 0.0,
+            ends: 0,
+        };
+        let asked = Cell::new(0);
+        let run = |refuse: usize| {
+            asked.set(0);
+            let check = |_| {
+                asked.set(asked.get() + 1);
+                if asked.get() == refuse { bail!(Cancelled, "stopped") } else { Ok(()) }
+            };
+            compress(&picture, &style, None, &check).map_err(|error| error.kind).map(|_| ())
+        };
+        assert_eq!(run(0), Ok(()));
+        assert!(asked.get() >= 2 * height + rounds as usize, "asked {} times", asked.get());
+        for refuse in [1, height, height + 5, 2 * height] {
+            assert_eq!((run(refuse), asked.get()), (Err(ErrorKind::Cancelled), refuse));
+        }
+    }
 }

@@ -77,8 +77,8 @@ impl Histogram {
         }
     }
 
-    /// The palette of at most `count` colours, after `rounds` of k-means.
-    pub fn palette(&mut self, count: usize, rounds: u32) -> Result<Palette> {
+    /// The palette of at most `count` colours, after `rounds` of k-means; `check` is asked before each.
+    pub fn palette(&mut self, count: usize, rounds: u32, check: &dyn Fn() -> Result<()>) -> Result<Palette> {
         let mut points: Vec<Point> = Vec::new();
         points
             .try_reserve_exact(self.bins.len())
@@ -92,9 +92,11 @@ impl Histogram {
         let colors = cut(&mut points, count);
         let mut palette = Palette::new(colors.into_iter().map(lab::to_rgb).collect())?;
         for _ in 0..rounds {
+            check()?;
             assign(&mut points, &palette);
             palette = Palette::new(means(&points, &palette).into_iter().map(lab::to_rgb).collect())?;
         }
+        check()?;
         assign(&mut points, &palette);
         for point in &points {
             self.bins[point.bin as usize].index = point.index;

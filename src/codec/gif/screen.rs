@@ -107,7 +107,7 @@ pub fn compress(
     let mut found = None;
     for count in [64, 128, most] {
         if count == most || (reach > 0.0 && count < most) {
-            let palette = histogram.palette(count, style.rounds)?;
+            let palette = histogram.palette(count, style.rounds, &|| check(0))?;
             let (all, rest) = census.error(&palette, &histogram);
             if all > PLAIN * PLAIN && count == most {
                 return Ok(None);
