@@ -109,9 +109,14 @@ impl SequenceOptions {
         self.explicit_delay(index).unwrap_or(Delay::centis(DEFAULT_DELAY.into()))
     }
 
+    /// What becomes of a frame, if it was set.
+    pub fn explicit_disposal(&self, index: usize) -> Option<Disposal> {
+        nth(&self.disposals, index)
+    }
+
     /// What becomes of a frame.
     pub fn disposal(&self, index: usize) -> Disposal {
-        nth(&self.disposals, index).unwrap_or(Disposal::Keep)
+        self.explicit_disposal(index).unwrap_or(Disposal::Keep)
     }
 
     /// Left and top edge of a frame.

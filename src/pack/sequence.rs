@@ -463,7 +463,9 @@ fn pack_source(
         last = Some(found);
         let delay = options.explicit_delay(index).unwrap_or(found.delay);
         let area = cut(found.area, width, height);
-        stream.show(site, frames.canvas(), decode::Frame { area, delay, ..found }, sink)?;
+        // The canvases are as the source shows them, whatever number the file has for the way from one to the next.
+        let disposal = options.explicit_disposal(index).unwrap_or(found.disposal);
+        stream.show(site, frames.canvas(), decode::Frame { area, delay, disposal }, sink)?;
     }
     stream.finish(site, sink)
 }

@@ -396,10 +396,12 @@ static void animations(const char *name) {
     NEED(image_packer_pack_to_data_from_sequence(packer, maps, 3, animation, &data) == IMAGE_OK);
     NEED(image_data_take(data, &image.bytes, &image.size) == IMAGE_OK);
     sweep_apart(FRAMES, 0, what, false);
-    sweep_apart(STREAM, 0, what, false);
-    NEED(image_sequence_options_set_metadata(animation, NULL) == IMAGE_OK); /* the source's own */
-    sweep_apart(REANIMATE, 0, what, false);
-    if (effort == 1) decoder(what);
+    if (effort == 1) {
+      sweep_apart(STREAM, 0, what, false);
+      NEED(image_sequence_options_set_metadata(animation, NULL) == IMAGE_OK); /* the source's own */
+      sweep_apart(REANIMATE, 0, what, false);
+      decoder(what);
+    }
     free(image.bytes);
     NEED(image_sequence_options_release(animation) == IMAGE_OK);
   }

@@ -657,6 +657,22 @@ fn options_go_before_what_a_source_says() {
     let bytes = reencode(&test_file("anim.gif"), &options);
     let (.., seen) = decode(&bytes);
     assert_eq!((seen.len(), seen[0].millis, loops(&bytes)), (2, 330, 9));
+    // Other disposal types are other numbers in a GIF, which looks the same.
+    for name in ["anim.gif", "anim_keep.gif", "anim.png"] {
+        let original = test_file(name);
+        let shown = decode(&original).2;
+        for wanted in 0..4u32 {
+            let options = exact(c"image/gif", 0);
+            ok(image_sequence_options_set_disposal_types(options.0, [wanted].as_ptr(), 1));
+            let bytes = reencode(&original, &options);
+            assert_eq!(decode(&bytes).2, shown, "{name} with disposal type {wanted}");
+            let again = source(&bytes);
+            let mut found = 9;
+            ok(image_source_get_frame_disposal(again, 0, &mut found));
+            ok(image_source_release(again));
+            assert_eq!(found, wanted, "{name}");
+        }
+    }
     // A still image is one frame.
     let bytes = reencode(&test_file("rgb.jpg"), &exact(c"image/webp", 0));
     let source = source(&bytes);
