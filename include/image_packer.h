@@ -1365,8 +1365,8 @@ ImageStatus image_sequence_options_set_delay_times(ImageSequenceOptions *options
  * What happens to each frame's part of the canvas before the next frame is drawn: 0 unspecified (it stays), 1 it stays,
  * 2 it becomes transparent, 3 what was there before comes back. NULL and 0 are the default: 1.
  *
- * GIF carries these numbers. APNG and WebP animations look the same, whatever they carry. An image source keeps its
- * own.
+ * GIF carries these numbers. APNG and WebP animations look the same, whatever they carry. An image source always looks as it
+ * did: its own numbers are carried unless others are set.
  *
  * @return 401 for NULL with a count, or any value above 3; the options are as they were then.
  */
