@@ -8,10 +8,13 @@
 mod assembly;
 mod companions;
 mod container;
+#[cfg(test)]
+mod container_tests;
 mod decode;
 mod engine;
 mod library;
 mod objects;
+mod parsing;
 mod planes;
 mod reading;
 #[cfg(test)]
