@@ -186,8 +186,16 @@ fn decibels(light: &[[f64; 3]]) -> f64 {
 
 #[test]
 fn the_segments_of_a_jpeg_are_in_the_tested_order() {
-    let file = pack_pixels(&options("image/jpeg", 90, &[]));
-    let images = images(&file);
+    // Every way through the encoder.
+    for effort in [1, 2, 5, 9] {
+        let mut options = options("image/jpeg", 90, &[]);
+        options.effort = effort;
+        check_segments(&pack_pixels(&options));
+    }
+}
+
+fn check_segments(file: &[u8]) {
+    let images = images(file);
     assert_eq!(images.iter().map(|i| i.0).collect::<Vec<_>>(), [0x03_0000, 0]);
     let [main, map] = [images[0].1, images[1].1];
     let names: Vec<_> = segments(main)
