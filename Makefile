@@ -6,7 +6,7 @@
 #   make test             all tests
 #   make soak             random images through every format and effort, SECONDS long
 #   make fuzz             the readers of images and metadata under libFuzzer, SECONDS long
-#   make hdr-check         gain maps as libultrahdr sees them
+#   make hdr-check         gain maps as libultrahdr sees them, and all that Chromium draws
 #   make bench            speed beside the peers' own libraries, into out/benchmark.md
 
 PREFIX ?= /usr/local
@@ -45,13 +45,17 @@ soak:
 fuzz:
 	scripts/fuzz.sh $(SECONDS)
 
-# The HDR image of a JPEG with a gain map, reconstructed by libultrahdr: PYTHON must have imagecodecs.
+# The HDR image of a JPEG with a gain map, reconstructed by libultrahdr, for which PYTHON must have imagecodecs; HDR,
+# orientations and colours as Chromium draws them.
 PYTHON ?= python3
 
 hdr-check: all
 	mkdir -p out
 	$(CC) examples/c/hdr_camera.c -Iinclude -L$(BUILD)/lib -Wl,-rpath,$(CURDIR)/$(BUILD)/lib -limage_packer -o out/hdr_camera
 	out/hdr_camera out/hdr_camera.jpg out/hdr_camera.p010
-	$(PYTHON) scripts/hdr_check.py out/hdr_camera.jpg out/hdr_camera.p010
+	$(PYTHON) scripts/hdr_check.py out/hdr_camera.jpg out/hdr_camera.p010; [ $$? = 0 -o $$? = 77 ]
+	$(CC) tests/c/gallery.c -Iinclude -L$(BUILD)/lib -Wl,-rpath,$(CURDIR)/$(BUILD)/lib -limage_packer -lm -o out/gallery
+	out/gallery out/gallery.images
+	$(PYTHON) scripts/chromium_check.py out/gallery.images out/hdr_camera.jpg out/hdr_camera.p010; [ $$? = 0 -o $$? = 77 ]
 
 .PHONY: all install demo test soak fuzz hdr-check bench clean

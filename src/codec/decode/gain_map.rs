@@ -1,13 +1,16 @@
 //! The gain map of a JPEG: a second JPEG behind it, found by the index of the Multi-Picture Format (CIPA DC-007) or
 //! by Google's directory of items, and told from other images by its own metadata.
 
-use std::ops::Range;
+use std::{ops::Range, sync::Arc};
 
 #[cfg(feature = "heif")]
 use super::super::heif;
 use super::{Job, Reader, guard, header, jpeg, known, stopped};
 use crate::{
-    codec::gain_map::{iso, xmp},
+    codec::{
+        gain_map::{apple, iso, xmp},
+        metadata::exif::{Dir, Exif, tag},
+    },
     error::Result,
     limits::Limits,
     model::{
@@ -40,21 +43,38 @@ pub fn gain_map(source: &ImageSource, limits: &Limits, control: &Control) -> Res
     if !(jpeg::DECODER.sniff)(&bytes) {
         return Ok(None);
     }
-    let Some((image, params)) = find(&bytes) else { return Ok(None) };
+    let Some((image, meaning)) = find(&bytes) else { return Ok(None) };
     let orientation = known(source.info(), &bytes, 0)?.1.orientation;
     let header = header(&jpeg::DECODER, &mut Reader::new(&image)?)?;
     limits.check_pixels(header.size.0, header.size.1)?;
     let job = Job { bytes: image, frame: 0, header, limits, control };
     let mut pixels =
         guard(&jpeg::DECODER, || (jpeg::DECODER.decode)(&job)).map_err(|error| stopped(control, error))?;
-    // Samples of a map have no colour.
-    pixels.color.icc = None;
+    let params = match meaning {
+        Meaning::Iso(params) => params,
+        Meaning::Apple(stops) => {
+            let GainMap { pixels, params } = apple::gain_map(&pixels, stops)?;
+            let pixels = upright(Arc::unwrap_or_clone(pixels), orientation)?.into();
+            return Ok(Some(GainMap { pixels, params }));
+        }
+    };
+    // Samples of a map have no colour; its profile is that of the image with the map applied.
+    if params.base_color || pixels.info().is_gray() {
+        pixels.color.icc = None;
+    }
     let pixels = upright(pixels, orientation)?.into();
     Ok(Some(GainMap { pixels, params }))
 }
 
+/// What the samples of a map are.
+enum Meaning {
+    Iso(GainMapParams),
+    /// With the headroom in stops.
+    Apple(f32),
+}
+
 /// The first image behind the main one that says how it brightens it.
-fn find(file: &[u8]) -> Option<(&[u8], GainMapParams)> {
+fn find(file: &[u8]) -> Option<(&[u8], Meaning)> {
     let mut places = Vec::new();
     for (marker, at, body) in segments(file) {
         match marker {
@@ -75,8 +95,23 @@ fn find(file: &[u8]) -> Option<(&[u8], GainMapParams)> {
             .find_map(|(m, _, body)| iso::read(body.strip_prefix(iso::NAME)?).filter(|_| m == 0xe2));
         let by_xmp =
             || segments().find_map(|(m, _, body)| xmp::read(body.strip_prefix(XMP)?).filter(|_| m == 0xe1));
-        by_iso.or_else(by_xmp).map(|params| (image, params))
+        let by_apple = || {
+            let packet = segments().find_map(|(m, _, body)| body.strip_prefix(XMP).filter(|_| m == 0xe1))?;
+            let is_map = packet.windows(apple::PROPERTY.len()).any(|bytes| bytes == apple::PROPERTY);
+            let by_notes = || apple::stops_of_notes(&maker_note(file)?);
+            apple::stops_of_xmp(packet).or_else(by_notes).filter(|_| is_map)
+        };
+        let meaning = by_iso.or_else(by_xmp).map(Meaning::Iso).or_else(|| by_apple().map(Meaning::Apple))?;
+        Some((image, meaning))
     })
+}
+
+/// The camera's own part of EXIF.
+fn maker_note(file: &[u8]) -> Option<Vec<u8>> {
+    let block =
+        segments(file).find_map(|(m, _, body)| body.strip_prefix(b"Exif\0\0").filter(|_| m == 0xe1))?;
+    let exif = Exif::new(block).ok()?;
+    exif.value(Dir::Exif, tag::MAKER_NOTE).map(|(_, note)| note.to_vec())
 }
 
 /// Marker, place and contents of the segments before the first scan.

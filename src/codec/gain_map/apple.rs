@@ -16,6 +16,9 @@ use crate::{
 /// What the auxiliary image is called in HEIF.
 pub const NAME: &[u8] = b"urn:com:apple:photo:2020:aux:hdrgainmap";
 
+/// The property that every packet of such a map has, in JPEG too.
+pub const PROPERTY: &[u8] = b":HDRGainMapVersion";
+
 /// Headrooms of more stops than this are damage; the formulas reach 3.
 const MAX_STOPS: f32 = 8.0;
 

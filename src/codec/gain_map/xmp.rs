@@ -106,7 +106,7 @@ pub fn gain_map_length(packet: &[u8]) -> Option<usize> {
 /// they cannot be applied.
 pub fn read(packet: &[u8]) -> Option<GainMapParams> {
     let text = String::from_utf8_lossy(packet);
-    let prefix = prefix(&text)?;
+    let prefix = prefix(&text, NAMESPACE)?;
     let find = |name: &str| property(&text, &format!("{prefix}:{name}"));
     find("Version")?;
     let numbers = |name: &str, default: f32| -> Option<[f32; 3]> {
@@ -137,9 +137,9 @@ pub fn read(packet: &[u8]) -> Option<GainMapParams> {
     params.check().is_ok().then_some(params)
 }
 
-/// The prefix that the packet gives the namespace.
-fn prefix(text: &str) -> Option<&str> {
-    let end = text.find(NAMESPACE)?;
+/// The prefix that the packet gives a namespace.
+fn prefix<'a>(text: &'a str, namespace: &str) -> Option<&'a str> {
+    let end = text.find(namespace)?;
     let before = text[..end].trim_end_matches(['"', '\'']).trim_end().strip_suffix('=')?.trim_end();
     let start = before.rfind("xmlns:")? + 6;
     let prefix = &before[start..];

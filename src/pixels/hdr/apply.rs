@@ -23,6 +23,7 @@ use crate::{
     },
     pack::{control::Control, pool::Pool},
     pixels::{
+        color::{self, Matrix},
         convert::TILE,
         sample::unit,
         space::{Space, linear_to_d50},
@@ -74,15 +75,15 @@ pub(super) fn apply_with(
     }
     let linear = matches!(format, RgbaF16 | RgbaF32);
     let target = linear_to_d50(PRIMARIES)?;
+    let other = if map.params.base_color { None } else { primaries_of_other(&map.pixels.color)? };
     let (gained, decoder) = match code_points(base) {
-        // The gain is applied in the primaries of the base. Those of the other image are BT.2020's.
         Some(cicp) => {
-            let space = if map.params.base_color { linear_to_d50(cicp.primaries)? } else { target };
-            (space, Decoder::new(cicp, &space, WHITE)?)
+            let gained = other.map_or_else(|| linear_to_d50(cicp.primaries), Ok)?;
+            (gained, Decoder::new(cicp, &gained, WHITE)?)
         }
         None => {
             let space = Space::of(&base.color)?;
-            let gained = if map.params.base_color { space.to_d50 } else { target };
+            let gained = other.unwrap_or(space.to_d50);
             (gained, Decoder::standard(&space, &gained)?)
         }
     };
@@ -124,6 +125,15 @@ pub(super) fn apply_with(
     pixels.color = Color { cicp, icc: None };
     pixels.alpha = if stage.alpha { AlphaType::Unpremultiplied } else { AlphaType::Opaque };
     Ok(pixels)
+}
+
+/// The primaries in which a map is applied that brings them along, as the colour of its own; none if it does not say.
+fn primaries_of_other(color: &Color) -> Result<Option<Matrix>> {
+    match color::code_points(color) {
+        Some(cicp) if cicp.is_srgb() => Ok(None),
+        Some(cicp) => linear_to_d50(cicp.primaries).map(Some),
+        None => Space::of(color).map(|space| Some(space.to_d50)),
+    }
 }
 
 /// Light of 1.0 for diffuse white to the signal of 0 to 1.
