@@ -103,6 +103,13 @@ pub fn rgba(image: &RgbImage) -> Vec<u8> {
     image.pixels().flat_map(|p| [p[0], p[1], p[2], 255]).collect()
 }
 
+/// A half float of a number from 0 on, rounded down.
+pub fn half(value: f32) -> u16 {
+    let bits = value.to_bits();
+    let exponent = (bits >> 23).saturating_sub(112);
+    if exponent == 0 { 0 } else { (exponent << 10 | bits >> 13 & 0x3ff) as u16 }
+}
+
 /// BT.601 full-range NV12 (sides even).
 pub fn nv12(image: &RgbImage) -> Vec<u8> {
     let (width, height) = (image.width() as usize, image.height() as usize);

@@ -28,6 +28,7 @@ functions! {
     image_packer_set_threads(Handle, u32) -> i32;
     image_pixelmap_create_borrowed(u32, u32, i32, *const c_void, usize, usize, *const c_void, Handle, *mut Handle) -> i32;
     image_pixelmap_set_alpha_type(Handle, i32) -> i32;
+    image_pixelmap_set_cicp(Handle, u8, u8, u8, bool) -> i32;
     image_pixelmap_release(Handle) -> i32;
     image_packing_options_create(*const c_char, i32, *mut Handle) -> i32;
     image_packing_options_set_effort(Handle, i32) -> i32;
@@ -63,7 +64,22 @@ pub struct Library {
 pub enum Format {
     Rgba = 3,
     Rgb = 5,
+    F16 = 7,
     Nv12 = 9,
+    Ten = 10,
+    P010 = 11,
+}
+
+impl Format {
+    /// Code points of HDR: linear light, PQ, HLG.
+    fn code_points(self) -> Option<(u8, u8, u8, bool)> {
+        match self {
+            Self::F16 => Some((1, 8, 0, true)),
+            Self::Ten => Some((1, 16, 0, true)),
+            Self::P010 => Some((9, 18, 9, false)),
+            _ => None,
+        }
+    }
 }
 
 /// What to encode: borrowed pixels.
@@ -146,6 +162,10 @@ impl Library {
                 )?;
                 if pixels.opaque {
                     self.check((call.image_pixelmap_set_alpha_type)(map, 1), "alpha")?;
+                }
+                if let Some((primaries, transfer, matrix, full)) = pixels.format.code_points() {
+                    let set = (call.image_pixelmap_set_cicp)(map, primaries, transfer, matrix, full);
+                    self.check(set, "code points")?;
                 }
                 let created = (call.image_packing_options_create)(mime.as_ptr(), options.quality, &mut opts);
                 self.check(created, "options")?;

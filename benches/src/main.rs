@@ -3,6 +3,7 @@
 //! `image_packer_bench --library PATH [--corpus FOLDER | --photo FILE] [--out FOLDER] [--only WORD] [--ladder]`
 
 mod animations;
+mod hdr;
 mod images;
 mod library;
 mod measure;
@@ -101,6 +102,7 @@ fn main() {
     png(&mut bench, &images);
     webp(&mut bench, &images);
     heif(&mut bench, &images);
+    hdr::rows(&mut bench, &images.large);
     if bench.wants("memory") {
         bench.report.tables.push(memory::table(&path));
     }

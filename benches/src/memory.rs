@@ -7,7 +7,8 @@ use crate::library::{Format, Library, Options, Pixels};
 /// 12 megapixels.
 const SIDES: (u32, u32) = (4608, 2592);
 
-const CASES: [(&str, &str, i32); 9] = [
+const CASES: [(&str, &str, i32); 10] = [
+    ("JPEG effort 1 with a gain map, of RGBA_1010102", "image/jpeg+hdr", 1),
     ("JPEG effort 1", "image/jpeg", 1),
     ("JPEG effort 2", "image/jpeg", 2),
     ("JPEG effort 5", "image/jpeg", 5),
@@ -25,9 +26,19 @@ fn status(field: &str) -> i64 {
     line.split_whitespace().nth(1).and_then(|kib| kib.parse().ok()).unwrap_or(0)
 }
 
+/// PQ of up to 2000 nits.
+fn ten(rgb: [u8; 3]) -> [u8; 4] {
+    let [r, g, b] = rgb.map(|c| u32::from(c) * 850 / 255);
+    (r | g << 10 | b << 20 | 3 << 30).to_ne_bytes()
+}
+
 /// Encodes once and prints the growth of the peak in KiB and the bytes of the result.
 pub fn child(library: &Path, args: &mut dyn Iterator<Item = String>) {
     let mime: &'static str = args.next().expect("MIME type").leak();
+    let (mime, format) = match mime.strip_suffix("+hdr") {
+        Some(mime) => (mime, Format::Ten),
+        None => (mime, Format::Rgb),
+    };
     let effort = args.next().and_then(|text| text.parse().ok()).expect("effort");
     let library = Library::open(library);
     let (width, height) = SIDES;
@@ -40,8 +51,12 @@ pub fn child(library: &Path, args: &mut dyn Iterator<Item = String>) {
             (128.0 + 80.0 * (x as f32 / 90.0).sin() * (y as f32 / 70.0).cos()) as u8 + (state >> 29) as u8
         })
         .collect();
+    let bytes = match format {
+        Format::Ten => bytes.as_chunks::<3>().0.iter().flat_map(|&rgb| ten(rgb)).collect(),
+        _ => bytes,
+    };
     let encode = |width, height, bytes| {
-        let pixels = Pixels { width, height, format: Format::Rgb, opaque: true, bytes };
+        let pixels = Pixels { width, height, format, opaque: true, bytes };
         library.size(pixels, &Options::new(mime, 75, effort))
     };
     // A small one first: code and tables are not the encode's memory.
