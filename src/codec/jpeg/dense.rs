@@ -18,8 +18,8 @@ use super::{
     look,
     markers::{self, Header},
     raw::{Chroma, RawStrip, STRIP_ROWS},
-    scan::{Coded, Job, Scan},
-    scripts::{self, SHORT, Search},
+    scan::{Coded, Job},
+    scripts::{self, Search},
     sequential::Sequential,
     sparse::Plane,
     tables::Block,
@@ -40,8 +40,6 @@ use crate::{
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Effort {
     pub levels: Weighing,
-    /// Whether all of it is done again, with the bits of the image's own codes. Progressive files only.
-    pub again: bool,
     pub scans: Scans,
 }
 
@@ -60,8 +58,8 @@ pub enum Weighing {
 pub enum Scans {
     /// One scan: a baseline file.
     Baseline,
-    Progressive(&'static [Scan]),
-    Best(Search),
+    /// The best scans that this finds.
+    Progressive(Search),
 }
 
 /// The lowest of these efforts.
@@ -69,13 +67,13 @@ pub const LOWEST: u8 = 4;
 
 /// Efforts 4 to 10. Each step costs time and saves bytes at equal quality; docs/jpeg_effort.md has the figures.
 pub static EFFORTS: [Effort; 7] = [
-    Effort { levels: Weighing::None, again: false, scans: Scans::Baseline },
-    Effort { levels: Weighing::Ones, again: false, scans: Scans::Baseline },
-    Effort { levels: Weighing::Ones, again: false, scans: Scans::Progressive(&SHORT) },
-    Effort { levels: Weighing::All, again: false, scans: Scans::Progressive(&SHORT) },
-    Effort { levels: Weighing::All, again: false, scans: Scans::Best(scripts::NARROW) },
-    Effort { levels: Weighing::All, again: true, scans: Scans::Best(scripts::NARROW) },
-    Effort { levels: Weighing::All, again: true, scans: Scans::Best(scripts::WIDE) },
+    Effort { levels: Weighing::None, scans: Scans::Baseline },
+    Effort { levels: Weighing::Ones, scans: Scans::Baseline },
+    Effort { levels: Weighing::Ones, scans: Scans::Progressive(scripts::BRIEF) },
+    Effort { levels: Weighing::All, scans: Scans::Progressive(scripts::BRIEF) },
+    Effort { levels: Weighing::All, scans: Scans::Progressive(scripts::NARROW) },
+    Effort { levels: Weighing::All, scans: Scans::Progressive(scripts::WIDE) },
+    Effort { levels: Weighing::All, scans: Scans::Progressive(scripts::WIDEST) },
 ];
 
 /// Whether an effort keeps all coefficients until the end.
@@ -85,8 +83,8 @@ pub fn keeps(effort: u8) -> bool {
 
 /// Of a baseline file, one part in this many of the raw pixels may wait as tokens for its Huffman tables, and this many
 /// bytes in any case.
-const TOKENS: usize = 12;
-const TOKENS_LEAST: usize = 1 << 20;
+const TOKENS: usize = 20;
+const TOKENS_LEAST: usize = 1 << 17;
 
 /// Strips in flight for each thread.
 const STRIPS_PER_THREAD: usize = 4;
@@ -128,7 +126,7 @@ pub fn encode_with(
     if effort.levels == Weighing::All {
         scale *= THOROUGH;
     }
-    let mut press = Press::new(view, tune::tuning(scale, geometry.sampling), effort, worker);
+    let press = Press::new(view, tune::tuning(scale, geometry.sampling), effort, worker);
 
     let components = if geometry.sampling == Sampling::Gray { 1 } else { 3 };
     let restart_interval = plan.options.get(&RESTART_INTERVAL) as u16;
@@ -152,13 +150,8 @@ pub fn encode_with(
         Scans::Baseline => {
             press.write_baseline(head, restart_interval.into(), &COMPONENTS[..components], sink)?
         }
-        Scans::Progressive(script) => {
-            let script = |_: Job| Ok(scripts::fitted(script, (1 << components) - 1));
-            press.write_progressive(head, restart_interval.into(), &script, sink)?;
-        }
-        Scans::Best(search) => {
-            let script = |job: Job| scripts::best(kernels, job, plan.pool, search);
-            press.write_progressive(head, restart_interval.into(), &script, sink)?;
+        Scans::Progressive(search) => {
+            press.write_progressive(head, restart_interval.into(), search, sink)?;
         }
     }
     sink.write(&markers::END)
@@ -181,7 +174,6 @@ struct Press<'a> {
     view: View<'a>,
     chroma: Chroma,
     weighing: Weighing,
-    again: bool,
     /// With dead zones where levels are not weighed.
     zones: [Zone; 3],
     decider: Decider,
@@ -228,8 +220,7 @@ impl<'a> Press<'a> {
         let strips = view.geometry.mcu_rows().div_ceil(STRIP_ROWS);
         let scans = match effort.scans {
             Scans::Baseline => 1,
-            Scans::Progressive(script) => script.len(),
-            Scans::Best(_) => 32,
+            Scans::Progressive(_) => 32,
         };
         Press {
             view,
@@ -238,7 +229,6 @@ impl<'a> Press<'a> {
                 false => Chroma::Transformed,
             },
             weighing: effort.levels,
-            again: effort.again,
             zones: core::array::from_fn(|c| match effort.levels {
                 Weighing::None => Zone::new(&tuning.steps[c], &tuning.dead[c], tuning.gain[c]),
                 _ => Zone::plain(&tuning.steps[c]),
@@ -247,7 +237,7 @@ impl<'a> Press<'a> {
             strips,
             idle: Mutex::new(vec![worker]),
             parts_done: AtomicU64::new(0),
-            parts: (strips * (1 + usize::from(effort.again)) + scans) as u64,
+            parts: (strips + scans) as u64,
         }
     }
 
@@ -277,21 +267,16 @@ impl<'a> Press<'a> {
 
     /// Writes the scans of a progressive file, each with its tables.
     fn write_progressive(
-        &mut self,
+        &self,
         mut head: Vec<u8>,
         restart_interval: usize,
-        script: &dyn Fn(Job) -> Result<Vec<Scan>>,
+        search: Search,
         sink: &mut dyn Sink,
     ) -> Result<()> {
         let View { kernels, plan, .. } = self.view;
-        let mut planes = self.planes()?;
-        if self.again {
-            self.decider.fit(&planes);
-            drop(planes);
-            planes = self.planes()?;
-        }
+        let planes = self.planes()?;
         let job = Job { planes: &planes, restart_interval, control: plan.control };
-        let scans = script(job)?;
+        let scans = scripts::best(kernels, job, plan.pool, search)?;
         let coded: Vec<_> = scans.iter().map(|_| Mutex::new(None)).collect();
         plan.pool.for_each(scans.len(), &|i| {
             *coded[i].lock().unwrap_or_else(PoisonError::into_inner) = Some(kernels.code(job, scans[i])?);

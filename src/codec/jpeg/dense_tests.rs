@@ -519,9 +519,10 @@ fn scans_change_bytes_but_not_pixels() {
     let geometry = Geometry { width, height, sampling: Sampling::S420 };
     for levels in [Weighing::None, Weighing::Ones, Weighing::All] {
         let mut decoded = Vec::new();
-        for scans in [Scans::Baseline, Scans::Progressive(&SHORT), Scans::Progressive(&LONG)] {
+        for scans in [Scans::Baseline, Scans::Progressive(scripts::BRIEF), Scans::Progressive(scripts::WIDE)]
+        {
             let mut file = Vec::new();
-            let effort = Effort { levels, again: false, scans };
+            let effort = Effort { levels, scans };
             dense::encode_with(Kernels::best(), &plan, &source, geometry, effort, &mut Collect(&mut file))
                 .unwrap();
             decoded.push(coefficients(&file));

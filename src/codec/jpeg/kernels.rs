@@ -36,7 +36,7 @@ pub struct Kernels {
     quantize: unsafe fn(&Zone, &[Block], &[u8], &mut [Block]),
     decide: unsafe fn(&Decider, usize, &[Block], &[u8], Levels),
     pack_tokens: unsafe fn(&[Block], &[u64], &mut Usage, &mut [u8]) -> usize,
-    write_tokens: unsafe fn(&mut tokens::Writer, &tokens::Strip) -> Result<()>,
+    write_tokens: unsafe fn(&mut tokens::Writer, &tokens::Strip, usize) -> Result<()>,
     code: unsafe fn(Job, Scan) -> Result<Coded>,
     measure: unsafe fn(Job, Scan, usize) -> Result<u64>,
 }
@@ -282,10 +282,10 @@ impl Kernels {
         unsafe { (self.pack_tokens)(blocks, masks, usage, out) }
     }
 
-    /// Codes a strip of tokens.
-    pub fn write_tokens(&self, writer: &mut tokens::Writer, strip: &tokens::Strip) -> Result<()> {
+    /// Codes an MCU row of a strip of tokens.
+    pub fn write_tokens(&self, writer: &mut tokens::Writer, strip: &tokens::Strip, row: usize) -> Result<()> {
         // SAFETY: as above.
-        unsafe { (self.write_tokens)(writer, strip) }
+        unsafe { (self.write_tokens)(writer, strip, row) }
     }
 
     /// Codes a scan of stored coefficients.

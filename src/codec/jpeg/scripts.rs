@@ -5,13 +5,14 @@ use super::{
     scan::{Job, Scan},
 };
 use crate::{error::Result, pack::pool::Pool};
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Mutex, PoisonError};
 
 const fn scan(components: u8, first: u8, last: u8, high: u8, low: u8) -> Scan {
     Scan { components, first, last, high, low }
 }
 
 /// Few scans: luma's lowest frequencies apart, its last bit apart.
+#[cfg(test)]
 pub static SHORT: [Scan; 6] = [
     scan(0b111, 0, 0, 0, 0),
     scan(0b001, 1, 2, 0, 0),
@@ -40,6 +41,7 @@ pub static LONG: [Scan; 13] = [
 ];
 
 /// A script for the components of an image: an interleaved scan keeps those that exist.
+#[cfg(test)]
 pub fn fitted(script: &[Scan], components: u8) -> Vec<Scan> {
     let fit = |scan: &Scan| Scan { components: scan.components & components, ..*scan };
     script.iter().map(fit).filter(|scan| scan.components != 0).collect()
@@ -56,65 +58,90 @@ pub struct Search {
     pub sample: usize,
 }
 
-/// About the scripts above, whichever is best, from a sample.
+/// The lowest frequencies and the last two bits apart or not, from a small sample: all but a thousandth of what there is
+/// to gain.
+pub const BRIEF: Search = Search { splits: &[2], bits: 2, sample: 512 };
+/// The same from a larger sample.
 pub const NARROW: Search = Search { splits: &[2], bits: 2, sample: 4096 };
+/// With other bands.
+pub const WIDE: Search = Search { splits: &[2, 5, 8], bits: 2, sample: 4096 };
 /// Everything that has been seen to help, if seldom.
-pub const WIDE: Search = Search { splits: &[2, 5, 12], bits: 3, sample: 8192 };
+pub const WIDEST: Search = Search { splits: &[2, 3, 5, 8, 12], bits: 3, sample: 16384 };
+
+/// A band of a component, and how it is coded best as far as is known.
+#[derive(Clone, Copy)]
+struct Band {
+    component: u8,
+    first: u8,
+    last: u8,
+    /// The lowest bits that are left out of its first scan and follow one by one.
+    low: u8,
+    /// Bits of all its scans.
+    size: u64,
+}
+
+impl Band {
+    /// Its first scan, and those of the bits that were left out, highest first.
+    fn scans(self) -> impl Iterator<Item = Scan> {
+        let scan = move |high, low| scan(1 << self.component, self.first, self.last, high, low);
+        std::iter::once(scan(0, self.low)).chain((0..self.low).rev().map(move |low| scan(low + 1, low)))
+    }
+
+    /// Finds how many bits to leave out: one more as long as that is better.
+    fn measure(&mut self, most: u8, measure: &dyn Fn(Scan) -> Result<u64>) -> Result<()> {
+        let mut refined = 0;
+        for low in 0..=most {
+            let mut scans = Band { low, ..*self }.scans();
+            let first = scans.next().map_or(Ok(0), measure)?;
+            // The scans of the bits below were measured with one bit less.
+            refined += scans.next().map_or(Ok(0), measure)?;
+            if first + refined >= self.size {
+                break;
+            }
+            (self.low, self.size) = (low, first + refined);
+        }
+        Ok(())
+    }
+}
 
 /// The script with the fewest bytes among those that `search` spans, each component by itself.
 pub fn best(kernels: &'static Kernels, job: Job, pool: &Pool, search: Search) -> Result<Vec<Scan>> {
     let count = job.planes.len() as u8;
     let all = (1 << count) - 1;
-    let mut bands = vec![(1, 63)];
-    bands.extend(search.splits.iter().flat_map(|&split| [(1, split), (split + 1, 63)]));
-    // A band with its lowest `low` bits left out, then one scan for each of them.
-    let steps = |low: u8| std::iter::once((0, low)).chain((0..low).rev().map(|low| (low + 1, low)));
-
-    let mut wanted: Vec<Scan> = (0..count).map(|c| scan(1 << c, 0, 0, 0, 0)).collect();
-    wanted.push(scan(all, 0, 0, 0, 0));
-    for c in 0..count {
-        for &(first, last) in &bands {
-            for low in 0..=search.bits {
-                wanted.push(scan(1 << c, first, last, 0, low));
-                if low > 0 {
-                    wanted.push(scan(1 << c, first, last, low, low - 1));
-                }
-            }
-        }
-    }
     let every = (job.planes[0].real_across * job.planes[0].real_down / search.sample).max(1);
-    let sizes: Vec<_> = wanted.iter().map(|_| AtomicU64::new(0)).collect();
-    pool.for_each(wanted.len(), &|i| {
-        sizes[i].store(kernels.measure(job, wanted[i], every)?, Relaxed);
-        Ok(())
-    })?;
-    let size = |scan: Scan| {
-        let at = wanted.iter().position(|&wanted| wanted == scan);
-        at.map_or(u64::MAX / 64, |at| sizes[at].load(Relaxed))
-    };
+    let measure = |scan: Scan| kernels.measure(job, scan, every);
 
-    let apart: u64 = (0..count).map(|c| size(scan(1 << c, 0, 0, 0, 0))).sum();
-    let mut script = match apart < size(scan(all, 0, 0, 0, 0)) {
-        true => wanted[..usize::from(count)].to_vec(),
-        false => vec![scan(all, 0, 0, 0, 0)],
+    // The whole band of a component, then the halves of each split.
+    let halves = search.splits.iter().flat_map(|&split| [(1, split), (split + 1, 63)]);
+    let bands: Vec<_> = std::iter::once((1, 63)).chain(halves).collect();
+    let of = |component: u8| {
+        let band = move |&(first, last): &(u8, u8)| Band { component, first, last, low: 0, size: u64::MAX };
+        bands.iter().map(band)
     };
+    let measured: Vec<_> = (0..count).flat_map(of).map(Mutex::new).collect();
+    pool.for_each(measured.len(), &|i| {
+        measured[i].lock().unwrap_or_else(PoisonError::into_inner).measure(search.bits, &measure)
+    })?;
+    let measured: Vec<_> =
+        measured.into_iter().map(|band| band.into_inner().unwrap_or_else(PoisonError::into_inner)).collect();
+
+    let dc = |components: u8| scan(components, 0, 0, 0, 0);
+    let apart: Vec<_> = (0..count).map(|c| dc(1 << c)).collect();
+    let mut apart_size = 0;
+    for &scan in &apart {
+        apart_size += measure(scan)?;
+    }
+    let mut script = if apart_size < measure(dc(all))? { apart } else { vec![dc(all)] };
     let mut later = Vec::new();
-    for c in 0..count {
-        // The cheapest way to code one band, as its cost and the bits left out of its first scan.
-        let cheapest = |(first, last): (u8, u8)| {
-            let cost =
-                |low| steps(low).map(|(high, low)| size(scan(1 << c, first, last, high, low))).sum::<u64>();
-            (0..=search.bits).map(|low| (cost(low), low)).min().unwrap_or((u64::MAX / 64, 0))
-        };
-        let whole = (cheapest(bands[0]).0, &bands[..1]);
-        let halves =
-            bands[1..].chunks_exact(2).map(|two| (two.iter().map(|&b| cheapest(b).0).sum::<u64>(), two));
-        let (_, chosen) = halves.fold(whole, |best, other| if other.0 < best.0 { other } else { best });
-        for &(first, last) in chosen {
-            let mut scans = steps(cheapest((first, last)).1);
-            let (_, low) = scans.next().unwrap_or((0, 0));
-            script.push(scan(1 << c, first, last, 0, low));
-            later.extend(scans.map(|(high, low)| scan(1 << c, first, last, high, low)));
+    for bands in measured.chunks_exact(bands.len()) {
+        let size = |bands: &[Band]| bands.iter().map(|band| band.size).sum::<u64>();
+        let (whole, halves) = bands.split_at(1);
+        let better = halves.chunks_exact(2).min_by_key(|halves| size(halves));
+        let chosen = better.filter(|halves| size(halves) < size(whole)).unwrap_or(whole);
+        for band in chosen {
+            let mut scans = band.scans();
+            script.extend(scans.next());
+            later.extend(scans);
         }
     }
     // High bits first, so that every part of the picture gets better at the same pace.

@@ -102,8 +102,10 @@ impl<'a> Sequential<'a> {
 }
 
 fn write(kernels: &Kernels, writer: &mut Writer, strip: &Strip, sink: &mut dyn Sink) -> Result<()> {
-    kernels.write_tokens(writer, strip)?;
-    sink.write(&writer.out)?;
-    writer.out.clear();
-    Ok(())
+    (0..strip.rows()).try_for_each(|row| {
+        kernels.write_tokens(writer, strip, row)?;
+        sink.write(&writer.out)?;
+        writer.out.clear();
+        Ok(())
+    })
 }

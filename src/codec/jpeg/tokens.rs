@@ -11,7 +11,7 @@ use super::{
     huffman::{Codes, LENGTH, value_bits},
     tables::{Block, ZIGZAG},
 };
-use crate::error::{Error, Result, try_extend};
+use crate::error::{Error, Result};
 
 /// The end of a block whose last coefficient is zero: has a code.
 const END: u8 = 0x08;
@@ -118,7 +118,19 @@ impl Strip {
         room.map_err(|_| Error::out_of_memory(2 * blocks.len(), "JPEG coefficients"))?;
         plane.dc.extend(blocks.iter().map(|block| block.0[0]));
         plane.starts.push(plane.ac.len());
-        try_extend(&mut plane.ac, tokens, "JPEG coefficients")
+        // Not doubled, as vectors grow by themselves: strips are kept in great number.
+        if plane.ac.capacity() - plane.ac.len() < tokens.len() {
+            let more = tokens.len().max(plane.ac.len() / 4);
+            let room = plane.ac.try_reserve_exact(more);
+            room.map_err(|_| Error::out_of_memory(plane.ac.len() + more, "JPEG coefficients"))?;
+        }
+        plane.ac.extend_from_slice(tokens);
+        Ok(())
+    }
+
+    /// MCU rows.
+    pub fn rows(&self) -> usize {
+        self.rows
     }
 
     /// Where the tokens of component `c` are counted.
@@ -249,47 +261,45 @@ impl Writer {
         Writer { order, codes, words, bits, mcus: 0, dc: [0; 3], out: Vec::new() }
     }
 
-    /// Appends a strip.
+    /// Appends MCU row `row` of a strip.
     #[inline(always)]
-    pub fn add(&mut self, strip: &Strip) -> Result<()> {
+    pub fn add(&mut self, strip: &Strip, row: usize) -> Result<()> {
         let geometry = self.order.geometry;
         let (h, v) = geometry.sampling.factors();
         let across = geometry.mcus_across();
         let components = strip.planes.iter().filter(|plane| !plane.dc.is_empty()).count();
-        // Of each MCU row and line of blocks in it: the DC coefficients and what is left of the AC tokens.
+        // Of each line of blocks: the DC coefficients and what is left of the AC tokens.
         type Line<'a> = (&'a [i16], &'a [u8]);
-        for row in 0..strip.rows {
-            let mut lines: [[Line; 2]; 3] = [[(&[], &[]); 2]; 3];
-            for (c, plane) in strip.planes[..components].iter().enumerate() {
-                let (h, v) = if c == 0 { (h, v) } else { (1, 1) };
-                for (i, line) in lines[c][..v].iter_mut().enumerate() {
-                    let y = row * v + i;
-                    *line = (&plane.dc[y * across * h..][..across * h], &plane.ac[plane.starts[y]..]);
-                }
+        let mut lines: [[Line; 2]; 3] = [[(&[], &[]); 2]; 3];
+        for (c, plane) in strip.planes[..components].iter().enumerate() {
+            let (h, v) = if c == 0 { (h, v) } else { (1, 1) };
+            for (i, line) in lines[c][..v].iter_mut().enumerate() {
+                let y = row * v + i;
+                *line = (&plane.dc[y * across * h..][..across * h], &plane.ac[plane.starts[y]..]);
             }
-            for column in 0..across {
-                if let Some(number) = self.order.restart(self.mcus) {
-                    self.bits.restart(number, &mut self.out)?;
-                    self.dc = [0; 3];
-                }
-                let (buffer, outer) = self.bits.parts();
-                let mut cursor = *outer;
-                for (c, lines) in lines[..components].iter_mut().enumerate() {
-                    let (h, v) = if c == 0 { (h, v) } else { (1, 1) };
-                    let class = usize::from(c > 0);
-                    for (dc, ac) in &mut lines[..v] {
-                        for &dc in &dc[column * h..][..h] {
-                            let first = dc_code(dc, &mut self.dc[c], &self.codes[class]);
-                            let tables = (&self.codes[class], &self.words[class]);
-                            code_block(buffer, &mut cursor, first, tables, ac);
-                        }
+        }
+        for column in 0..across {
+            if let Some(number) = self.order.restart(self.mcus) {
+                self.bits.restart(number, &mut self.out)?;
+                self.dc = [0; 3];
+            }
+            let (buffer, outer) = self.bits.parts();
+            let mut cursor = *outer;
+            for (c, lines) in lines[..components].iter_mut().enumerate() {
+                let (h, v) = if c == 0 { (h, v) } else { (1, 1) };
+                let class = usize::from(c > 0);
+                for (dc, ac) in &mut lines[..v] {
+                    for &dc in &dc[column * h..][..h] {
+                        let first = dc_code(dc, &mut self.dc[c], &self.codes[class]);
+                        let tables = (&self.codes[class], &self.words[class]);
+                        code_block(buffer, &mut cursor, first, tables, ac);
                     }
                 }
-                *outer = cursor;
-                self.mcus += 1;
-                if self.mcus.is_multiple_of(MCUS) {
-                    self.bits.drain(&mut self.out)?;
-                }
+            }
+            *outer = cursor;
+            self.mcus += 1;
+            if self.mcus.is_multiple_of(MCUS) {
+                self.bits.drain(&mut self.out)?;
             }
         }
         self.bits.drain(&mut self.out)

@@ -6,9 +6,8 @@
 //! The arithmetic is scalar single precision without fused operations: the same on every machine.
 
 use super::{
-    huffman::{self, Code, LENGTH, codes},
-    sparse::{Plane, View},
-    tables::{Block, HuffSpec, TYPICAL, ZIGZAG},
+    huffman::{Code, LENGTH, codes},
+    tables::{Block, TYPICAL, ZIGZAG},
     zone::MEDIUM,
 };
 
@@ -49,8 +48,9 @@ const fn typical_rates(class: usize) -> Rates {
 pub struct Decider {
     thorough: bool,
     inverse: [[f32; 64]; 3],
-    /// Those of the image's own codes, after [`Decider::fit`].
-    fitted: Option<Box<[Rates; 2]>>,
+    /// 2^14 / step for luma; 0 for DC. The same for coarse frequencies alone.
+    weight: [i16; 64],
+    coarse_weight: [i16; 64],
     /// For luma and chroma blocks of medium activity.
     lambda: [f32; 2],
 }
@@ -60,6 +60,15 @@ pub struct Decider {
 const ONES: [f32; 2] = [0.06, 0.042];
 /// The same for the best path through all levels.
 const PATH: [f32; 2] = [0.037, 0.048];
+/// What is added to lambda in a white luma block and taken off in a black one.
+const BRIGHT: f32 = 0.6;
+/// What is taken off where all of a luma block is fine, and added where all of it is coarse.
+const FINE: f32 = 0.9;
+/// Coarse are the frequencies of which the horizontal and the vertical number add up to this at most.
+const COARSE: usize = 3;
+/// One step of one coefficient, in the scale of the weights.
+const ONE_STEP: i32 = 8 << 14;
+
 /// By activity: lambda grows with it to the power of 0.2, which is 2^(0.2 / 16) for a sixteenth of an octave. Powers by
 /// multiplication: library functions differ from machine to machine.
 static GROWTH: [f32; 256] = {
@@ -82,29 +91,32 @@ static GROWTH: [f32; 256] = {
 impl Decider {
     /// `thorough` is for the best path through all levels, else ones are weighed one by one.
     pub fn new(steps: &[[u16; 64]; 3], thorough: bool) -> Decider {
+        let mut weight = steps[0].map(|step| (16384 / step.max(1)) as i16);
+        weight[0] = 0;
+        let coarse = |i: usize| if i / 8 + i % 8 <= COARSE { weight[i] } else { 0 };
         Decider {
             thorough,
+            weight,
+            coarse_weight: core::array::from_fn(coarse),
             inverse: steps.map(|steps| steps.map(|step| 1.0 / (8.0 * f32::from(step)))),
-            fitted: None,
             lambda: if thorough { PATH } else { ONES },
         }
     }
 
-    /// Weighs by the AC codes that fit these planes instead, one scan of all of it.
-    pub fn fit(&mut self, planes: &[Plane]) {
-        let mut counts = [[0u32; 256]; 2];
-        for (c, plane) in planes.iter().enumerate() {
-            for y in 0..plane.real_down {
-                let mut blocks = plane.row(y);
-                for _ in 0..plane.real_across {
-                    count(blocks.next(), &mut counts[usize::from(c > 0)]);
-                }
-            }
+    /// How much more or less a bit is worth in this block than in others of the same activity: less where all is fine
+    /// detail, of which nothing may be lost without being seen to be; more where it is bright.
+    #[inline(always)]
+    fn character(&self, raw: &Block) -> f32 {
+        let (mut all, mut coarse) = (0i32, 0i32);
+        for ((&value, &weight), &coarse_weight) in raw.0.iter().zip(&self.weight).zip(&self.coarse_weight) {
+            let magnitude = i32::from(value.wrapping_abs());
+            all += magnitude * i32::from(weight);
+            coarse += magnitude * i32::from(coarse_weight);
         }
-        self.fitted = Some(Box::new(counts.each_ref().map(|counts| {
-            let HuffSpec { counts, symbols } = huffman::optimal(counts);
-            Rates::new(codes(&counts, &symbols))
-        })));
+        // From -1 to 1; a block without texture is neither.
+        let fine = (all - 2 * coarse) as f32 / (all + ONE_STEP) as f32;
+        let bright = f32::from(raw.0[0]) / 8192.0;
+        (1.0 + BRIGHT * bright) * (1.0 - FINE * fine)
     }
 
     /// Decides the AC levels of a row of blocks, rounded to nearest, and brings the masks up to date.
@@ -112,31 +124,16 @@ impl Decider {
     pub fn row(&self, c: usize, raw: &[Block], activity: &[u8], row: Levels) {
         let class = usize::from(c > 0);
         let inverse = &self.inverse[c];
-        let rates = &self.fitted.as_deref().unwrap_or(&TYPICAL_RATES)[class];
+        let rates = &TYPICAL_RATES[class];
         for (((raw, &activity), out), mask) in raw.iter().zip(activity).zip(row.blocks).zip(row.masks) {
-            let lambda = self.lambda[class] * GROWTH[usize::from(activity)];
+            let character = if c == 0 { self.character(raw) } else { 1.0 };
+            let lambda = self.lambda[class] * GROWTH[usize::from(activity)] * character;
             *mask = match self.thorough {
                 true => path(raw, inverse, rates, lambda, *mask, out),
                 false => prune(raw, inverse, rates, lambda, *mask, out),
             };
         }
     }
-}
-
-/// Counts the AC symbols of a block.
-fn count(view: View, counts: &mut [u32; 256]) {
-    let mut rest = view.mask & !1;
-    let mut before = 0;
-    for &value in &view.values[1..] {
-        let position = rest.trailing_zeros();
-        rest &= rest - 1;
-        let zeros = position - before - 1;
-        before = position;
-        counts[0xf0] += zeros >> 4;
-        let size = u16::BITS - value.unsigned_abs().leading_zeros();
-        counts[((zeros & 15) << 4 | size) as usize & 255] += 1;
-    }
-    counts[0] += u32::from(view.mask >> 63 == 0);
 }
 
 /// A row of quantised blocks and the zigzag masks of what is not zero.

@@ -129,8 +129,8 @@ pub fn pack_tokens(blocks: &[Block], masks: &[u64], usage: &mut Usage, out: &mut
 }
 
 #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
-pub fn write_tokens(writer: &mut tokens::Writer, strip: &tokens::Strip) -> Result<()> {
-    writer.add(strip)
+pub fn write_tokens(writer: &mut tokens::Writer, strip: &tokens::Strip, row: usize) -> Result<()> {
+    writer.add(strip, row)
 }
 
 #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
