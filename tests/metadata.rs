@@ -308,6 +308,100 @@ fn from_every_source_to_every_format() {
     }
 }
 
+/// What exiftool reads of many files at once: for each, lines of group, tag and value.
+fn exiftool_all(files: &[(String, Vec<u8>)]) -> Option<Vec<Vec<String>>> {
+    let folder: PathBuf =
+        [env!("CARGO_TARGET_TMPDIR"), &format!("matrix-{}", std::process::id())].iter().collect();
+    fs::create_dir_all(&folder).unwrap();
+    for (name, bytes) in files {
+        fs::write(folder.join(name), bytes).unwrap();
+    }
+    let paths = files.iter().map(|(name, _)| folder.join(name));
+    let output = Command::new("exiftool").args(["-G1", "-S", "-n", "-a"]).args(paths).output();
+    fs::remove_dir_all(&folder).unwrap();
+    let text = String::from_utf8_lossy(&output.ok()?.stdout).into_owned();
+    let read = text.split("======== ").skip(1).map(|part| part.lines().skip(1).map(str::to_owned).collect());
+    Some(read.collect())
+}
+
+/// From every source to every format, as exiftool sees both: all that is said of the photograph is the same, but for
+/// the drops that the documentation tells.
+#[test]
+fn the_matrix_of_sources_and_formats() {
+    let all: Vec<_> = codec::supported().map(|format| format.name()).collect();
+    let name = |from: &str, to: &str| format!("{}.{}", from.replace('/', "-"), &to[6..]);
+    let p3 = || {
+        let mut picture = picture(1, true);
+        let mut pixels = Pixels::clone(&picture.main);
+        pixels.color.cicp.primaries = 12;
+        picture.main = Arc::new(pixels);
+        picture
+    };
+    let (mut files, mut sources) = (Vec::new(), Vec::new());
+    for from in &all {
+        let (file, _) = pack_picture(p3(), &options(from));
+        files.push((name("source", from), file.clone()));
+        sources.push(file);
+    }
+    for (from, file) in all.iter().zip(&sources) {
+        for to in &all {
+            let (again, _) = pack(Input::Source(Arc::new(source(file))), &options(to));
+            files.push((name(from, to), again));
+        }
+    }
+    let Some(read) = exiftool_all(&files) else { return };
+    assert_eq!(read.len(), files.len());
+    // The blocks: what the pixels, the container or the library says of itself is not metadata of the photograph.
+    let blocks = |lines: &[String], groups: &[&str]| -> Vec<String> {
+        let mut kept: Vec<_> = lines
+            .iter()
+            .filter(|line| groups.iter().any(|group| line.starts_with(&format!("[{group}"))))
+            // Density: PNG and JPEG have it, too; its place among EXIF's tags is free.
+            .filter(|line| !line.contains("ProfileDateTime"))
+            .cloned()
+            .collect();
+        kept.sort();
+        kept
+    };
+    let exif = ["IFD0]", "ExifIFD]", "GPS]", "InteropIFD]"];
+    for (row, from) in all.iter().enumerate() {
+        let was = &read[row];
+        for (column, to) in all.iter().enumerate() {
+            let is = &read[all.len() + row * all.len() + column];
+            let case = format!("{from} to {to}");
+            // GIF has a place for XMP alone.
+            let has_exif = *from != "image/gif" && *to != "image/gif";
+            let expected = if has_exif { blocks(was, &exif) } else { Vec::new() };
+            let found = blocks(is, &exif);
+            if *to != "image/gif" {
+                // Where only EXIF has a density, GIF's sources have none.
+                assert_eq!(found, expected, "{case}");
+            } else {
+                assert!(found.is_empty(), "{case}: {found:?}");
+            }
+            assert_eq!(
+                blocks(is, &["XMP-dc]", "XMP-exif]"]),
+                blocks(was, &["XMP-dc]", "XMP-exif]"]),
+                "{case}"
+            );
+            assert!(!blocks(is, &["XMP-dc]"]).is_empty(), "{case}");
+            assert_eq!(
+                blocks(is, &["IPTC]"]).is_empty(),
+                *from != "image/jpeg" || *to != "image/jpeg",
+                "{case}: IPTC is JPEG's"
+            );
+            // PNG has code points, which this exiftool may not know; what comes of them is a profile again.
+            let named = |lines: &[String]| {
+                lines.iter().any(|line| line.starts_with("[ICC_Profile] ProfileDescription: Display P3"))
+            };
+            let profile = matches!(*to, "image/jpeg" | "image/webp") && *from != "image/gif";
+            if profile {
+                assert!(named(is), "{case}: {is:?}");
+            }
+        }
+    }
+}
+
 #[test]
 fn the_place_leaves_no_byte_behind() {
     let bytes = |order: &Order, v: &[u32]| v.iter().flat_map(|&v| order.long(v)).collect::<Vec<_>>();
