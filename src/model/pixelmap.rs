@@ -175,6 +175,13 @@ impl Pixels {
         Self::new(width, height, info, Storage::Owned(Arc::new(bytes)), planes)
     }
 
+    /// A copy of straight RGBA.
+    pub fn from_canvas(width: u32, height: u32, canvas: &[[u8; 4]]) -> Result<Self> {
+        let mut bytes = try_vec(canvas.len() * 4, "pixels")?;
+        bytes.copy_from_slice(canvas.as_flattened());
+        Self::from_vec(width, height, PixelFormat::Rgba8888, bytes)
+    }
+
     /// Copies pixels out of a caller's slice. See [`geometry`] for the stride of further planes.
     pub fn copy_from(
         width: u32,

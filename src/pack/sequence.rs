@@ -446,7 +446,14 @@ fn pack_source(
     let mut stream = Stream::new(options.clone());
     let first = Arc::new(decode::decode_under(source, 0, limits, site.control)?);
     stream.check_depth(&first, site.notes)?;
-    let icc = Rows::new(first.clone(), Layout::Rgba8, &options.pack)?.icc().map(Arc::from);
+    let colors = first.color.clone();
+    // Canvases have colour; gray keeps its numbers.
+    let shown = match first.info().is_gray() {
+        true => first.clone(),
+        false => fit_frame(first.clone(), &options.pack, site.notes)?,
+    };
+    let converts = !Arc::ptr_eq(&shown, &first);
+    let icc = Rows::new(shown, Layout::Rgba8, &options.pack)?.icc().map(Arc::from);
     let size = (width, height);
     stream.start(site, Look { size, loops, icc, metadata: Some(metadata) }, &first)?;
     drop(first);
@@ -465,7 +472,15 @@ fn pack_source(
         let area = cut(found.area, width, height);
         // The canvases are as the source shows them, whatever number the file has for the way from one to the next.
         let disposal = options.explicit_disposal(index).unwrap_or(found.disposal);
-        stream.show(site, frames.canvas(), decode::Frame { area, delay, disposal }, sink)?;
+        let frame = decode::Frame { area, delay, disposal };
+        if converts {
+            let mut pixels = Pixels::from_canvas(width, height, frames.canvas())?;
+            pixels.color = colors.clone();
+            let pixels = fit_frame(Arc::new(pixels), &options.pack, site.notes)?;
+            stream.show(site, pixels.plane(0).0.as_chunks().0, frame, sink)?;
+        } else {
+            stream.show(site, frames.canvas(), frame, sink)?;
+        }
     }
     stream.finish(site, sink)
 }

@@ -602,6 +602,27 @@ unsafe extern "C" fn note(user: *mut c_void, done: u32) -> i32 {
 }
 
 #[test]
+fn wide_colours_become_srgb_in_gif() {
+    let p3 = |colour| {
+        let map = flat(16, 16, colour);
+        ok(image_pixelmap_set_cicp(map.0, 12, 13, 0, true));
+        map
+    };
+    let maps = [p3([200, 60, 60, 255]), p3([90, 90, 90, 255])];
+    // By the formulas of CSS Color 4, 10.2: Display P3 to sRGB.
+    let expected = [[218, 41, 52], [90, 90, 90]];
+    let png = pack(&maps, &exact(c"image/png", 2));
+    let lossy = || options(c"image/gif", 2);
+    for gif in [pack(&maps, &lossy()), reencode(&png, &lossy())] {
+        for (seen, wanted) in colours(&decode(&gif).2).iter().zip(expected) {
+            assert!((0..3).all(|c| seen[c].abs_diff(wanted[c]) <= 2), "{seen:?}, not {wanted:?}");
+        }
+    }
+    // What is exact keeps its numbers.
+    assert_eq!(colours(&decode(&reencode(&png, &exact(c"image/gif", 2))).2)[0], [200, 60, 60, 255]);
+}
+
+#[test]
 fn progress_counts_frames_and_can_stop() {
     let maps: Vec<_> = (0..10u8).map(|i| flat(40, 40, [i * 20, 0, 0, 255])).collect();
     for format in FORMATS {
