@@ -1,6 +1,6 @@
-/* Tensors in the memory of a CUDA device: who encodes them, in which order the driver is called, what is waited for, and
- * what is left when a call fails. The driver is a test double that the library finds as it finds a real one; the argument
- * says what this run has of it: "all", "no_nvjpeg" or "nothing". */
+/* Tensors in the memory of a CUDA device: who encodes them, in which order the driver is called, what is waited for,
+ * and what is left when a call fails. The driver is a test double that the library finds as it finds a real one; the
+ * argument says what this run has of it: "all", "no_nvjpeg" or "nothing". */
 #include "host.h"
 
 #include <dlfcn.h>
@@ -21,8 +21,7 @@ static void fill(void) {
   for (size_t i = 0; i < sizeof pixels; ++i) pixels[i] = (uint8_t)(i * i / 97 + i / 5);
   for (size_t n = 0; n < IMAGES; ++n)
     for (size_t at = 0; at < WIDTH * HEIGHT; ++at)
-      for (size_t c = 0; c < 3; ++c)
-        planes[n * SIZE + c * WIDTH * HEIGHT + at] = pixels[n * SIZE + at * 3 + c];
+      for (size_t c = 0; c < 3; ++c) planes[n * SIZE + c * WIDTH * HEIGHT + at] = pixels[n * SIZE + at * 3 + c];
 }
 
 static ImagePackingOptions *jpeg(int effort, ImageDeviceUse use) {
@@ -43,8 +42,8 @@ typedef struct {
   bool strided, bgr;
 } Tensor;
 
-static const Tensor NHWC = {pixels, sizeof pixels,           0,  IMAGE_TENSOR_UINT8, IMAGE_LAYOUT_NHWC, {IMAGES, HEIGHT, WIDTH, 3},
-                            {0},    false, false};
+static const Tensor NHWC = {
+    pixels, sizeof pixels, 0, IMAGE_TENSOR_UINT8, IMAGE_LAYOUT_NHWC, {IMAGES, HEIGHT, WIDTH, 3}, {0}, false, false};
 
 /* The tensor in the device's memory, its numbers made by a stream that has not got to them, or in the host's. */
 static ImageTensor *make(const Tensor *t, bool on_device) {
@@ -58,8 +57,8 @@ static ImageTensor *make(const Tensor *t, bool on_device) {
     memory = device;
   }
   NEED(image_tensor_create_on_device(on_device ? IMAGE_DEVICE_CUDA : IMAGE_DEVICE_CPU, 0, memory, t->size, t->offset,
-                                     t->type, t->layout, t->shape, t->strided ? t->strides : NULL, 4, release, &released,
-                                     &tensor) == IMAGE_OK);
+                                     t->type, t->layout, t->shape, t->strided ? t->strides : NULL, 4, release,
+                                     &released, &tensor) == IMAGE_OK);
   NEED(image_tensor_set_bgr(tensor, t->bgr) == IMAGE_OK);
   NEED(image_tensor_set_stream(tensor, stream) == IMAGE_OK);
   return tensor;
@@ -125,7 +124,11 @@ static void expected(char *text, size_t size, const Tensor *t, size_t index, int
       hash = planar ? fake_hash(hash, first + strides[1] * (t->bgr ? 2 - plane : plane) + strides[2] * y, WIDTH)
                     : fake_hash(hash, first + strides[1] * y, ROW);
   snprintf(text, size, "quality %d encoding %x huffman %d sampling %d format %d size %dx%d pixels %016llx", quality,
-           (unsigned)encoding, huffman, sampling, planar ? 3 : t->bgr ? 6 : 5, WIDTH, HEIGHT, (unsigned long long)hash);
+           (unsigned)encoding, huffman, sampling,
+           planar   ? 3
+           : t->bgr ? 6
+                    : 5,
+           WIDTH, HEIGHT, (unsigned long long)hash);
 }
 
 static void check_encoded(ImageBatch *batch, const Tensor *t, int quality, int encoding, int huffman, int sampling) {
@@ -145,7 +148,8 @@ static void encoded_there(void) {
   Tensor cases[8];
   for (size_t i = 0; i < 8; ++i) cases[i] = NHWC;
   cases[1].bgr = true;
-  cases[2] = (Tensor){planes, sizeof planes, 0, IMAGE_TENSOR_UINT8, IMAGE_LAYOUT_NCHW, {IMAGES, 3, HEIGHT, WIDTH}, {0}, false, false};
+  cases[2] = (Tensor){planes, sizeof planes, 0,    IMAGE_TENSOR_UINT8, IMAGE_LAYOUT_NCHW, {IMAGES, 3, HEIGHT, WIDTH},
+                      {0},    false,         false};
   cases[3] = cases[2];
   cases[3].bgr = true;
   /* From the last image to the first. */
@@ -230,7 +234,15 @@ static void encoded_here(void) {
   cases[2].strided = true;
   cases[2].offset = SIZE - ROW;
   memcpy(cases[2].strides, (int64_t[4]){SIZE, -ROW, 3, 1}, sizeof cases[2].strides);
-  cases[3] = (Tensor){(const uint8_t *)floats, sizeof floats, 0, IMAGE_TENSOR_FLOAT32, IMAGE_LAYOUT_NCHW, {IMAGES, 3, HEIGHT, WIDTH}, {0}, false, false};
+  cases[3] = (Tensor){(const uint8_t *)floats,
+                      sizeof floats,
+                      0,
+                      IMAGE_TENSOR_FLOAT32,
+                      IMAGE_LAYOUT_NCHW,
+                      {IMAGES, 3, HEIGHT, WIDTH},
+                      {0},
+                      false,
+                      false};
   /* Four components, one component, every second column of rows with something behind them. */
   memcpy(cases[4].shape, (int64_t[4]){IMAGES, HEIGHT, WIDTH * 3 / 4, 4}, sizeof cases[4].shape);
   memcpy(cases[5].shape, (int64_t[4]){IMAGES, HEIGHT, WIDTH * 3, 1}, sizeof cases[5].shape);
@@ -311,16 +323,37 @@ static void encoded_here(void) {
 
 /* The calls of one image, in order, and on which stream. */
 static void order(void) {
-  static const char *const first[] = {
-      "cuDeviceGetCount", "cuDeviceGet", "cuDevicePrimaryCtxRetain", "cuCtxPushCurrent_v2", "cuEventCreate",
-      "cuEventRecord", /* on the producer's stream; the rest on one of our own */
-      "cuCtxPopCurrent_v2", "cuCtxPushCurrent_v2", "nvjpegGetProperty", "nvjpegGetProperty", "nvjpegGetProperty",
-      "nvjpegCreateSimple", "cuCtxPopCurrent_v2", "cuCtxPushCurrent_v2", "cuStreamCreate", "cuStreamWaitEvent",
-      "nvjpegEncoderStateCreate", "nvjpegEncoderParamsCreate", "nvjpegEncoderParamsSetQuality",
-      "nvjpegEncoderParamsSetEncoding", "nvjpegEncoderParamsSetOptimizedHuffman",
-      "nvjpegEncoderParamsSetSamplingFactors", "nvjpegEncodeImage", "nvjpegEncodeRetrieveBitstream",
-      "cuStreamSynchronize", "nvjpegEncodeRetrieveBitstream", "cuStreamSynchronize", "cuCtxPopCurrent_v2",
-      "cuCtxPushCurrent_v2", "cuEventDestroy_v2", "cuCtxPopCurrent_v2"};
+  static const char *const first[] = {"cuDeviceGetCount",
+                                      "cuDeviceGet",
+                                      "cuDevicePrimaryCtxRetain",
+                                      "cuCtxPushCurrent_v2",
+                                      "cuEventCreate",
+                                      "cuEventRecord", /* on the producer's stream; the rest on one of our own */
+                                      "cuCtxPopCurrent_v2",
+                                      "cuCtxPushCurrent_v2",
+                                      "nvjpegGetProperty",
+                                      "nvjpegGetProperty",
+                                      "nvjpegGetProperty",
+                                      "nvjpegCreateSimple",
+                                      "cuCtxPopCurrent_v2",
+                                      "cuCtxPushCurrent_v2",
+                                      "cuStreamCreate",
+                                      "cuStreamWaitEvent",
+                                      "nvjpegEncoderStateCreate",
+                                      "nvjpegEncoderParamsCreate",
+                                      "nvjpegEncoderParamsSetQuality",
+                                      "nvjpegEncoderParamsSetEncoding",
+                                      "nvjpegEncoderParamsSetOptimizedHuffman",
+                                      "nvjpegEncoderParamsSetSamplingFactors",
+                                      "nvjpegEncodeImage",
+                                      "nvjpegEncodeRetrieveBitstream",
+                                      "cuStreamSynchronize",
+                                      "nvjpegEncodeRetrieveBitstream",
+                                      "cuStreamSynchronize",
+                                      "cuCtxPopCurrent_v2",
+                                      "cuCtxPushCurrent_v2",
+                                      "cuEventDestroy_v2",
+                                      "cuCtxPopCurrent_v2"};
   Tensor one = NHWC;
   one.shape[0] = 1;
   renew();
@@ -357,9 +390,9 @@ static void order(void) {
   quiet("again");
   fake->reset(0);
   renew();
-  static const char *const last[] = {"cuCtxPushCurrent_v2",      "nvjpegEncoderParamsDestroy",   "nvjpegEncoderStateDestroy",
-                                     "cuStreamDestroy_v2",       "nvjpegDestroy",                "cuCtxPopCurrent_v2",
-                                     "cuDevicePrimaryCtxRelease_v2"};
+  static const char *const last[] = {
+      "cuCtxPushCurrent_v2", "nvjpegEncoderParamsDestroy", "nvjpegEncoderStateDestroy",   "cuStreamDestroy_v2",
+      "nvjpegDestroy",       "cuCtxPopCurrent_v2",         "cuDevicePrimaryCtxRelease_v2"};
   for (int i = 0; i < 7; ++i) CHECK(strcmp(fake->call(i).name, last[i]) == 0, "end %d is %s", i, fake->call(i).name);
   image_packing_options_release(options);
 }
@@ -388,8 +421,10 @@ static void failures(ImageDeviceUse use) {
       ImagePackingOptions *plain = jpeg(1, IMAGE_DEVICE_USE_CPU);
       ImageBatch *wanted = run(here, plain, &other);
       image_packing_options_release(plain);
-      if (status == IMAGE_OK) ++well;
-      else ++refused;
+      if (status == IMAGE_OK)
+        ++well;
+      else
+        ++refused;
       for (size_t i = 0; i < 2 && image_batch_get_status(batch, i) != 401; ++i) {
         ImageData *data = NULL, *want = NULL;
         ImageStatus ended = image_batch_take_data(batch, i, &data);
@@ -433,9 +468,8 @@ static void arguments(void) {
   const int64_t shape[3] = {HEIGHT, WIDTH, 3};
   for (int device = -1; device <= FAKE_DEVICES; ++device) {
     bool there = device >= 0 && device < FAKE_DEVICES;
-    ImageStatus status =
-        image_tensor_create_on_device(IMAGE_DEVICE_CUDA, device, memory, SIZE, 0, IMAGE_TENSOR_UINT8, IMAGE_LAYOUT_HWC,
-                                      shape, NULL, 3, release, &released, &tensor);
+    ImageStatus status = image_tensor_create_on_device(IMAGE_DEVICE_CUDA, device, memory, SIZE, 0, IMAGE_TENSOR_UINT8,
+                                                       IMAGE_LAYOUT_HWC, shape, NULL, 3, release, &released, &tensor);
     CHECK(status == (there ? IMAGE_OK : 401) && released == 0, "device %d: %d", device, status);
     if (!there) continue;
     ImageDeviceType type = 0;
@@ -526,8 +560,9 @@ static void many(void) {
   char text[256];
   for (size_t i = 0; i < 40 * IMAGES; ++i) {
     expected(text, sizeof text, &NHWC, i % IMAGES, 80, 0xc0, 0, 2);
-    CHECK((size_t)(at[i + 1] - at[i]) == strlen(text) && memcmp(image_data_bytes(bytes) + at[i], text, strlen(text)) == 0,
-          "image %zu", i);
+    CHECK(
+        (size_t)(at[i + 1] - at[i]) == strlen(text) && memcmp(image_data_bytes(bytes) + at[i], text, strlen(text)) == 0,
+        "image %zu", i);
   }
   int streams = 0;
   for (int i = 0; i < fake->calls(); ++i) streams += strcmp(fake->call(i).name, "cuStreamCreate") == 0;
@@ -558,7 +593,8 @@ static void many(void) {
 static ImageTensor *of_parent;
 static ImageBatch *parents;
 
-/* A child cannot use what its parent started: it says so, and touches nothing of the driver's (the fake would abort). */
+/* A child cannot use what its parent started: it says so, and touches nothing of the driver's (the fake would abort).
+ */
 static void child(void) {
   ImageTensor *tensor = NULL;
   const int64_t shape[3] = {HEIGHT, WIDTH, 3};

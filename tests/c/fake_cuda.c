@@ -124,22 +124,22 @@ const uint8_t *fake_device_bytes(const void *address, size_t size) {
   return NULL;
 }
 
-#define CALL(stream, needs_context, ...)                              \
-  do {                                                                \
+#define CALL(stream, needs_context, ...)                                 \
+  do {                                                                   \
     int failed_ = fake_enter(__func__, (void *)(stream), needs_context); \
-    if (!failed_) {                                                   \
-      __VA_ARGS__;                                                    \
-    }                                                                 \
-    fake_leave();                                                     \
-    return failed_ ? FAKE_ERROR : 0;                                  \
+    if (!failed_) {                                                      \
+      __VA_ARGS__;                                                       \
+    }                                                                    \
+    fake_leave();                                                        \
+    return failed_ ? FAKE_ERROR : 0;                                     \
   } while (0)
 /* For the ends of things, which happen even if they answer an error. */
-#define END(stream, ...)                                     \
-  do {                                                       \
+#define END(stream, ...)                                        \
+  do {                                                          \
     int failed_ = fake_enter(__func__, (void *)(stream), true); \
-    __VA_ARGS__;                                             \
-    fake_leave();                                            \
-    return failed_ ? FAKE_ERROR : 0;                         \
+    __VA_ARGS__;                                                \
+    fake_leave();                                               \
+    return failed_ ? FAKE_ERROR : 0;                            \
   } while (0)
 
 int cuInit(unsigned flags) { CALL(NULL, false, process = getpid(); if (flags != 0) fake_broken("flags")); }
@@ -166,15 +166,12 @@ int cuCtxPopCurrent_v2(void **context) { END(NULL, --depth; --pushed; *context =
 int cuStreamCreate(void **stream, unsigned flags) {
   CALL(NULL, true, if (flags != 1) fake_broken("a stream that waits for others"); *stream = fake_object(STREAM));
 }
-int cuStreamDestroy_v2(void *stream) {
-  END(stream, stream_of(stream)->kind = 0; --live; free(stream));
-}
+int cuStreamDestroy_v2(void *stream) { END(stream, stream_of(stream)->kind = 0; --live; free(stream)); }
 int cuStreamSynchronize(void *stream) { CALL(stream, true, fake_settle(stream)); }
 int cuStreamWaitEvent(void *stream, void *event, unsigned flags) {
   CALL(stream, true, Stream *waits = stream_of(stream); Event *point = event;
        if (flags != 0 || !fake_is(event, EVENT)) fake_broken("not an event");
-       if (waits->awaits == 64) fake_broken("waits too often");
-       waits->awaited[waits->awaits].stream = point->stream;
+       if (waits->awaits == 64) fake_broken("waits too often"); waits->awaited[waits->awaits].stream = point->stream;
        waits->awaited[waits->awaits++].given = point->given);
 }
 int cuEventCreate(void **event, unsigned flags) {
@@ -262,9 +259,8 @@ typedef struct {
     fake_leave();                                            \
     return failed_ ? 6 : 0;                                  \
   } while (0)
-#define SET(field)                                                             \
-  CALL(stream, if (!fake_is(params, PARAMS)) fake_broken("not parameters"); \
-       ((Params *)params)->field = value)
+#define SET(field) \
+  CALL(stream, if (!fake_is(params, PARAMS)) fake_broken("not parameters"); ((Params *)params)->field = value)
 
 int nvjpegGetProperty(int property, int *value) { CALL(NULL, *value = (const int[]){12, 4, 1}[property]); }
 int nvjpegCreateSimple(void **handle) { CALL(NULL, *handle = fake_object(HANDLE)); }
@@ -284,8 +280,8 @@ int nvjpegEncoderParamsSetSamplingFactors(void *params, int value, void *stream)
 
 int nvjpegEncodeImage(void *handle, void *state, void *params, const Image *image, int format, int width, int height,
                       void *stream) {
-  CALL(stream, if (!fake_is(handle, HANDLE) || !fake_is(state, STATE) || !fake_is(params, PARAMS))
-                   fake_broken("wrong objects");
+  CALL(stream,
+       if (!fake_is(handle, HANDLE) || !fake_is(state, STATE) || !fake_is(params, PARAMS)) fake_broken("wrong objects");
        fake_settle(stream); Params *set = params; uint64_t hash = 14695981039346656037u;
        size_t row = format >= 5 ? 3 * (size_t)width : (size_t)width;
        for (int plane = 0; plane < (format >= 5 ? 1 : 3); ++plane) for (int y = 0; y < height; ++y) hash =
@@ -295,12 +291,12 @@ int nvjpegEncodeImage(void *handle, void *state, void *params, const Image *imag
                 (unsigned)set->encoding, set->huffman, set->sampling, format, width, height, (unsigned long long)hash));
 }
 int nvjpegEncodeRetrieveBitstream(void *handle, void *state, unsigned char *data, size_t *length, void *stream) {
-  CALL(stream, State *from = state; if (!fake_is(handle, HANDLE) || !fake_is(state, STATE)) fake_broken("wrong objects");
-       size_t size = strlen(from->text);
-       if (data != NULL) {
-         if (*length < size) fake_broken("too little room");
-         fake_later(stream, data, from->text, size);
-       } *length = size);
+  CALL(
+      stream, State *from = state; if (!fake_is(handle, HANDLE) || !fake_is(state, STATE)) fake_broken("wrong objects");
+      size_t size = strlen(from->text); if (data != NULL) {
+        if (*length < size) fake_broken("too little room");
+        fake_later(stream, data, from->text, size);
+      } *length = size);
 }
 
 #endif

@@ -1,7 +1,7 @@
-/* A CUDA driver and an nvJPEG that are none: test doubles of the calls that the library makes, found by their names like the
- * real ones. Memory "of the device" faults when the host touches it; what a stream was given to do happens only when
- * somebody waits for it; every call is noted, and any one can be made to fail. The JPEG is a line of text about what was
- * asked for. */
+/* A CUDA driver and an nvJPEG that are none: test doubles of the calls that the library makes, found by their names
+ * like the real ones. Memory "of the device" faults when the host touches it; what a stream was given to do happens
+ * only when somebody waits for it; every call is noted, and any one can be made to fail. The JPEG is a line of text
+ * about what was asked for. */
 #ifndef FAKE_CUDA_H
 #define FAKE_CUDA_H
 

@@ -179,6 +179,7 @@ struct Press<'a> {
     decider: Decider,
     strips: usize,
     /// Workers between two strips.
+    #[allow(clippy::vec_box, reason = "a worker is large: pointers are what is lent and given back")]
     idle: Mutex<Vec<Box<Worker>>>,
     /// Parts of the work: strips and scans.
     parts_done: AtomicU64,
