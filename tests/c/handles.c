@@ -373,6 +373,18 @@ static int32_t read_jpeg(void *user, uint64_t offset, uint8_t *buffer, size_t ca
       image_packer_pack_to_path_from_source_sequence_async(h.packer, h.source, path, h.animation, NULL, NULL, &out.job)) \
   ROW(image_packer_pack_to_writer_from_source_sequence_async, PACKER | SOURCE | ANIMATION, 401, \
       image_packer_pack_to_writer_from_source_sequence_async(h.packer, h.source, take, NULL, h.animation, NULL, NULL, &out.job)) \
+  ROW(image_batch_get_report, BATCH | REPORT, 401, \
+      (finish(h.batch), image_batch_get_report(h.batch, 0, h.report))) \
+  ROW(image_packing_options_set_device_use, OPTIONS, 401, \
+      image_packing_options_set_device_use(h.options, IMAGE_DEVICE_USE_CPU)) \
+  ROW(image_report_get_backend, REPORT, 401, \
+      image_report_get_backend(h.report, &out.number)) \
+  ROW(image_tensor_create_on_device, 0, 401, \
+      on_device(&out.tensor)) \
+  ROW(image_tensor_get_device, TENSOR, 401, \
+      image_tensor_get_device(h.tensor, &out.number, NULL)) \
+  ROW(image_tensor_set_stream, TENSOR, 401, \
+      image_tensor_set_stream(h.tensor, NULL)) \
   ROW(image_sequence_cancel, SEQUENCE, 401, \
       image_sequence_cancel(h.sequence)) \
   ROW(image_sequence_options_set_needs_pack_properties, ANIMATION, 401, \
@@ -443,6 +455,12 @@ static ImageStatus borrow_tensor(ImageTensor **tensor) {
   static const int64_t shape[3] = {8, 8, 3};
   return image_tensor_create_borrowed(rgb, sizeof rgb, 0, IMAGE_TENSOR_UINT8, IMAGE_LAYOUT_HWC, shape, NULL, 3, NULL,
                                       NULL, tensor);
+}
+
+static ImageStatus on_device(ImageTensor **tensor) {
+  static const int64_t shape[3] = {8, 8, 3};
+  return image_tensor_create_on_device(IMAGE_DEVICE_CPU, 0, rgb, sizeof rgb, 0, IMAGE_TENSOR_UINT8, IMAGE_LAYOUT_HWC,
+                                       shape, NULL, 3, NULL, NULL, tensor);
 }
 
 static ImageStatus to_folder(ImageBatch *batch) {
