@@ -9,7 +9,8 @@ static ImagePacker *packer;
 
 static const struct {
   const char *mime, *suffix;
-} formats[] = {{"image/jpeg", "jpg"}, {"image/png", "png"}, {"image/webp", "webp"}, {"image/avif", "avif"}, {"image/gif", "gif"}};
+} formats[] = {
+    {"image/jpeg", "jpg"}, {"image/png", "png"}, {"image/webp", "webp"}, {"image/avif", "avif"}, {"image/gif", "gif"}};
 enum { FORMATS = sizeof formats / sizeof *formats, JPEG = 0, PNG = 1, AVIF = 3, GIF = 4 };
 
 static bool available(int format) { return image_packer_get_format_features(formats[format].mime) != 0; }
@@ -28,8 +29,8 @@ static void save(const ImagePicture *picture, int format, int quality, const cha
   image_packing_options_release(options);
 }
 
-static ImagePicture *picture_of(uint32_t width, uint32_t height, ImagePixelFormat format, const void *bytes, size_t size,
-                                int primaries, int transfer) {
+static ImagePicture *picture_of(uint32_t width, uint32_t height, ImagePixelFormat format, const void *bytes,
+                                size_t size, int primaries, int transfer) {
   ImagePixelMap *map = NULL;
   ImagePicture *picture = NULL;
   NEED(image_pixelmap_create_from_copy(width, height, format, bytes, size, 0, &map) == IMAGE_OK);
@@ -55,8 +56,7 @@ static void patches(void) {
       }
       pixels[y][x] = word;
     }
-  ImagePicture *picture =
-      picture_of(WIDTH, HEIGHT, IMAGE_PIXEL_FORMAT_RGBA_1010102, pixels, sizeof pixels, 12, 16);
+  ImagePicture *picture = picture_of(WIDTH, HEIGHT, IMAGE_PIXEL_FORMAT_RGBA_1010102, pixels, sizeof pixels, 12, 16);
   save(picture, JPEG, 100, "gain_map.scale", "1", false, "patches");
   save(picture, JPEG, 100, "gain_map.scale", "2", false, "patches_half");
   save(picture, JPEG, 100, NULL, NULL, true, "patches_sdr");
