@@ -32,6 +32,15 @@ impl Default for Limits {
 }
 
 impl Limits {
+    /// The limits as they are now, with the same memory: for work that may outlive the packer.
+    pub fn shared(&self) -> Self {
+        Self {
+            threads: AtomicU32::new(self.threads.load(Relaxed)),
+            max_pixels: AtomicU64::new(self.max_pixels.load(Relaxed)),
+            memory: self.memory.clone(),
+        }
+    }
+
     /// Sets the number of threads; 0 is one per core.
     pub fn set_threads(&self, threads: u32) {
         self.threads.store(threads, Relaxed);

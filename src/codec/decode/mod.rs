@@ -209,7 +209,7 @@ fn frame_of(
     let info = source.info();
     #[cfg(feature = "heif")]
     if super::heif::sniff(bytes).is_some() {
-        return super::heif::decode(bytes, frame, limits);
+        return super::heif::decode(bytes, frame, limits, control);
     }
     let (decoder, header) = known(info, bytes, frame)?;
     let job = Job { bytes, frame, header, limits, control };

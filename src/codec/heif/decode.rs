@@ -13,7 +13,7 @@ use crate::{
     codec::{decode::Info, metadata::Found},
     err,
     error::{Result, try_vec},
-    host::stack::apart,
+    host::{leave::or_leave, stack::apart},
     limits::Limits,
     model::{
         color::Cicp,
@@ -21,6 +21,7 @@ use crate::{
         pixel_format::PixelFormat,
         pixelmap::{AlphaType, Pixels},
     },
+    pack::control::Control,
 };
 
 /// The MIME type of a file that starts like one of the HEIF family: by its major brand, or where that says only
@@ -53,9 +54,23 @@ pub(in crate::codec) fn probe(bytes: &[u8]) -> Result<Option<Info>> {
     Ok(Some(Info { mime, width, height, frames: images.len() }))
 }
 
+/// Bytes of a file from which libheif is left alone when decoding is to stop: it cannot be told.
+const LARGE: usize = 64 << 10;
+
 /// Decodes image `frame`: 0 is the primary one, the others follow in the order of the file.
-pub(in crate::codec) fn decode(bytes: &[u8], frame: usize, limits: &Limits) -> Result<Pixels> {
-    apart(|| frame_of(bytes, frame, limits))?
+pub(in crate::codec) fn decode(
+    bytes: &[u8],
+    frame: usize,
+    limits: &Limits,
+    control: &Control,
+) -> Result<Pixels> {
+    if bytes.len() < LARGE {
+        return apart(|| frame_of(bytes, frame, limits))?;
+    }
+    // What it reads has to stay as long as it does.
+    let (mut copy, limits) = (try_vec(bytes.len(), "a copy of the encoded image")?, limits.shared());
+    copy.copy_from_slice(bytes);
+    or_leave(move || frame_of(&copy, frame, &limits), || control.check())?
 }
 
 fn frame_of(bytes: &[u8], frame: usize, limits: &Limits) -> Result<Pixels> {
