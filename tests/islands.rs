@@ -28,7 +28,6 @@ const ISLANDS: &[&str] = &[
     "src/codec/heif/library.rs",
     "src/codec/heif/objects.rs",
     "src/codec/heif/reading.rs",
-    "src/codec/webp/animate.rs",
     "src/codec/webp/encode.rs",
     "src/codec/webp/samples.rs",
     // Instructions that not every processor has.

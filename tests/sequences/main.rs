@@ -2,6 +2,7 @@
 #![allow(unsafe_code, reason = "calls the C interface")]
 
 mod metadata;
+mod webp;
 
 use std::{
     ffi::{CStr, CString, c_void},

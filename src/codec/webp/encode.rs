@@ -54,9 +54,16 @@ pub fn encode(plan: &Plan<'_>, sink: &mut dyn Sink) -> Result<()> {
     let large = u64::from(size.0) * u64::from(size.1) >= APART;
     match large.then(|| samples.owned()).flatten() {
         Some(samples) => press_apart(samples, size, config, &mut container, plan.control)?,
-        None => press(&mut samples, size, &config, &mut container, plan.control)?,
+        None => press(&mut samples, size, &config, &mut container, plan.control, true)?,
     }
     container.finish()
+}
+
+/// Encodes a part of an animation, whose progress is counted in frames.
+pub fn part(samples: Vec<u32>, size: (u32, u32), config: &WebPConfig, control: &Control) -> Result<Buffer> {
+    let mut bytes = Buffer::default();
+    press(&mut Samples::Argb(samples), size, config, &mut bytes, control, false)?;
+    Ok(bytes)
 }
 
 /// [`press`] on a thread of its own: libwebp asks whether to go on when it likes, and who asks it to stop need not wait for
@@ -72,7 +79,7 @@ fn press_apart(
     let near = far.clone();
     let work = move || {
         let mut bytes = Buffer::default();
-        let result = press(&mut samples, size, &config, &mut bytes, &far);
+        let result = press(&mut samples, size, &config, &mut bytes, &far, true);
         drop((samples, kept));
         result.map(|()| bytes)
     };
@@ -80,15 +87,16 @@ fn press_apart(
     sink.write(or_leave(work, go_on)??.as_slice())
 }
 
-/// Runs libwebp over the samples. Its own bytes go into the sink.
+/// Runs libwebp over the samples. Its own bytes go into the sink. `tell`: whether its progress is that of the pack.
 fn press(
     samples: &mut Samples<'_>,
     size: (u32, u32),
     config: &WebPConfig,
     sink: &mut dyn Sink,
     control: &Control,
+    tell: bool,
 ) -> Result<()> {
-    let mut context = Context { sink, control, failure: None };
+    let mut context = Context { sink, control, tell, failure: None };
     let mut picture = samples.picture(size)?;
     // libwebp calls back with this pointer; `context` is not touched otherwise until WebPEncode is done.
     let shared: *mut Context<'_> = &mut context;
@@ -161,6 +169,7 @@ pub(super) fn config(options: &Options, mode: Mode) -> Result<WebPConfig> {
 struct Context<'a> {
     sink: &'a mut dyn Sink,
     control: &'a Control,
+    tell: bool,
     failure: Option<Failure>,
 }
 
@@ -195,7 +204,10 @@ unsafe extern "C" fn progress(percent: c_int, picture: *const WebPPicture) -> c_
     // SAFETY: as in `write`.
     let context = unsafe { &mut *(*picture).user_data.cast::<Context<'_>>() };
     let done = IMPORT + percent.clamp(0, 100) as u64 * (1000 - IMPORT) / 100;
-    context.call(|context| context.control.checkpoint(done, 1000))
+    context.call(|context| match context.tell {
+        true => context.control.checkpoint(done, 1000),
+        false => context.control.check(),
+    })
 }
 
 /// libwebp's error in our words.

@@ -83,7 +83,7 @@ const MINIMIZE: Setting = Setting {
     kind: SettingKind::Flag,
     default: 0,
     help:
-        c"webp.minimize_size: animations: try every way to code a frame, 0 or 1, default 1 from effort 7 on",
+        c"webp.minimize_size: animations: try every way to draw a frame, 0 or 1, default 1 from effort 7 on",
 };
 const MIXED: Setting = Setting {
     name: "webp.mixed",

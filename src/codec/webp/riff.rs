@@ -3,6 +3,7 @@
 
 use crate::{
     bail,
+    codec::animation::Rect,
     error::{Result, try_extend},
     sink::Sink,
 };
@@ -23,6 +24,7 @@ const ICC: u8 = 0x20;
 const ALPHA: u8 = 0x10;
 const EXIF: u8 = 0x08;
 const XMP: u8 = 0x04;
+const ANIMATION: u8 = 0x02;
 
 /// The RIFF header and a VP8X chunk, which is the most that has to be seen before bytes can be passed on. A still
 /// image without VP8X is longer than what is read of it: 25 bytes tell whether lossless data has alpha.
@@ -109,10 +111,7 @@ impl<'a> Container<'a> {
         for (bit, chunk) in [(ICC, icc), (EXIF, exif), (XMP, xmp)] {
             flags |= if chunk.is_some() { bit } else { 0 };
         }
-        let (width, height) = ((self.size.0 - 1).to_le_bytes(), (self.size.1 - 1).to_le_bytes());
-        let mut vp8x = [flags, 0, 0, 0, 0, 0, 0, 0, 0, 0];
-        vp8x[4..7].copy_from_slice(&width[..3]);
-        vp8x[7..10].copy_from_slice(&height[..3]);
+        let vp8x = vp8x(flags, self.size);
 
         self.sink.reserve(total as usize);
         self.sink.write(b"RIFF")?;
@@ -124,6 +123,84 @@ impl<'a> Container<'a> {
         }
         self.sink.write(&head[if extended { HEAD } else { 12 }..])
     }
+}
+
+/// Flags and the size of the canvas.
+fn vp8x(flags: u8, (width, height): (u32, u32)) -> [u8; 10] {
+    let mut vp8x = [flags, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    vp8x[4..7].copy_from_slice(&(width - 1).to_le_bytes()[..3]);
+    vp8x[7..10].copy_from_slice(&(height - 1).to_le_bytes()[..3]);
+    vp8x
+}
+
+/// Where the duration is in what [`frame`] appends.
+pub const DURATION: usize = 8 + 12;
+
+/// Appends a frame of an animation. `over`: it is drawn over what is there, not in its place. Answers whether it has alpha.
+pub fn frame(chunks: &mut Vec<u8>, place: Rect, millis: u32, over: bool, file: &[u8]) -> Result<bool> {
+    const WHAT: &str = "the frames of a WebP";
+    let Some(mut image) = file.get(12..) else { bail!(Bug, "libwebp wrote a file of {} bytes", file.len()) };
+    // An extended file's header says nothing that the frame's does not.
+    if image.starts_with(b"VP8X") {
+        image = image.get(18..).unwrap_or_default();
+    }
+    let alpha = image.starts_with(b"ALPH")
+        || image.starts_with(b"VP8L") && image.get(12).is_some_and(|bits| bits & 0x10 != 0);
+    let mut head = [0; 16];
+    let fields = [place.x / 2, place.y / 2, place.width - 1, place.height - 1, millis];
+    for (bytes, value) in head.chunks_exact_mut(3).zip(fields) {
+        bytes.copy_from_slice(&value.to_le_bytes()[..3]);
+    }
+    head[15] = if over { 0 } else { 2 };
+    let Ok(size) = u32::try_from(head.len() + image.len()) else {
+        bail!(TooLarge, "a WebP frame of {} bytes", image.len());
+    };
+    try_extend(chunks, b"ANMF", WHAT)?;
+    try_extend(chunks, &size.to_le_bytes(), WHAT)?;
+    try_extend(chunks, &head, WHAT)?;
+    try_extend(chunks, image, WHAT)?;
+    Ok(alpha)
+}
+
+/// The file of an animation whose frames are `chunks`.
+pub fn animation(
+    sink: &mut dyn Sink,
+    size: (u32, u32),
+    extras: &Extras<'_>,
+    loops: u16,
+    alpha: bool,
+    chunks: &[u8],
+) -> Result<()> {
+    let Extras { icc, exif, xmp } = *extras;
+    let (mut flags, mut total) =
+        (ANIMATION | if alpha { ALPHA } else { 0 }, 4 + 18 + 14 + chunks.len() as u64);
+    for (bit, chunk) in [(ICC, icc), (EXIF, exif), (XMP, xmp)] {
+        if let Some(bytes) = chunk {
+            flags |= bit;
+            total += 8 + bytes.len().next_multiple_of(2) as u64;
+        }
+    }
+    let Some(total) = u32::try_from(total).ok().filter(|&total| total < u32::MAX - 10) else {
+        bail!(TooLarge, "a WebP file of {total} bytes: at most 4294967286 are possible");
+    };
+    sink.reserve(total as usize + 8);
+    sink.write(b"RIFF")?;
+    sink.write(&total.to_le_bytes())?;
+    sink.write(b"WEBP")?;
+    write_chunk(sink, b"VP8X", &vp8x(flags, size))?;
+    if let Some(icc) = icc {
+        write_chunk(sink, b"ICCP", icc)?;
+    }
+    // A transparent background, for the few players that draw one.
+    let [low, high] = loops.to_le_bytes();
+    write_chunk(sink, b"ANIM", &[0, 0, 0, 0, low, high])?;
+    sink.write(chunks)?;
+    for (name, chunk) in [(b"EXIF", exif), (b"XMP ", xmp)] {
+        if let Some(bytes) = chunk {
+            write_chunk(sink, name, bytes)?;
+        }
+    }
+    Ok(())
 }
 
 /// A name, a size, the bytes, and a zero where their number is odd.
