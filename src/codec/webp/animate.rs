@@ -1,7 +1,10 @@
 //! Animated WebP: what changes from frame to frame is drawn over what is there. Every frame is an image that libwebp
 //! compresses by itself, so several of them are compressed at a time.
 
-use std::sync::{Mutex, PoisonError};
+use std::{
+    ops::Range,
+    sync::{Mutex, PoisonError},
+};
 
 use libwebp_sys::WebPConfig;
 
@@ -25,7 +28,7 @@ const MOST_MILLIS: u32 = (1 << 24) - 1;
 /// From this effort on, every way to code a frame is tried.
 const THOROUGH: u8 = 7;
 /// Lossless frames that are compressed together. Lossy ones are fast, and alone take less memory.
-const BATCH: usize = 3;
+const BATCH: usize = 2;
 /// A side of the blocks that a lossy frame leaves out as a whole.
 const BLOCK: usize = 8;
 
@@ -271,17 +274,38 @@ impl Frames {
     }
 }
 
-/// Blocks that stay as a whole are left out; what stays elsewhere is drawn, because an edge to nothing costs more.
-fn keep_blocks(kept: &mut [bool], columns: usize, rows: usize) {
+/// Hands on every block as the ranges of its lines.
+fn blocks(
+    columns: usize,
+    rows: usize,
+    mut each: impl FnMut(std::iter::Map<Range<usize>, &dyn Fn(usize) -> Range<usize>>),
+) {
     for top in (0..rows).step_by(BLOCK) {
         for left in (0..columns).step_by(BLOCK) {
-            let lines = top..(top + BLOCK).min(rows);
             let line = |y: usize| y * columns + left..y * columns + (left + BLOCK).min(columns);
-            if !lines.clone().all(|y| kept[line(y)].iter().all(|&kept| kept)) {
-                lines.for_each(|y| kept[line(y)].fill(false));
-            }
+            each((top..(top + BLOCK).min(rows)).map(&line));
         }
     }
+}
+
+/// Blocks that stay as a whole are left out; what stays elsewhere is drawn, because an edge to nothing costs more.
+fn keep_blocks(kept: &mut [bool], columns: usize, rows: usize) {
+    blocks(columns, rows, |lines| {
+        if !lines.clone().all(|line| kept[line].iter().all(|&kept| kept)) {
+            lines.for_each(|line| kept[line].fill(false));
+        }
+    });
+}
+
+/// The mean colour, with nothing of it to be seen: what compresses best where nothing is drawn.
+fn mean<'a>(pixels: impl Iterator<Item = &'a Pixel>) -> u32 {
+    let (mut sum, mut count) = ([0u32; 3], 0);
+    for pixel in pixels {
+        (0..3).for_each(|c| sum[c] += u32::from(pixel[c]));
+        count += 1;
+    }
+    let [r, g, b] = sum.map(|sum| (sum / count.max(1)) as u8);
+    u32::from_be_bytes([0, r, g, b])
 }
 
 impl Ways {
@@ -315,10 +339,23 @@ impl Part {
         let count = self.pixels.len();
         let mut samples = Vec::new();
         samples.try_reserve_exact(count).map_err(|_| Error::out_of_memory(4 * count, "WebP pixels"))?;
+        let left_out = |kept: bool| over && kept;
         samples.extend(self.pixels.iter().zip(&self.kept).map(|(&[r, g, b, a], &kept)| {
-            // Where nothing is drawn, lossy compression makes of the colour what is cheapest.
-            u32::from_be_bytes(if over && kept { [0, 0, 0, 0] } else { [a, r, g, b] })
+            match left_out(kept) {
+                true if config.lossless != 0 => 0,
+                true => u32::from_be_bytes([0, r, g, b]),
+                false => u32::from_be_bytes([a, r, g, b]),
+            }
         }));
+        if config.lossless == 0 {
+            let columns = self.place.width as usize;
+            blocks(columns, self.place.height as usize, |lines| {
+                if lines.clone().next().is_some_and(|line| left_out(self.kept[line.start])) {
+                    let mean = mean(lines.clone().flat_map(|line| &self.pixels[line]));
+                    lines.for_each(|line| samples[line].fill(mean));
+                }
+            });
+        }
         part(samples, (self.place.width, self.place.height), config, control)
     }
 }
