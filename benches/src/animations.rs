@@ -309,7 +309,8 @@ fn score(clip: &Clip, bytes: &[u8]) -> f64 {
     let mut time = 0;
     for frame in &frames {
         let (num, den) = frame.delay().numer_denom_ms();
-        time += num / den.max(1);
+        // libvips writes no delays unless it has some.
+        time += (num / den.max(1)).max(1);
         ends.push(time);
     }
     let length = f64::from(time) / clip.frames.len() as f64;

@@ -54,7 +54,7 @@ fn what_changes_slowly_is_followed() {
     let (.., seen) = decode(&pack(&maps(&scenes), &options));
     assert!(seen.len() < 16, "{} frames", seen.len());
     let off = off(&seen.last().unwrap().canvas, &scenes[15]);
-    assert!(off < 6.0, "the last frame is off by {off}");
+    assert!(off < 8.0, "the last frame is off by {off}");
 }
 
 #[test]
