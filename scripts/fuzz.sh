@@ -9,6 +9,7 @@ seconds=${1:-600}
 corpus=${2:-build/fuzz/corpus}
 . scripts/setup.sh
 need clang
+need "libclang-rt-$(clang -dumpversion | cut -d. -f1)-dev"
 host=$(rustc -vV | sed -n 's/^host: //p')
 
 cover="-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4"
