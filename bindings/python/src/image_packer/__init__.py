@@ -161,7 +161,7 @@ def pack_animation(
     format    "gif", "apng", "webp"; None: from the extension of `file`, or GIF
     file      as in pack_to_file(); None: the answer is read-only memory
     duration  milliseconds of each frame, in steps of 10; a list has its last value for all further frames; default 100
-    loop      how often it is shown; 0, the default, for ever
+    loop      how often it is shown, 0 for ever; default once
     disposal  0 to 3 as in GIF, for all or for each frame: 1, the default, stays; 2 becomes transparent; 3 as it was before
     offsets   (left, top) of each frame on the canvas
     canvas    (width, height); default the first frame's

@@ -66,7 +66,7 @@ def _all_saver(mime: str) -> Any:
         duration = wanted.pop("duration", None)
         if duration is None:
             duration = [frame.info.get("duration") or 100 for frame in frames]
-        loop = wanted.pop("loop", image.info.get("loop", 0))
+        loop = wanted.pop("loop", image.info.get("loop"))
         more = {key: wanted[key] for key in ("quality", "effort", "lossless", "disposal", "settings") if wanted.get(key) is not None}
         file.write(pack_animation(frames, mime, duration=duration, loop=loop, **more))
 
