@@ -24,6 +24,7 @@ pub type Row = [i16; TILE];
 
 /// Samples in the input itself, which the transform can read without a detour through a tile.
 #[derive(Clone, Copy)]
+#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "for the vector code of x86"))]
 pub struct Plain<'a> {
     /// Eight rows.
     pub data: &'a [u8],
@@ -73,6 +74,7 @@ impl PixelOrder {
 /// RGB to YCbCr in 16 fraction bits (BT.601 full range, the JFIF matrix), rounded as libjpeg does. Green's share of
 /// luma is split so that every factor fits 16 signed bits. Red and green are multiplied in one vector, blue and green
 /// in the next; the chroma factors are negated because a plus one half would not fit: the result is `!(sum >> 16)`.
+#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "for the vector code of x86"))]
 pub mod matrix {
     pub const Y_RG: (i16, i16) = (19595, 22086);
     pub const Y_BG: (i16, i16) = (7471, 16384);
@@ -106,6 +108,7 @@ impl Place {
     }
 
     /// The highest place of `blocks` blocks.
+    #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "for the vector code of x86"))]
     pub fn last(self, blocks: usize) -> usize {
         self.of(blocks.saturating_sub(1))
     }
