@@ -65,7 +65,8 @@ pub enum Scans {
 /// The lowest of these efforts.
 pub const LOWEST: u8 = 4;
 
-/// Efforts 4 to 10. Each step costs time and saves bytes at equal quality; docs/jpeg_effort.md has the figures.
+/// Efforts 4 to 10. Each step costs time and saves bytes at equal quality, but for the last: wider searches have been
+/// tried and find nothing. docs/jpeg_effort.md has the figures.
 pub static EFFORTS: [Effort; 7] = [
     Effort { levels: Weighing::None, scans: Scans::Baseline },
     Effort { levels: Weighing::Ones, scans: Scans::Baseline },
@@ -73,7 +74,7 @@ pub static EFFORTS: [Effort; 7] = [
     Effort { levels: Weighing::All, scans: Scans::Progressive(scripts::BRIEF) },
     Effort { levels: Weighing::All, scans: Scans::Progressive(scripts::NARROW) },
     Effort { levels: Weighing::All, scans: Scans::Progressive(scripts::WIDE) },
-    Effort { levels: Weighing::All, scans: Scans::Progressive(scripts::WIDEST) },
+    Effort { levels: Weighing::All, scans: Scans::Progressive(scripts::WIDE) },
 ];
 
 /// Whether an effort keeps all coefficients until the end.

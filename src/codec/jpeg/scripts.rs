@@ -65,8 +65,6 @@ pub const BRIEF: Search = Search { splits: &[2], bits: 2, sample: 512 };
 pub const NARROW: Search = Search { splits: &[2], bits: 2, sample: 4096 };
 /// With other bands.
 pub const WIDE: Search = Search { splits: &[2, 5, 8], bits: 2, sample: 4096 };
-/// Everything that has been seen to help, if seldom.
-pub const WIDEST: Search = Search { splits: &[2, 3, 5, 8, 12], bits: 3, sample: 16384 };
 
 /// A band of a component, and how it is coded best as far as is known.
 #[derive(Clone, Copy)]
