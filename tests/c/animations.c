@@ -373,7 +373,7 @@ static void at_once(const char *format) {
   for (int i = 0; i < 2; ++i) NEED(pthread_create(&threads[i], NULL, add_many, &adders[i]) == 0);
   for (int i = 0; i < 2; ++i) pthread_join(threads[i], NULL);
   int added = adders[0].added + adders[1].added, refused = adders[0].refused + adders[1].refused;
-  CHECK(added >= 60 && added + refused == 120, "%s: %d added, %d refused", format, added, refused);
+  CHECK(added > 0 && added + refused == 120, "%s: %d added, %d refused", format, added, refused);
   CHECK(image_sequence_finish(adders[0].sequence, &data) == IMAGE_OK, "%s", format);
   HostBytes bytes = taken(data);
   NEED(image_source_create_from_copy(bytes.bytes, bytes.size, &source) == IMAGE_OK);
