@@ -25,6 +25,12 @@ impl Histogram {
         self.count += 1;
     }
 
+    /// Counts what `other` has counted, too.
+    pub fn add(&mut self, other: &Self) {
+        self.bins.iter_mut().zip(&other.bins).for_each(|(to, from)| *to += from);
+        self.count += other.count;
+    }
+
     /// The peak.
     pub fn peak(&self) -> f32 {
         let mut left = self.count / 10_000;

@@ -114,7 +114,7 @@ fn develop_with(
     };
     let decoder = Decoder::new(cicp, &linear_to_d50(recipe.primaries)?, recipe.linear_white)?;
     let reader = Reader::new(pixels, cicp, decoder, kernels, background)?;
-    let peak = measure(&reader, pixels, control)?;
+    let peak = measure(&reader, pixels, pool, control)?;
     let developer = Developer::new(recipe.mapper, peak)?;
 
     let scale = recipe.scale.filter(|_| peak >= LEAST_PEAK).map(|scale| scale as usize);
@@ -160,25 +160,32 @@ fn develop_with(
 }
 
 /// The light that all but one of ten thousand pixels stay below.
-fn measure(reader: &Reader<'_>, pixels: &Pixels, control: &Control) -> Result<f32> {
+fn measure(reader: &Reader<'_>, pixels: &Pixels, pool: &Pool, control: &Control) -> Result<f32> {
     let small = u64::from(pixels.width()) * u64::from(pixels.height()) < 1 << 16;
-    let mut histogram = Histogram::new()?;
-    let mut work = Work::new()?;
-    for y in (0..pixels.height()).step_by(if small { 1 } else { 4 }) {
-        if small {
-            for x in (0..pixels.width() as usize).step_by(TILE) {
-                let n = TILE.min(pixels.width() as usize - x);
-                reader.read(y, x, n, &mut work);
-                count(&work.light, n, &mut histogram);
+    let parts = if small { 1 } else { pool.threads().min(16) };
+    let whole = Mutex::new(Histogram::new()?);
+    pool.for_each(parts, &|part| {
+        let mut histogram = Histogram::new()?;
+        let mut work = Work::new()?;
+        for y in (0..pixels.height()).step_by(if small { 1 } else { 4 }).skip(part).step_by(parts) {
+            if small {
+                for x in (0..pixels.width() as usize).step_by(TILE) {
+                    let n = TILE.min(pixels.width() as usize - x);
+                    reader.read(y, x, n, &mut work);
+                    count(&work.light, n, &mut histogram);
+                }
+            } else {
+                reader.sample(y, &mut work, |light, n| count(light, n, &mut histogram))?;
             }
-        } else {
-            reader.sample(y, &mut work, |light, n| count(light, n, &mut histogram))?;
+            if y % 64 == 0 {
+                control.checkpoint(0, 1)?;
+            }
         }
-        if y % 64 == 0 {
-            control.checkpoint(0, 1)?;
-        }
-    }
-    Ok(histogram.peak())
+        whole.lock().unwrap_or_else(PoisonError::into_inner).add(&histogram);
+        Ok(())
+    })?;
+    let whole = whole.into_inner().unwrap_or_else(PoisonError::into_inner);
+    Ok(whole.peak())
 }
 
 fn count([r, g, b]: &kernels::Planes, n: usize, histogram: &mut Histogram) {
