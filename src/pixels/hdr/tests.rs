@@ -372,7 +372,9 @@ fn large_images_are_measured_by_a_sixteenth() {
         let (pixels, cicp) = image(format, transfer, 1031, 257, top);
         let decoder = || Decoder::new(cicp, &linear_to_d50(12).unwrap(), 203.0).unwrap();
         let reader = Reader::new(&pixels, cicp, decoder(), Kernels::best(), Some([0.0; 3])).unwrap();
-        let peak = measure(&reader, &pixels, &Control::default()).unwrap();
+        let [peak, alone] = [3, 1]
+            .map(|threads| measure(&reader, &pixels, &Pool::new(threads), &Control::default()).unwrap());
+        assert_eq!(peak.to_bits(), alone.to_bits());
         let mut all = Histogram::new().unwrap();
         let mut work = Work::new().unwrap();
         for y in 0..257 {
