@@ -2126,6 +2126,8 @@ ImageStatus image_batch_take_arena(ImageBatch *batch,
 /** Forgets the batch; does not stop it. */
 IMAGE_PACKER_API ImageStatus image_batch_release(ImageBatch *batch);
 
+/* ==== Batches in one call ================================================================================= */
+
 /**
  * Encodes `count` pixel maps on the library's threads and waits.
  *
@@ -2189,32 +2191,6 @@ typedef int32_t ImageAuxiliaryType;
 /** A part of the image, as stickers and watermarks keep it. */
 #define IMAGE_AUXILIARY_FRAGMENT_MAP 5
 
-/** Kinds of metadata. */
-typedef int32_t ImageMetadataType;
-
-/** EXIF from its TIFF header on ("II*" or "MM"), without "Exif\0\0". */
-#define IMAGE_METADATA_EXIF 1
-/** An XMP packet in UTF-8. */
-#define IMAGE_METADATA_XMP 1000
-/** IPTC as Photoshop's image resources hold it, from the first "8BIM" on. */
-#define IMAGE_METADATA_IPTC 1001
-
-/** A property of EXIF that is text. */
-typedef int32_t ImageProperty;
-
-/** Who made the camera. */
-#define IMAGE_PROPERTY_MAKE 1
-/** The camera. */
-#define IMAGE_PROPERTY_MODEL 2
-/** The program. */
-#define IMAGE_PROPERTY_SOFTWARE 3
-/** Who has the rights. */
-#define IMAGE_PROPERTY_COPYRIGHT 4
-/** When the image was taken, in local time: "2024:05:06 07:08:09". */
-#define IMAGE_PROPERTY_DATE 5
-/** When the file was changed, in the same form. */
-#define IMAGE_PROPERTY_DATE_CHANGED 6
-
 /**
  * A picture of nothing but its main image.
  *
@@ -2232,16 +2208,6 @@ IMAGE_PACKER_API IMAGE_PACKER_NODISCARD ImageStatus image_picture_create(const I
 IMAGE_PACKER_API IMAGE_PACKER_NODISCARD
 ImageStatus image_source_create_picture(const ImageSource *source,
                                         ImagePicture **picture);
-
-/**
- * The metadata of a source as it stands in the file, as a picture without pixels: to be looked at, changed, and put
- * back with image_packer_edit_metadata_to_data(). No pixel is decoded.
- *
- * @param[out] picture  new handle
- */
-IMAGE_PACKER_API IMAGE_PACKER_NODISCARD
-ImageStatus image_source_create_metadata(const ImageSource *source,
-                                         ImagePicture **picture);
 
 /** A new handle for the main image; NULL if the picture is of metadata alone. */
 IMAGE_PACKER_API ImageStatus image_picture_get_main(const ImagePicture *picture, ImagePixelMap **pixelmap);
@@ -2332,6 +2298,47 @@ ImageStatus image_picture_get_gain_map_params(const ImagePicture *picture,
                                               float *base_offset,
                                               float *alternate_offset,
                                               bool *use_base_color);
+
+/** Releases the picture. Packs that are using it go on. */
+IMAGE_PACKER_API ImageStatus image_picture_release(ImagePicture *picture);
+
+/* ==== Metadata ============================================================================================ */
+
+/** Kinds of metadata. */
+typedef int32_t ImageMetadataType;
+
+/** EXIF from its TIFF header on ("II*" or "MM"), without "Exif\0\0". */
+#define IMAGE_METADATA_EXIF 1
+/** An XMP packet in UTF-8. */
+#define IMAGE_METADATA_XMP 1000
+/** IPTC as Photoshop's image resources hold it, from the first "8BIM" on. */
+#define IMAGE_METADATA_IPTC 1001
+
+/** A property of EXIF that is text. */
+typedef int32_t ImageProperty;
+
+/** Who made the camera. */
+#define IMAGE_PROPERTY_MAKE 1
+/** The camera. */
+#define IMAGE_PROPERTY_MODEL 2
+/** The program. */
+#define IMAGE_PROPERTY_SOFTWARE 3
+/** Who has the rights. */
+#define IMAGE_PROPERTY_COPYRIGHT 4
+/** When the image was taken, in local time: "2024:05:06 07:08:09". */
+#define IMAGE_PROPERTY_DATE 5
+/** When the file was changed, in the same form. */
+#define IMAGE_PROPERTY_DATE_CHANGED 6
+
+/**
+ * The metadata of a source as it stands in the file, as a picture without pixels: to be looked at, changed, and put
+ * back with image_packer_edit_metadata_to_data(). No pixel is decoded.
+ *
+ * @param[out] picture  new handle
+ */
+IMAGE_PACKER_API IMAGE_PACKER_NODISCARD
+ImageStatus image_source_create_metadata(const ImageSource *source,
+                                         ImagePicture **picture);
 
 /**
  * Sets, replaces or, with NULL and 0, removes a block of metadata; copied. It is written when the options ask for
@@ -2463,6 +2470,16 @@ ImageStatus image_packer_edit_metadata_to_path(const ImageSource *source,
                                                const char *path);
 
 /**
+ * The metadata of a picture as it is now, to be written whatever the frames come from, in the place of a source's own; NULL,
+ * the default, for none. Frames are taken as they stand: an orientation in EXIF becomes 1.
+ */
+IMAGE_PACKER_API
+ImageStatus image_sequence_options_set_metadata(ImageSequenceOptions *options,
+                                                const ImagePicture *picture);
+
+/* ==== Packing pictures ==================================================================================== */
+
+/**
  * Encodes a picture into memory: its main image, and what of the rest the format carries.
  *
  * @return IMAGE_OK; 401 for bad arguments; 7800301 for every other failure, whose cause says more; 1001 when the
@@ -2541,17 +2558,6 @@ IMAGE_PACKER_API
 ImageStatus image_batch_add_picture(ImageBatch *batch,
                                     const ImagePicture *picture,
                                     const ImagePackingOptions *options);
-
-/**
- * The metadata of a picture as it is now, to be written whatever the frames come from, in the place of a source's own; NULL,
- * the default, for none. Frames are taken as they stand: an orientation in EXIF becomes 1.
- */
-IMAGE_PACKER_API
-ImageStatus image_sequence_options_set_metadata(ImageSequenceOptions *options,
-                                                const ImagePicture *picture);
-
-/** Releases the picture. Packs that are using it go on. */
-IMAGE_PACKER_API ImageStatus image_picture_release(ImagePicture *picture);
 
 #ifdef __cplusplus
 } /* extern "C" */

@@ -20,7 +20,10 @@ const DOOR: &[(&str, &str)] = &[
     ("sequence.rs", "Sequences"),
     ("stream.rs", "ImageSequence"),
     ("batch.rs", "ImageBatch"),
+    ("batch_packing.rs", "Batches in one call"),
     ("picture.rs", "ImagePicture"),
+    ("picture_metadata.rs", "Metadata"),
+    ("picture_packing.rs", "Packing pictures"),
 ];
 
 const END: &str = "#ifdef __cplusplus\n} /* extern \"C\" */\n#endif\n\n#endif /* IMAGE_PACKER_H */\n";

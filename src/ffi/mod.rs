@@ -18,11 +18,14 @@ pub(crate) use crate::handle;
 pub mod version;
 
 pub mod batch;
+pub mod batch_packing;
 pub mod data;
 pub mod job;
 pub mod packer;
 pub mod packing_options;
 pub mod picture;
+pub mod picture_metadata;
+pub mod picture_packing;
 pub mod pixelmap;
 pub mod report;
 pub mod sequence;
