@@ -670,6 +670,46 @@ fn what_is_known_of_light_goes_with_the_image() {
 }
 
 #[test]
+fn light_that_nobody_told_is_measured() {
+    // 100 nits but for a pixel of 1000 in 3000 or so; in the primaries of the SDR image.
+    let [gray, bright] = [100.0, 1000.0].map(|nits| (nits_to_pq(nits) * 1023.0).round() as u32);
+    let word = |code: u32| (code * 0x10_0401 | 3 << 30).to_ne_bytes();
+    let made = |transfer: u8| {
+        let bytes = (0..64 * 48).flat_map(|i| word(if i == 999 { bright } else { gray })).collect();
+        let mut pixels = Pixels::from_vec(64, 48, PixelFormat::Rgba1010102, bytes).unwrap();
+        pixels.color.cicp = Cicp { primaries: 12, transfer, matrix: 0, full_range: true };
+        pixels.alpha = AlphaType::Opaque;
+        Input::Pixels(Arc::new(pixels))
+    };
+    let level = |light: Light| {
+        assert_eq!(light.mastering, None);
+        (light.max_cll.abs_diff(1000) <= 5, light.max_fall.abs_diff(100) <= 1)
+    };
+    let signal = [("hdr.form", "signal")];
+    let mut all = vec!["image/png"];
+    all.extend(formats());
+    for mime in all {
+        let (file, _) = pack(made(16), &options(mime, 90, &signal));
+        let back = decode::decode(&source(&file), 0, &Limits::default()).unwrap();
+        assert_eq!(level(back.light), (true, true), "{mime}: {:?}", back.light);
+        // HLG's light is that of the display.
+        let (file, _) = pack(made(18), &options(mime, 90, &signal));
+        assert_eq!(decode::decode(&source(&file), 0, &Limits::default()).unwrap().light, Light::default());
+    }
+    for mime in formats() {
+        let (file, _) = pack(made(16), &options(mime, 90, &[]));
+        let file = File::new(&file);
+        let clli = file.tone_mapped()[0].property(b"clli");
+        let light = Light {
+            max_cll: number(&clli[..2]) as u16,
+            max_fall: number(&clli[2..]) as u16,
+            mastering: None,
+        };
+        assert_eq!(level(light), (true, true), "{mime}: {light:?}");
+    }
+}
+
+#[test]
 fn the_display_is_set_and_told_in_its_units() {
     let mut map = std::ptr::null_mut();
     assert_eq!(image_pixelmap_create(2, 2, PixelFormat::Rgba1010102 as i32, &mut map), 0);

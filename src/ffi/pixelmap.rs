@@ -399,7 +399,8 @@ pub extern "C" fn image_pixelmap_set_icc_profile(
     })
 }
 
-/// Brightest pixel and brightest frame average, in nits (cd/m2); 0 is unknown.
+/// Brightest pixel and brightest frame average, in nits (cd/m2); 0 is unknown. Where both are unknown they are measured when
+/// a file says them: PNG, HEIC and AVIF of PQ, and the HDR image of a gain map in HEIC and AVIF.
 #[unsafe(no_mangle)]
 pub extern "C" fn image_pixelmap_set_content_light_level(
     pixelmap: *mut ImagePixelMap,

@@ -9,6 +9,7 @@ use crate::{
     error::{ErrorKind, Result},
     limits::{Limits, Share},
     model::{
+        color::{Cicp, Light},
         gain_map::GainMap,
         options::Options,
         picture::{Auxiliary, Picture},
@@ -17,7 +18,7 @@ use crate::{
         report::{Code, Notes},
         source::ImageSource,
     },
-    pixels::hdr,
+    pixels::{code_points, hdr},
 };
 
 /// What the step has at hand.
@@ -50,7 +51,7 @@ pub fn develop(picture: Arc<Picture>, room: Room<'_>) -> Result<(Arc<Picture>, O
                 room.take(&picture.main, u64::from(format.info().planes[0].bytes), "the HDR image")?;
             let main = hdr::apply(&picture.main, map, f32::INFINITY, format, room.pool, room.control)?;
             let picture = Picture { main: Arc::new(main), gain_map: None, ..Picture::clone(&picture) };
-            Ok((Arc::new(picture), Some(share)))
+            Ok((room.with_level(Arc::new(picture))?, Some(share)))
         }
         _ => alone(picture, room),
     }
@@ -61,6 +62,30 @@ impl Room<'_> {
     fn take(&self, pixels: &Pixels, bytes: u64, what: &str) -> Result<Share> {
         let count = u64::from(pixels.width()) * u64::from(pixels.height());
         self.limits.memory().take_beside(self.held, count * bytes, what)
+    }
+
+    /// What is known of the light of HDR pixels of these code points; where it is to be written, their content light level
+    /// is measured if they do not say it.
+    fn light(&self, pixels: &Pixels, cicp: Cicp, primaries: u8) -> Result<Light> {
+        let mut light = pixels.light;
+        if self.options.format.features & features::HDR != 0 && !light.has_level() {
+            let white = settings::linear_white(self.options);
+            [light.max_cll, light.max_fall] =
+                hdr::level(pixels, cicp, primaries, white, self.pool, self.control)?;
+        }
+        Ok(light)
+    }
+
+    /// The same picture; a main image of PQ has a content light level. HLG's light depends on the display.
+    fn with_level(&self, mut picture: Arc<Picture>) -> Result<Arc<Picture>> {
+        let cicp = hdr::code_points(&picture.main).filter(|cicp| cicp.transfer == 16);
+        if let Some(cicp) = cicp.filter(|cicp| settings::keeps_signal(*cicp, self.options)) {
+            let light = self.light(&picture.main, cicp, cicp.primaries)?;
+            if light != picture.main.light {
+                Arc::make_mut(&mut Arc::make_mut(&mut picture).main).light = light;
+            }
+        }
+        Ok(picture)
     }
 }
 
@@ -93,7 +118,8 @@ fn with_rendition(picture: Arc<Picture>, room: Room<'_>) -> Result<(Arc<Picture>
     let scale = settings::map_scale(options);
     made.gain_map = hdr::compare(&picture.main, bright, scale, room.pool, room.control)?;
     if let Some(map) = &mut made.gain_map {
-        Arc::make_mut(&mut map.pixels).light = rendition.light;
+        let primaries = code_points(&picture.main.color).map_or(9, |cicp| cicp.primaries);
+        Arc::make_mut(&mut map.pixels).light = room.light(rendition, cicp, primaries)?;
     } else {
         let text = "left out the HDR rendition: nothing in it is brighter than diffuse white";
         notes.add(Code::GainMapDropped, text);
@@ -113,7 +139,7 @@ fn alone(picture: Arc<Picture>, room: Room<'_>) -> Result<(Arc<Picture>, Option<
     }
     let Some(cicp) = cicp else {
         if wanted || picture.gain_map.is_none() {
-            return Ok((picture, None));
+            return Ok((room.with_level(picture)?, None));
         }
         return Ok((Arc::new(Picture { gain_map: None, ..Picture::clone(&picture) }), None));
     };
@@ -129,7 +155,7 @@ fn alone(picture: Arc<Picture>, room: Room<'_>) -> Result<(Arc<Picture>, Option<
     }
     if let Some(map) = &mut developed.gain_map {
         // It is what the light of the HDR image is known from now.
-        Arc::make_mut(&mut map.pixels).light = pixels.light;
+        Arc::make_mut(&mut map.pixels).light = room.light(pixels, cicp, recipe.primaries)?;
     }
     if options.format.features & features::DEEP != 0 && developed.gain_map.is_none() {
         notes.add(Code::DepthReduced, "the SDR image has 8 bits per component");

@@ -9,6 +9,7 @@ mod compare;
 mod histogram;
 mod kernels;
 mod lanes;
+mod level;
 mod reader;
 mod tables;
 #[cfg(test)]
@@ -23,6 +24,7 @@ use std::{
 pub use self::{
     apply::apply,
     compare::{Bright, compare},
+    level::level,
     transfer::ToneMapper,
 };
 use self::{
