@@ -471,7 +471,10 @@ ImageStatus image_pixelmap_set_icc_profile(ImagePixelMap *pixelmap,
                                            const void *profile,
                                            size_t size);
 
-/** Brightest pixel and brightest frame average, in nits (cd/m2); 0 is unknown. */
+/**
+ * Brightest pixel and brightest frame average, in nits (cd/m2); 0 is unknown. Where both are unknown they are measured when
+ * a file says them: PNG, HEIC and AVIF of PQ, and the HDR image of a gain map in HEIC and AVIF.
+ */
 IMAGE_PACKER_API
 ImageStatus image_pixelmap_set_content_light_level(ImagePixelMap *pixelmap,
                                                    uint16_t max_cll,
