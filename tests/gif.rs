@@ -198,7 +198,7 @@ impl Film {
             icc: None,
             metadata: Metadata::default(),
         };
-        let mut gif = (codec::find("image/gif").unwrap().animate.unwrap())(animation).unwrap();
+        let mut gif = (codec::find("image/gif").unwrap().animate)().unwrap()(animation).unwrap();
         let (pool, control, mut out) = (Pool::new(threads), Control::default(), Buffer::default());
         let work = Work { pool: &pool, control: &control };
         for (index, canvas) in self.canvases.iter().enumerate() {

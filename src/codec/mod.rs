@@ -51,7 +51,7 @@ pub struct Format {
     pub mime: &'static std::ffi::CStr,
     /// Other names that are understood.
     pub aliases: &'static [&'static str],
-    /// [`features`] bits.
+    /// [`features`] bits, but for [`features::ANIMATION`].
     pub features: u32,
     /// Longest side in pixels.
     pub max_side: u32,
@@ -63,9 +63,8 @@ pub struct Format {
     pub layout: fn(&Pixels, &Options) -> Result<Layout>,
     /// Encodes: pulls rows from the plan, pushes bytes into the sink.
     pub encode: fn(&Plan<'_>, &mut dyn Sink) -> Result<()>,
-    /// Starts an animated image, if the format has them; `animation.rs` says what is agreed. Then `features` has
-    /// [`features::ANIMATION`].
-    pub animate: Option<animation::Animate>,
+    /// What starts an animated image, if the format has them on this machine; `animation.rs` says what is agreed.
+    pub animate: fn() -> Option<animation::Animate>,
     /// What does the work, with its version, for reports.
     pub codec: fn() -> Cow<'static, str>,
     /// Bytes of working memory for these pixels, beside input and output: an estimate that errs upwards.
@@ -79,6 +78,11 @@ impl std::fmt::Debug for Format {
 }
 
 impl Format {
+    /// All [`features`] that it has on this machine.
+    pub fn all_features(&self) -> u32 {
+        self.features | if (self.animate)().is_some() { features::ANIMATION } else { 0 }
+    }
+
     /// The canonical MIME type.
     pub fn name(&self) -> &'static str {
         self.mime.to_str().unwrap_or_default()

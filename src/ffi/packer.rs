@@ -128,7 +128,7 @@ pub extern "C" fn image_packer_get_supported_format(index: usize) -> *const c_ch
 /// What a format can carry: IMAGE_FORMAT_ bits; 0 if it cannot be written.
 #[unsafe(no_mangle)]
 pub extern "C" fn image_packer_get_format_features(format: *const c_char) -> u32 {
-    value(0, || Ok(codec::find(text(format, "format")?)?.features))
+    value(0, || Ok(codec::find(text(format, "format")?)?.all_features()))
 }
 
 /// Setting number `index` of a format for image_packing_options_set(), as "name: meaning, values, default". NULL

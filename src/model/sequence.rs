@@ -39,15 +39,15 @@ impl SequenceOptions {
     /// Options for a MIME type, everything else at its default.
     pub fn new(mime: &str, frame_count: u32) -> Result<Self> {
         let pack = Options::new(mime, DEFAULT_QUALITY)?;
-        if pack.format.animate.is_none() {
-            let animated = codec::supported().filter(|format| format.animate.is_some());
+        if (pack.format.animate)().is_none() {
+            let animated = codec::supported().filter(|format| (format.animate)().is_some());
             let names: Vec<_> = animated.map(codec::Format::name).collect();
             let (name, names) = (pack.format.name(), names.join(", "));
             if matches!(name, "image/avif" | "image/heic") {
                 bail!(
                     Unsupported,
-                    "sequences of {name} are not written: libheif has an interface for them from 1.20 on, and this \
-                     release, which works with 1.15 and newer, does not use it (here: {}); these have animations: {names}",
+                    "sequences of {name} are not written here: libheif has an interface for them from 1.21 on (here: {}); \
+                     these have animations: {names}",
                     (pack.format.codec)()
                 );
             }

@@ -255,7 +255,7 @@ impl Stream {
         pack.needs_pack_properties |= self.options.metadata.is_some();
         let pack = Arc::new(pack);
         check(limits, width, height, &pack)?;
-        let Some(animate) = pack.format.animate else {
+        let Some(animate) = (pack.format.animate)() else {
             bail!(Unsupported, "{} has no animations", pack.format.name());
         };
         let pixels = u64::from(width) * u64::from(height);

@@ -3,6 +3,7 @@
 
 mod arguments;
 mod frames;
+mod heif;
 mod metadata;
 mod outputs;
 mod sources;

@@ -63,6 +63,10 @@ pub fn timing(source: &ImageSource, index: usize) -> Result<Timing> {
 
 fn scan(source: &ImageSource, index: usize) -> Result<Timing> {
     let mut reader = Reader::new(source.probe())?;
+    #[cfg(feature = "heif")]
+    if crate::codec::heif::sniff(reader.head(super::MAGIC)?).is_some() {
+        return crate::codec::heif::scan(&source.bytes()?, index);
+    }
     let Ok(decoder) = find(reader.head(super::MAGIC)?) else { return Ok(Timing { loops: 1, frame: None }) };
     let Some(animation) = decoder.animation else { return Ok(Timing { loops: 1, frame: None }) };
     let (mut frame, mut count) = (None, 0);
@@ -89,7 +93,7 @@ pub fn open<'a>(
     limits.check_pixels(info.width, info.height)?;
     #[cfg(feature = "heif")]
     if crate::codec::heif::sniff(bytes).is_some() {
-        return Ok(None);
+        return crate::codec::heif::frames(bytes, limits, control);
     }
     let (decoder, header) = known(info, bytes, 0)?;
     match decoder.animation {

@@ -54,7 +54,6 @@ pub static FORMAT: Format = Format {
     features: features::LOSSY
         | features::LOSSLESS
         | features::ALPHA
-        | features::ANIMATION
         | features::METADATA,
     max_side: 65535,
     settings: SETTINGS,
@@ -62,7 +61,7 @@ pub static FORMAT: Format = Format {
     layout,
     encode,
     memory,
-    animate: Some(animate),
+    animate: || Some(animate),
     codec: super::own_codec,
 };
 

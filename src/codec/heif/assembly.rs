@@ -107,7 +107,8 @@ fn alternate_color(params: &GainMapParams, map: Cicp, main: &Color) -> Cicp {
     Cicp { primaries, transfer, matrix: super::matrix_for(primaries), full_range: true }
 }
 
-fn nclx(cicp: Cicp) -> Vec<u8> {
+/// A property of code points.
+pub(super) fn nclx(cicp: Cicp) -> Vec<u8> {
     let mut body = b"nclx".to_vec();
     for code in [cicp.primaries, cicp.transfer, cicp.matrix] {
         body.extend_from_slice(&u16::from(code).to_be_bytes());

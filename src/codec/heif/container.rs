@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use super::parsing::Reader;
+use super::{movie::Track, parsing::Reader};
 use crate::{
     bail, err,
     error::{Error, Result},
@@ -81,6 +81,8 @@ pub(super) struct Container<'a> {
     pub items: Vec<Item<'a>>,
     pub references: Vec<Reference>,
     pub groups: Vec<Group>,
+    /// Tracks, each with the item whose bytes are those of its first sample. They are written, not read.
+    pub tracks: Vec<(u32, Track<'a>)>,
 }
 
 impl Item<'_> {
@@ -98,10 +100,7 @@ impl Item<'_> {
     pub fn nclx(&self) -> Option<Cicp> {
         let found =
             |property: &&Property<'_>| property.kind == *b"colr" && property.body.starts_with(b"nclx");
-        let body = &self.properties.iter().find(found)?.body;
-        let code = |at| u8::try_from(u16_at(body, at)?).ok();
-        let full_range = body.get(10)? & 0x80 != 0;
-        Some(Cicp { primaries: code(4)?, transfer: code(6)?, matrix: code(8)?, full_range })
+        code_points(&self.properties.iter().find(found)?.body)
     }
 
     /// Its content light level and mastering display.
@@ -161,6 +160,13 @@ impl Item<'_> {
 
 pub(super) fn damaged(what: impl std::fmt::Display) -> Error {
     err!(BadData, "the HEIF data is damaged: {what}")
+}
+
+/// What a box of code points says (ISO/IEC 14496-12, 12.1.5).
+pub(super) fn code_points(nclx: &[u8]) -> Option<Cicp> {
+    let code = |at| u8::try_from(u16_at(nclx, at)?).ok();
+    let full_range = nclx.get(10)? & 0x80 != 0;
+    Some(Cicp { primaries: code(4)?, transfer: code(6)?, matrix: code(8)?, full_range })
 }
 
 fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
@@ -290,4 +296,4 @@ impl<'a> Container<'a> {
 }
 
 /// What auxiliary images are called that are alpha, in HEVC's and in all other files.
-const ALPHA: [&[u8]; 2] = [b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha", b"urn:mpeg:hevc:2015:auxid:1"];
+pub(super) const ALPHA: [&[u8]; 2] = [b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha", b"urn:mpeg:hevc:2015:auxid:1"];

@@ -5,7 +5,8 @@ use std::ffi::CStr;
 use super::{
     companions::light,
     library,
-    objects::Channel,
+    objects::{Channel, OwnedImage},
+    playing,
     reading::{Interleaved, Reading, Still},
 };
 use crate::{
@@ -48,6 +49,10 @@ pub(in crate::codec) fn sniff(bytes: &[u8]) -> Option<&'static CStr> {
 /// Reads what the file's boxes say; `None` if it is none of this family.
 pub(in crate::codec) fn probe(bytes: &[u8]) -> Result<Option<Info>> {
     let Some(mime) = sniff(bytes) else { return Ok(None) };
+    if let Some(track) = playing::main_track(bytes) {
+        let (width, height) = track.size;
+        return Ok(Some(Info { mime, width, height, frames: track.samples.len() }));
+    }
     let reading = Reading::new(api(mime)?, bytes, 1)?;
     let images = reading.images()?;
     let (width, height) = size(&reading.open(images[0])?)?;
@@ -64,6 +69,9 @@ pub(in crate::codec) fn decode(
     limits: &Limits,
     control: &Control,
 ) -> Result<Pixels> {
+    if let Some(track) = playing::main_track(bytes) {
+        return playing::frame(bytes, &track, frame, limits, control);
+    }
     if bytes.len() < LARGE {
         return apart(|| frame_of(bytes, frame, limits))?;
     }
@@ -151,13 +159,35 @@ fn size(still: &Still<'_>) -> Result<(u32, u32)> {
 
 fn pixels(still: &Still<'_>) -> Result<Pixels> {
     let alpha = still.alpha();
-    let (format, layout, samples) = match (alpha.is_some(), still.depth() > 8) {
-        (false, false) => (PixelFormat::Rgb888, Interleaved::Rgb8, 3),
-        (true, false) => (PixelFormat::Rgba8888, Interleaved::Rgba8, 4),
-        (false, true) => (PixelFormat::Rgb161616, Interleaved::Rgb16, 6),
-        (true, true) => (PixelFormat::Rgba16161616, Interleaved::Rgba16, 8),
+    let (format, layout) = match (alpha.is_some(), still.depth() > 8) {
+        (false, false) => (PixelFormat::Rgb888, Interleaved::Rgb8),
+        (true, false) => (PixelFormat::Rgba8888, Interleaved::Rgba8),
+        (false, true) => (PixelFormat::Rgb161616, Interleaved::Rgb16),
+        (true, true) => (PixelFormat::Rgba16161616, Interleaved::Rgba16),
     };
     let image = still.decode(layout)?;
+    let mut pixels = samples(&image, format, layout)?;
+    if alpha == Some(true) {
+        pixels.alpha = AlphaType::Premultiplied;
+    }
+    if let Some(cicp) = still.cicp().or_else(|| image.cicp()) {
+        pixels.color.cicp = of_rgb(cicp);
+    }
+    if let Some(icc) = still.icc()? {
+        pixels.set_embedded_profile(&icc)?;
+    }
+    Ok(pixels)
+}
+
+/// The code points of RGB that was made of samples with these.
+pub(super) fn of_rgb(cicp: Cicp) -> Cicp {
+    let known = |code, default| if code == 2 { default } else { code };
+    let (primaries, transfer) = (known(cicp.primaries, 1), known(cicp.transfer, 13));
+    Cicp { primaries, transfer, ..Cicp::SRGB }
+}
+
+/// Copies the pixels of a decoded image.
+pub(super) fn samples(image: &OwnedImage, format: PixelFormat, layout: Interleaved) -> Result<Pixels> {
     let (plane, size, depth) = (
         image.plane(Channel::Interleaved),
         image.size(Channel::Interleaved),
@@ -165,6 +195,12 @@ fn pixels(still: &Still<'_>) -> Result<Pixels> {
     );
     let (Some((plane, stride)), Some((width, height))) = (plane, size) else {
         bail!(BadData, "libheif decoded no pixels");
+    };
+    let samples = match layout {
+        Interleaved::Rgb8 => 3,
+        Interleaved::Rgba8 => 4,
+        Interleaved::Rgb16 => 6,
+        Interleaved::Rgba16 => 8,
     };
     let row_bytes = width as usize * samples;
     if width == 0 || height == 0 || stride < row_bytes {
@@ -177,20 +213,7 @@ fn pixels(still: &Still<'_>) -> Result<Pixels> {
             Interleaved::Rgb16 | Interleaved::Rgba16 => widen(to, &from[..row_bytes], depth),
         }
     }
-    let mut pixels = Pixels::from_vec(width, height, format, bytes)?;
-    if alpha == Some(true) {
-        pixels.alpha = AlphaType::Premultiplied;
-    }
-    if let Some(cicp) = still.cicp().or_else(|| image.cicp()) {
-        // The samples are RGB now.
-        let known = |code, default| if code == 2 { default } else { code };
-        let (primaries, transfer) = (known(cicp.primaries, 1), known(cicp.transfer, 13));
-        pixels.color.cicp = Cicp { primaries, transfer, ..Cicp::SRGB };
-    }
-    if let Some(icc) = still.icc()? {
-        pixels.set_embedded_profile(&icc)?;
-    }
-    Ok(pixels)
+    Pixels::from_vec(width, height, format, bytes)
 }
 
 /// Spreads samples of `depth` bits, little end first, over 16 bits of the machine's order.

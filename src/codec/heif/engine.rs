@@ -3,12 +3,13 @@
 //! All that is known of single encoders is here: which to take, what it can do, and its parameters.
 
 use super::{
-    library::{Api, Library},
-    objects::{Channel, Descriptor, OwnedContext, OwnedImage, PlaneMut, encoders},
+    library::{Api, Library, TrackApi},
+    objects::{Channel, Descriptor, OwnedContext, OwnedEncoder, OwnedImage, PlaneMut, encoders},
+    tracks::Coder,
 };
 use crate::{
     err,
-    error::Result,
+    error::{Error, Result},
     host::leave::or_leave,
     model::{
         color::{Cicp, Color},
@@ -72,6 +73,7 @@ impl Shape {
 #[derive(Debug, Clone)]
 pub(super) struct Engine {
     api: &'static Api,
+    tracks: Option<&'static TrackApi>,
     descriptor: Descriptor,
     compression: Compression,
     /// libheif's short name: x265, kvazaar, aom, svt, rav1e.
@@ -110,12 +112,18 @@ impl Engine {
         let deep_av1 = name != "aom" || library.version >= (1, 15, 2);
         Some(Self {
             api: &library.api,
+            tracks: library.tracks.as_ref(),
             descriptor,
             compression,
             name,
             library: &library.description,
             deep_av1,
         })
+    }
+
+    /// Whether sequences can be coded, too.
+    pub fn has_sequences(&self) -> bool {
+        self.tracks.is_some() && matches!(self.name.as_str(), "x265" | "aom")
     }
 
     /// Bits per sample that this encoder can code at most.
@@ -209,6 +217,26 @@ impl Engine {
         go_on: impl Fn() -> Result<()>,
     ) -> Result<()> {
         let context = OwnedContext::new(self.api)?;
+        let encoder = self.encoder(&context, shape, recipe)?;
+        let image = self.image(shape, color, fill)?;
+        let metadata = metadata.clone();
+        let work = move || {
+            let result = context.encode(&image, &encoder, &metadata);
+            drop((image, encoder, kept));
+            result.map(|()| context)
+        };
+        let context = or_leave(work, go_on)?.map_err(|error| self.explain(error))?;
+        context.write(sink)
+    }
+
+    /// An error of the codec, with its name.
+    pub fn explain(&self, error: Error) -> Error {
+        let (codec, library) = (&self.name, self.library);
+        err!(Encode, "{} with {codec} of {library} ({:?})", error.message, self.compression)
+    }
+
+    /// The encoder with its parameters.
+    fn encoder(&self, context: &OwnedContext, shape: &Shape, recipe: &Recipe) -> Result<OwnedEncoder> {
         let encoder = context.encoder(self.descriptor)?;
         encoder.configure(recipe.quality, recipe.lossless)?;
         for (name, value) in self.parameters(shape, recipe) {
@@ -218,21 +246,23 @@ impl Engine {
                 result => result?,
             }
         }
-        let image = self.image(shape, color, fill)?;
-        let metadata = metadata.clone();
-        let work = move || {
-            let result = context.encode(&image, &encoder, &metadata);
-            drop((image, encoder, kept));
-            result.map(|()| context)
-        };
-        let context = or_leave(work, go_on)?.map_err(|error| {
-            let (codec, library) = (&self.name, self.library);
-            err!(Encode, "{} with {codec} of {library} ({:?})", error.message, self.compression)
-        })?;
-        context.write(sink)
+        Ok(encoder)
     }
 
-    fn image(
+    /// Starts a sequence of images of one shape.
+    pub fn sequence(&self, shape: &Shape, recipe: &Recipe) -> Result<Coder> {
+        let tracks =
+            self.tracks.ok_or_else(|| err!(Unsupported, "{} has no image sequences", self.library))?;
+        let context = OwnedContext::new(self.api)?;
+        let encoder = self.encoder(&context, shape, recipe)?;
+        let side = |side: u32| {
+            u16::try_from(side).map_err(|_| err!(OutOfRange, "{side} pixels: a track has at most {}", u16::MAX))
+        };
+        Coder::new(tracks, context, encoder, (side(shape.width)?, side(shape.height)?))
+    }
+
+    /// An image of libheif's. `fill` writes the planes: Y, Cb, Cr, alpha.
+    pub fn image(
         &self,
         shape: &Shape,
         color: &Color,

@@ -63,19 +63,19 @@ macro_rules! opaque {
         }
     )* };
 }
-opaque!(Context Image ImageHandle EncoderHandle EncoderDescriptor);
+opaque!(Context Image ImageHandle EncoderHandle EncoderDescriptor Track TrackOptions SequenceOptions);
 
 macro_rules! table {
-    ($(fn $name:ident($($arg:ty),*) $(-> $result:ty)?;)*) => {
-        /// Every function of libheif that this library calls; all of them exist since 1.15.
+    ($(#[$doc:meta])* $table:ident: $(fn $name:ident($($arg:ty),*) $(-> $result:ty)?;)*) => {
+        $(#[$doc])*
         #[derive(Debug)]
         #[allow(non_snake_case, missing_docs)]
-        pub(super) struct Api { $(pub $name: unsafe extern "C" fn($($arg),*) $(-> $result)?,)* }
+        pub(super) struct $table { $(pub $name: unsafe extern "C" fn($($arg),*) $(-> $result)?,)* }
 
-        impl Api {
+        impl $table {
             /// Fills the table, or names the first function that `find` does not know.
-            fn fill(mut find: impl FnMut(&CStr) -> *mut c_void) -> Result<Api, &'static str> {
-                Ok(Api { $($name: {
+            fn fill(mut find: impl FnMut(&CStr) -> *mut c_void) -> Result<Self, &'static str> {
+                Ok(Self { $($name: {
                     let name = concat!(stringify!($name), "\0");
                     let found = CStr::from_bytes_with_nul(name.as_bytes()).map_or(ptr::null_mut(), &mut find);
                     if found.is_null() {
@@ -86,11 +86,16 @@ macro_rules! table {
                     unsafe { std::mem::transmute::<*mut c_void, unsafe extern "C" fn($($arg),*) $(-> $result)?>(found) }
                 },)* })
             }
+        }
+    };
+    (linked $(#[$doc:meta])* $table:ident: $(fn $name:ident($($arg:ty),*) $(-> $result:ty)?;)*) => {
+        table! { $(#[$doc])* $table: $(fn $name($($arg),*) $(-> $result)?;)* }
 
+        impl $table {
             /// The functions of the libheif that this build is linked with, if it is with one.
             #[cfg(feature = "heif-link")]
-            fn linked() -> Option<Api> {
-                Some(Api { $($name: {
+            fn linked() -> Option<Self> {
+                Some(Self { $($name: {
                     let found = libheif_sys::$name as *const ();
                     // SAFETY: as in `fill`.
                     unsafe { std::mem::transmute::<*const (), unsafe extern "C" fn($($arg),*) $(-> $result)?>(found) }
@@ -98,7 +103,7 @@ macro_rules! table {
             }
 
             #[cfg(not(feature = "heif-link"))]
-            fn linked() -> Option<Api> {
+            fn linked() -> Option<Self> {
                 None
             }
         }
@@ -106,6 +111,9 @@ macro_rules! table {
 }
 
 table! {
+    linked
+    /// Every function of libheif that this library needs; all of them exist since 1.15.
+    Api:
     fn heif_get_version() -> *const c_char;
     fn heif_get_version_number() -> u32;
     fn heif_init(*mut c_void) -> HeifError;
@@ -170,10 +178,31 @@ table! {
     fn heif_encoding_options_free(*mut HeifEncodingOptions);
 }
 
+table! {
+    /// The functions for image sequences, which exist since 1.21.
+    TrackApi:
+    fn heif_context_has_sequence(*const Context) -> c_int;
+    fn heif_context_get_track(*const Context, u32) -> *mut Track;
+    fn heif_track_release(*mut Track);
+    fn heif_track_decode_next_image(*mut Track, *mut *mut Image, c_int, c_int, *const c_void) -> HeifError;
+
+    fn heif_track_options_alloc() -> *mut TrackOptions;
+    fn heif_track_options_release(*mut TrackOptions);
+    fn heif_track_options_set_timescale(*mut TrackOptions, u32);
+    fn heif_sequence_encoding_options_alloc() -> *mut SequenceOptions;
+    fn heif_sequence_encoding_options_release(*mut SequenceOptions);
+    fn heif_context_add_visual_sequence_track(*mut Context, u16, u16, u32, *const TrackOptions, *const SequenceOptions, *mut *mut Track) -> HeifError;
+    fn heif_image_set_duration(*mut Image, u32);
+    fn heif_track_encode_sequence_image(*mut Track, *const Image, *mut EncoderHandle, *const SequenceOptions) -> HeifError;
+    fn heif_track_encode_end_of_sequence(*mut Track, *mut EncoderHandle) -> HeifError;
+}
+
 /// A loaded libheif.
 #[derive(Debug)]
 pub(super) struct Library {
     pub api: Api,
+    /// None where it is too old.
+    pub tracks: Option<TrackApi>,
     /// What was opened, and its version: "libheif.so.1, version 1.15.1".
     pub description: String,
     /// The version as numbers.
@@ -230,7 +259,9 @@ fn open() -> Answer {
             .map_err(|why| format!("{OVERRIDE} names a libheif that cannot be used ({why}); {ADVICE}"));
     }
     if let Some(api) = Api::linked() {
-        return Ok(introduce("the linked libheif", api));
+        // SAFETY: a NUL-terminated name, looked for in what the process has loaded.
+        let tracks = TrackApi::fill(|symbol| unsafe { libc::dlsym(libc::RTLD_DEFAULT, symbol.as_ptr()) });
+        return Ok(introduce("the linked libheif", api, tracks.ok()));
     }
     let mut reasons = Vec::new();
     for name in NAMES {
@@ -251,12 +282,13 @@ fn open_one(name: &str) -> Answer {
         return Err(unsafe { text(libc::dlerror()) });
     }
     // SAFETY: a live handle (it is never closed) and a NUL-terminated name.
-    let api = Api::fill(|symbol| unsafe { libc::dlsym(handle, symbol.as_ptr()) })
+    let find = |symbol: &CStr| unsafe { libc::dlsym(handle, symbol.as_ptr()) };
+    let api = Api::fill(find)
         .map_err(|missing| format!("{name} has no {missing} (libheif 1.15 or newer is needed)"))?;
-    Ok(introduce(name, api))
+    Ok(introduce(name, api, TrackApi::fill(find).ok()))
 }
 
-fn introduce(name: &str, api: Api) -> Library {
+fn introduce(name: &str, api: Api, tracks: Option<TrackApi>) -> Library {
     // SAFETY: none takes memory of ours. heif_init loads the codec plugins of newer versions; its failure
     // leaves the built-in codecs, and the descriptor list tells what there is.
     let (words, number) = unsafe {
@@ -265,7 +297,7 @@ fn introduce(name: &str, api: Api) -> Library {
     };
     // One byte each, from the top.
     let [major, minor, patch, _] = number.to_be_bytes();
-    Library { api, description: format!("{name}, version {words}"), version: (major, minor, patch) }
+    Library { api, tracks, description: format!("{name}, version {words}"), version: (major, minor, patch) }
 }
 
 /// Copies a C string; NULL reads as "no message".

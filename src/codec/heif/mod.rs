@@ -5,6 +5,7 @@
 //!
 //! libheif and its codecs are C++ that may end the process when memory runs out; see `docs/heif.md`.
 
+mod animate;
 mod assembly;
 mod companions;
 mod container;
@@ -13,12 +14,16 @@ mod container_tests;
 mod decode;
 mod engine;
 mod library;
+mod movie;
+mod movie_writing;
 mod objects;
 mod parsing;
 mod planes;
+mod playing;
 mod reading;
 #[cfg(test)]
 mod tests;
+mod tracks;
 mod writing;
 
 use std::{borrow::Cow, sync::Arc};
@@ -49,6 +54,7 @@ use crate::{
 
 pub(super) use companions::{auxiliaries, auxiliary_kinds, gain_map, has_gain_map};
 pub(super) use decode::{decode, metadata, probe, sniff};
+pub(super) use playing::{frames, scan};
 
 /// Rows pulled at a time; even, so that no chroma sample is split.
 const BAND: u32 = 16;
@@ -76,7 +82,10 @@ pub static HEIC: Format = Format {
     available: || engine(Compression::Hevc, None).map(drop),
     layout: |pixels, options| Ok(HEIC_CODEC.choose(pixels, options)?.layout),
     encode: |plan, sink| encode(&HEIC_CODEC, plan, sink),
-    animate: None,
+    animate: || match sequences(Compression::Hevc) {
+        true => Some(|animation| animate::animate(&HEIC_CODEC, animation)),
+        false => None,
+    },
     codec: || codec(Compression::Hevc),
     memory: |pixels, options| HEIC_CODEC.memory(pixels, options),
 };
@@ -100,7 +109,10 @@ pub static AVIF: Format = Format {
     available: || engine(Compression::Av1, None).map(drop),
     layout: |pixels, options| Ok(AVIF_CODEC.choose(pixels, options)?.layout),
     encode: |plan, sink| encode(&AVIF_CODEC, plan, sink),
-    animate: None,
+    animate: || match sequences(Compression::Av1) {
+        true => Some(|animation| animate::animate(&AVIF_CODEC, animation)),
+        false => None,
+    },
     codec: || codec(Compression::Av1),
     memory: |pixels, options| AVIF_CODEC.memory(pixels, options),
 };
@@ -225,6 +237,11 @@ fn engine(compression: Compression, name: Option<&str>) -> Result<Engine> {
 fn codec(compression: Compression) -> Cow<'static, str> {
     engine(compression, None)
         .map_or(Cow::Borrowed("libheif"), |engine| format!("{} of {}", engine.name, engine.library).into())
+}
+
+/// Whether the loaded libheif codes sequences.
+fn sequences(compression: Compression) -> bool {
+    engine(compression, None).is_ok_and(|engine| engine.has_sequences())
 }
 
 impl Codec {
@@ -433,19 +450,14 @@ fn encode_one(codec: &Codec, plan: &Plan<'_>, counts: bool) -> Result<Buffer> {
     }
     apart(|| -> Result<Buffer> {
         let mut filler = Filler::new(shape, rows.layout(), color.cicp.matrix)?;
-        let (mut scratch, mut bytes) = (Scratch::default(), Buffer::default());
+        let mut bytes = Buffer::default();
         let mut fill = |mut planes: planes::Planes<'_>| {
-            for first in (0..height).step_by(BAND as usize) {
-                let last = (first + BAND).min(height);
-                let band = rows.band(first..last, &mut scratch)?;
-                filler.fill(&mut planes, first, last - first, &band)?;
-                // The codec, which cannot be asked or stopped, does the other nineteen twentieths.
-                match counts {
-                    true => plan.control.checkpoint(last.into(), u64::from(height) * 20)?,
-                    false => plan.control.check()?,
-                }
-            }
-            Ok(())
+            // The codec, which cannot be asked or stopped, does the other nineteen twentieths.
+            let mut go_on = |done: u32| match counts {
+                true => plan.control.checkpoint(done.into(), u64::from(height) * 20),
+                false => plan.control.check(),
+            };
+            rows_into(rows, height, &mut filler, &mut planes, &mut go_on)
         };
         // Threads and memory are the codec's until it ends, wanted or not.
         let kept = (reserved, plan.control.held());
@@ -453,4 +465,22 @@ fn encode_one(codec: &Codec, plan: &Plan<'_>, counts: bool) -> Result<Buffer> {
         engine.encode(&shape, &color, &recipe, plan.metadata, &mut fill, &mut bytes, kept, go_on)?;
         Ok(bytes)
     })?
+}
+
+/// Fills the planes of libheif's image. `go_on` is asked with the number of rows that are done.
+fn rows_into(
+    rows: &Rows,
+    height: u32,
+    filler: &mut Filler,
+    planes: &mut planes::Planes<'_>,
+    go_on: &mut dyn FnMut(u32) -> Result<()>,
+) -> Result<()> {
+    let mut scratch = Scratch::default();
+    for first in (0..height).step_by(BAND as usize) {
+        let last = (first + BAND).min(height);
+        let band = rows.band(first..last, &mut scratch)?;
+        filler.fill(planes, first, last - first, &band)?;
+        go_on(last)?;
+    }
+    Ok(())
 }

@@ -48,14 +48,17 @@ pub(super) fn check(error: HeifError) -> Result<()> {
 
 macro_rules! owner {
     ($(#[$doc:meta])* $name:ident($raw:ty) by $release:ident) => {
+        owner! { $(#[$doc])* $name($raw) by $release of Api }
+    };
+    ($(#[$doc:meta])* $name:ident($raw:ty) by $release:ident of $table:ident) => {
         $(#[$doc])*
         #[derive(Debug)]
         pub(super) struct $name {
             pub raw: *mut $raw,
-            pub api: &'static Api,
+            pub api: &'static $table,
         }
         impl $name {
-            pub fn own(api: &'static Api, raw: *mut $raw) -> Result<Self> {
+            pub fn own(api: &'static $table, raw: *mut $raw) -> Result<Self> {
                 if raw.is_null() {
                     return Err(err!(OutOfMemory, "libheif has no memory for its {}", stringify!($raw)));
                 }
@@ -76,9 +79,17 @@ owner!(/** An image of a file, still compressed. */ OwnedHandle(ImageHandle) by 
 owner!(/** A codec with its parameters. */ OwnedEncoder(EncoderHandle) by heif_encoder_release);
 owner!(/** Colour as code points. */ OwnedNclx(HeifNclx) by heif_nclx_color_profile_free);
 owner!(/** What goes into the file. */ OwnedOptions(HeifEncodingOptions) by heif_encoding_options_free);
+owner!(/** A sequence of images in a file. */ OwnedTrack(Track) by heif_track_release of TrackApi);
+owner!(/** How a track is made. */ OwnedTrackOptions(TrackOptions) by heif_track_options_release of TrackApi);
+owner!(/** How a track's images are coded. */ OwnedSequenceOptions(SequenceOptions)
+    by heif_sequence_encoding_options_release of TrackApi);
 
 // SAFETY: libheif ties none of these to a thread; each has one owner, who passes it on as a whole.
 unsafe impl Send for OwnedContext {}
+// SAFETY: as above.
+unsafe impl Send for OwnedTrack {}
+// SAFETY: as above.
+unsafe impl Send for OwnedSequenceOptions {}
 // SAFETY: as above.
 unsafe impl Send for OwnedImage {}
 // SAFETY: as above.

@@ -8,7 +8,7 @@ use crate::error::Result;
 pub(super) struct Reader<'a>(pub &'a [u8]);
 
 impl<'a> Reader<'a> {
-    fn take(&mut self, count: usize) -> Result<&'a [u8]> {
+    pub fn take(&mut self, count: usize) -> Result<&'a [u8]> {
         let (first, rest) =
             self.0.split_at_checked(count).ok_or_else(|| damaged("a box that ends too early"))?;
         self.0 = rest;
@@ -16,11 +16,11 @@ impl<'a> Reader<'a> {
     }
 
     /// A number of 0 to 8 bytes.
-    fn number(&mut self, bytes: usize) -> Result<u64> {
+    pub fn number(&mut self, bytes: usize) -> Result<u64> {
         Ok(self.take(bytes)?.iter().fold(0, |number, byte| number << 8 | u64::from(*byte)))
     }
 
-    fn u8(&mut self) -> Result<u8> {
+    pub fn u8(&mut self) -> Result<u8> {
         Ok(self.number(1)? as u8)
     }
 
@@ -33,22 +33,22 @@ impl<'a> Reader<'a> {
     }
 
     /// 16 or 32 bits.
-    fn id(&mut self, wide: bool) -> Result<u32> {
+    pub fn id(&mut self, wide: bool) -> Result<u32> {
         Ok(self.number(if wide { 4 } else { 2 })? as u32)
     }
 
-    fn kind(&mut self) -> Result<Kind> {
+    pub fn kind(&mut self) -> Result<Kind> {
         Ok(self.u32()?.to_be_bytes())
     }
 
     /// Version and flags of a box that has them.
-    fn full(&mut self) -> Result<(u8, u32)> {
+    pub fn full(&mut self) -> Result<(u8, u32)> {
         let word = self.u32()?;
         Ok(((word >> 24) as u8, word & 0xff_ffff))
     }
 
     /// The next box; none at the end.
-    fn next(&mut self) -> Result<Option<(Kind, Reader<'a>)>> {
+    pub fn next(&mut self) -> Result<Option<(Kind, Reader<'a>)>> {
         if self.0.is_empty() {
             return Ok(None);
         }
@@ -73,7 +73,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The first box of a type.
-    fn find(mut self, wanted: &Kind) -> Result<Option<Reader<'a>>> {
+    pub fn find(mut self, wanted: &Kind) -> Result<Option<Reader<'a>>> {
         while let Some((kind, body)) = self.next()? {
             if kind == *wanted {
                 return Ok(Some(body));

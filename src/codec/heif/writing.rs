@@ -1,6 +1,9 @@
 //! Files written of items: `ftyp`, `meta`, `mdat`.
 
-use super::container::{Container, Kind, Property, Reference};
+use super::{
+    container::{Container, Kind, Property, Reference},
+    movie_writing::Places,
+};
 use crate::{
     bail, err,
     error::{Error, Result},
@@ -9,18 +12,18 @@ use crate::{
 
 /// Bytes that answer when memory runs out.
 #[derive(Default)]
-struct Bytes(Vec<u8>);
+pub(super) struct Bytes(pub Vec<u8>);
 
 impl Bytes {
-    fn put(&mut self, bytes: &[u8]) -> Result<()> {
+    pub fn put(&mut self, bytes: &[u8]) -> Result<()> {
         crate::error::try_extend(&mut self.0, bytes, "the boxes of a file")
     }
 
-    fn u16(&mut self, number: u16) -> Result<()> {
+    pub fn u16(&mut self, number: u16) -> Result<()> {
         self.put(&number.to_be_bytes())
     }
 
-    fn u32(&mut self, number: u32) -> Result<()> {
+    pub fn u32(&mut self, number: u32) -> Result<()> {
         self.put(&number.to_be_bytes())
     }
 
@@ -31,7 +34,7 @@ impl Bytes {
     }
 
     /// A box around what `fill` writes.
-    fn nest(&mut self, kind: &Kind, fill: impl FnOnce(&mut Self) -> Result<()>) -> Result<()> {
+    pub fn nest(&mut self, kind: &Kind, fill: impl FnOnce(&mut Self) -> Result<()>) -> Result<()> {
         let start = self.0.len();
         self.u32(0)?;
         self.put(kind)?;
@@ -42,7 +45,7 @@ impl Bytes {
     }
 
     /// A box with version and flags.
-    fn nest_full(
+    pub fn nest_full(
         &mut self,
         kind: &Kind,
         (version, flags): (u8, u32),
@@ -55,7 +58,7 @@ impl Bytes {
     }
 }
 
-fn long(number: usize) -> Result<u32> {
+pub(super) fn long(number: usize) -> Result<u32> {
     u32::try_from(number)
         .map_err(|_| err!(TooLarge, "a file of more than {number} bytes; HEIF has at most 4 GiB"))
 }
@@ -106,7 +109,7 @@ impl Container<'_> {
             self.brands.iter().skip(1).try_for_each(|brand| out.put(brand))
         })?;
         let properties = Properties::of(self)?;
-        let mut places = Vec::new();
+        let mut places = Places::new();
         head.nest_full(b"meta", (0, 0), |out| {
             out.nest_full(b"hdlr", (0, 0), |out| {
                 // Nothing predefined; pictures; three reserved words; no name.
@@ -178,13 +181,22 @@ impl Container<'_> {
             Ok(())
         })?;
 
-        let pieces = || self.items.iter().flat_map(|item| item.data.iter().flatten());
+        let mut chunks = Places::new();
+        let items = || self.items.iter().flat_map(|item| item.data.iter().flatten());
+        if !self.tracks.is_empty() {
+            self.write_movie(&mut head, &mut chunks)?;
+        }
+        // Samples that are no items follow them.
+        let pieces = || {
+            let samples = self.tracks.iter().flat_map(|(_, track)| track.samples.iter().skip(1));
+            items().map(|piece| &**piece).chain(samples.map(|sample| sample.bytes))
+        };
         let size = pieces().try_fold(8usize, |sum, piece| sum.checked_add(piece.len()));
         let size = size.ok_or_else(|| Error::out_of_memory(usize::MAX, "a file"))?;
         let start = head.0.len() + 8;
         long(start.saturating_add(size))?;
         // Now it is known where the bytes will be.
-        for (place, offset) in places {
+        for (place, offset) in places.into_iter().chain(chunks) {
             let offset = (start + offset) as u32;
             head.0[place..place + 4].copy_from_slice(&offset.to_be_bytes());
         }
@@ -197,7 +209,7 @@ impl Container<'_> {
 
     /// Where the items' bytes are. Offsets are filled in later: `places` has where they are written, and the
     /// distance from the first byte of all.
-    fn write_places(&self, out: &mut Bytes, places: &mut Vec<(usize, usize)>) -> Result<()> {
+    fn write_places(&self, out: &mut Bytes, places: &mut Places) -> Result<()> {
         out.nest_full(b"iloc", (0, 0), |out| {
             // Offsets and lengths of four bytes each, no base.
             out.put(&[0x44, 0])?;

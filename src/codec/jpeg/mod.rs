@@ -68,7 +68,7 @@ pub static FORMAT: Format = Format {
     available: || Ok(()),
     layout,
     encode,
-    animate: None,
+    animate: || None,
     codec: super::own_codec,
     memory,
 };

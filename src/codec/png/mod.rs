@@ -72,7 +72,6 @@ pub static FORMAT: Format = Format {
     aliases: &["image/x-png", "image/apng"],
     features: features::LOSSLESS
         | features::ALPHA
-        | features::ANIMATION
         | features::DEEP
         | features::HDR
         | features::METADATA
@@ -82,7 +81,7 @@ pub static FORMAT: Format = Format {
     available: || Ok(()),
     layout,
     encode,
-    animate: Some(animation::animate),
+    animate: || Some(animation::animate),
     codec: super::own_codec,
     memory,
 };

@@ -121,7 +121,6 @@ pub static FORMAT: Format = Format {
     features: features::LOSSY
         | features::LOSSLESS
         | features::ALPHA
-        | features::ANIMATION
         | features::METADATA
         | features::PROFILES,
     max_side: 16383,
@@ -129,7 +128,7 @@ pub static FORMAT: Format = Format {
     available: || Ok(()),
     layout,
     encode: encode::encode,
-    animate: Some(animate::animate),
+    animate: || Some(animate::animate),
     codec: encode::version,
     memory,
 };
