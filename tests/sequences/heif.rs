@@ -29,9 +29,8 @@ fn scene(time: u32, clear_from: u32) -> Vec<[u8; 4]> {
 }
 
 fn maps(frames: u32, clear_from: u32) -> Vec<Map> {
-    let one = |time| {
-        map(SIZE.0, SIZE.1, IMAGE_PIXEL_FORMAT_RGBA_8888, scene(time, clear_from).as_flattened())
-    };
+    let one =
+        |time| map(SIZE.0, SIZE.1, IMAGE_PIXEL_FORMAT_RGBA_8888, scene(time, clear_from).as_flattened());
     (0..frames).map(one).collect()
 }
 
@@ -93,9 +92,12 @@ fn lossless_frames_come_back_with_alpha_delays_and_loops() {
             assert_eq!(seen.len(), 5, "{format:?}");
             for (time, (seen, delay)) in seen.iter().zip(delays).enumerate() {
                 assert_eq!(seen.millis, delay as u32 * 10, "{format:?} frame {time}");
-                assert!(seen.canvas == scene(time as u32, clear_from), "{format:?} frame {time} from {clear_from}");
+                assert!(
+                    seen.canvas == scene(time as u32, clear_from),
+                    "{format:?} frame {time} from {clear_from}"
+                );
             }
-            assert_eq!(loops(&file), count as u32, "{format:?}");
+            assert_eq!(loops(&file), count, "{format:?}");
         }
     }
 }
@@ -143,7 +145,8 @@ fn quality_and_effort_reach_the_codec_and_threads_do_not() {
             let (packer, maps, mut data) = (packer(), maps(4, 1), ptr::null_mut());
             ok(image_packer_set_threads(packer.0, threads));
             let frames = handles(&maps);
-            let status = image_packer_pack_to_data_from_sequence(packer.0, frames.as_ptr(), 4, options.0, &mut data);
+            let status =
+                image_packer_pack_to_data_from_sequence(packer.0, frames.as_ptr(), 4, options.0, &mut data);
             ok(status);
             take(data)
         };
@@ -167,7 +170,11 @@ fn animations_become_sequences_and_sequences_animations() {
         let again = reencode(&sequence, &exact(c"image/gif", 0));
         let (.., frames) = decode(&again);
         assert_eq!(super::colours(&frames), [RED, GREEN, BLUE, RED], "{format:?}");
-        assert_eq!(frames.iter().map(|frame| frame.millis).collect::<Vec<_>>(), [30, 200, 50, 90], "{format:?}");
+        assert_eq!(
+            frames.iter().map(|frame| frame.millis).collect::<Vec<_>>(),
+            [30, 200, 50, 90],
+            "{format:?}"
+        );
         assert_eq!((loops(&sequence), loops(&again)), (0, 0), "{format:?}");
     }
 }

@@ -51,10 +51,7 @@ static SETTINGS: &[Setting] = &[COLORS, DITHER, LOSSY];
 pub static FORMAT: Format = Format {
     mime: c"image/gif",
     aliases: &[],
-    features: features::LOSSY
-        | features::LOSSLESS
-        | features::ALPHA
-        | features::METADATA,
+    features: features::LOSSY | features::LOSSLESS | features::ALPHA | features::METADATA,
     max_side: 65535,
     settings: SETTINGS,
     available: || Ok(()),

@@ -250,8 +250,14 @@ impl Frames {
         let xmp = metadata.xmp.as_deref();
         let xmp = xmp.map(|xmp| (*b"mime", &b"\0application/rdf+xml\0"[..], vec![Cow::Borrowed(xmp)]));
         for (kind, names, data) in exif.into_iter().chain(xmp) {
-            let item =
-                Item { id: 0, kind, hidden: true, names: names.into(), properties: Vec::new(), data: Some(data) };
+            let item = Item {
+                id: 0,
+                kind,
+                hidden: true,
+                names: names.into(),
+                properties: Vec::new(),
+                data: Some(data),
+            };
             let id = file.add(item)?;
             file.references.push(Reference { kind: *b"cdsc", from: id, to: vec![main] });
         }

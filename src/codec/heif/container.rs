@@ -296,4 +296,5 @@ impl<'a> Container<'a> {
 }
 
 /// What auxiliary images are called that are alpha, in HEVC's and in all other files.
-pub(super) const ALPHA: [&[u8]; 2] = [b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha", b"urn:mpeg:hevc:2015:auxid:1"];
+pub(super) const ALPHA: [&[u8]; 2] =
+    [b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha", b"urn:mpeg:hevc:2015:auxid:1"];

@@ -256,7 +256,8 @@ impl Engine {
         let context = OwnedContext::new(self.api)?;
         let encoder = self.encoder(&context, shape, recipe)?;
         let side = |side: u32| {
-            u16::try_from(side).map_err(|_| err!(OutOfRange, "{side} pixels: a track has at most {}", u16::MAX))
+            u16::try_from(side)
+                .map_err(|_| err!(OutOfRange, "{side} pixels: a track has at most {}", u16::MAX))
         };
         Coder::new(tracks, context, encoder, (side(shape.width)?, side(shape.height)?))
     }

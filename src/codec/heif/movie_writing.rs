@@ -125,12 +125,7 @@ fn write_track(
     })
 }
 
-fn write_samples(
-    out: &mut Bytes,
-    track: &Track<'_>,
-    chunks: [usize; 2],
-    places: &mut Places,
-) -> Result<()> {
+fn write_samples(out: &mut Bytes, track: &Track<'_>, chunks: [usize; 2], places: &mut Places) -> Result<()> {
     let samples = &track.samples;
     let count = long(samples.len())?;
     out.nest_full(b"stsd", (0, 0), |out| {

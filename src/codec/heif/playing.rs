@@ -25,10 +25,8 @@ use crate::{
 /// where the loaded libheif plays no tracks, or the boxes cannot be read: then the still image has to do.
 pub(super) fn main_track(bytes: &[u8]) -> Option<Track<'_>> {
     playable()?;
-    let sequence = matches!(
-        bytes.get(8..12)?,
-        b"avis" | b"hevc" | b"hevx" | b"hevm" | b"hevs" | b"msf1" | b"iso8"
-    );
+    let sequence =
+        matches!(bytes.get(8..12)?, b"avis" | b"hevc" | b"hevx" | b"hevm" | b"hevs" | b"msf1" | b"iso8");
     if !sequence {
         return None;
     }
@@ -117,7 +115,8 @@ impl<'a> Frames<'a> {
         let (width, height) = track.size;
         let pixels = u64::from(width) * u64::from(height);
         // A copy of the file, a decoder with its reference images, and ours.
-        let share = limits.memory().take((16 << 20) + bytes.len() as u64 + pixels * 32, "decoding with libheif")?;
+        let share =
+            limits.memory().take((16 << 20) + bytes.len() as u64 + pixels * 32, "decoding with libheif")?;
         let all = tracks(bytes)?;
         let has_alpha = all.iter().any(|other| other.handler == *b"auxv" && other.of == Some(track.id));
         let player = match playable() {
@@ -164,7 +163,8 @@ impl decode::Frames for Frames<'_> {
         if pixels.info().bits > 8 {
             // The upper eight bits, rounded.
             let samples = pixels.plane(0).0.as_chunks::<2>().0.iter();
-            let narrow = |sample: &[u8; 2]| ((u32::from(u16::from_ne_bytes(*sample)) * 255 + 32767) / 65535) as u8;
+            let narrow =
+                |sample: &[u8; 2]| ((u32::from(u16::from_ne_bytes(*sample)) * 255 + 32767) / 65535) as u8;
             self.canvas.try_reserve(samples.len()).map_err(|_| {
                 crate::error::Error::out_of_memory(samples.len(), "the canvas of an animation")
             })?;

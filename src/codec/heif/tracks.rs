@@ -38,9 +38,8 @@ impl Coder {
         (width, height): (u16, u16),
     ) -> Result<Self> {
         // SAFETY: take nothing.
-        let (timing, options) = unsafe {
-            ((api.heif_track_options_alloc)(), (api.heif_sequence_encoding_options_alloc)())
-        };
+        let (timing, options) =
+            unsafe { ((api.heif_track_options_alloc)(), (api.heif_sequence_encoding_options_alloc)()) };
         let timing = OwnedTrackOptions::own(api, timing);
         let options = OwnedSequenceOptions::own(api, options)?;
         let timing = timing?;
@@ -121,7 +120,7 @@ impl Player {
         if track.is_null() {
             return Ok(None);
         }
-        Ok(Some(Self { track: OwnedTrack::own(tracks, track)?, context: context, _bytes: copy }))
+        Ok(Some(Self { track: OwnedTrack::own(tracks, track)?, context, _bytes: copy }))
     }
 
     /// Decodes the next image; an error at the end.
