@@ -1,9 +1,15 @@
 //! Auxiliary images through JPEG files and back: each keeps its kind, and its bytes where nothing has to be turned.
 
-use std::{fs, path::PathBuf, process::Command, sync::Arc};
+mod common;
+
+use std::sync::Arc;
+
+use common::{
+    packing::{self, picture_of, source},
+    tools::exiftool_bytes,
+};
 
 use image_packer::{
-    codec::decode,
     model::{
         gain_map::{GainMap, GainMapParams},
         options::Options,
@@ -11,14 +17,9 @@ use image_packer::{
         pixel_format::PixelFormat,
         pixelmap::Pixels,
         report::{Code, Report},
-        source::ImageSource,
     },
-    pack::{
-        control::Control,
-        packer::{Input, Packer},
-    },
+    pack::packer::Input,
     pixels::Orientation,
-    sink::memory::Buffer,
 };
 
 const KINDS: [AuxiliaryKind; 4] =
@@ -49,17 +50,7 @@ fn picture(gain_map: bool) -> Picture {
 fn pack(input: Input, mime: &str, properties: bool) -> (Vec<u8>, Report) {
     let mut options = Options::new(mime, 92).unwrap();
     options.needs_pack_properties = properties;
-    let mut file = Buffer::default();
-    let report = Packer::default().pack(input, &options, &mut file, &Control::default()).unwrap();
-    (file.as_slice().to_vec(), report)
-}
-
-fn source(file: &[u8]) -> Arc<ImageSource> {
-    Arc::new(ImageSource::from_copy(file).unwrap())
-}
-
-fn read(file: &[u8]) -> Picture {
-    decode::picture(&source(file), &Default::default()).unwrap()
+    packing::pack(input, &options)
 }
 
 /// The JPEG of each auxiliary image.
@@ -69,12 +60,7 @@ fn coded(picture: &Picture) -> Vec<Arc<[u8]>> {
 
 /// Image `number` of the Multi-Picture Format as exiftool finds it; none where it is not installed.
 fn by_exiftool(file: &[u8], number: usize) -> Option<Vec<u8>> {
-    let path: PathBuf =
-        [env!("CARGO_TARGET_TMPDIR"), &format!("auxiliary-{}-{number}", std::process::id())].iter().collect();
-    fs::write(&path, file).unwrap();
-    let output = Command::new("exiftool").args(["-b", &format!("-MPImage{number}")]).arg(&path).output();
-    fs::remove_file(&path).unwrap();
-    output.ok().map(|output| output.stdout)
+    exiftool_bytes(file, &["-b", &format!("-MPImage{number}")])
 }
 
 #[test]
@@ -83,7 +69,7 @@ fn every_kind_is_read_back_as_it_was_packed() {
         let packed = picture(gain_map);
         let (file, report) = pack(Input::Picture(Arc::new(packed.clone())), "image/jpeg", false);
         assert!(report.warnings.is_empty(), "{:?}", report.warnings);
-        let read = read(&file);
+        let read = picture_of(&file);
         assert_eq!(read.gain_map.is_some(), gain_map);
         assert_eq!(read.auxiliaries.iter().map(|a| a.kind).collect::<Vec<_>>(), KINDS);
         for (index, (is, was)) in read.auxiliaries.iter().zip(&packed.auxiliaries).enumerate() {
@@ -101,20 +87,20 @@ fn every_kind_is_read_back_as_it_was_packed() {
 #[test]
 fn what_is_moved_keeps_every_byte() {
     let (file, _) = pack(Input::Picture(Arc::new(picture(true))), "image/jpeg", false);
-    let before = coded(&read(&file));
+    let before = coded(&picture_of(&file));
     // From file to file, and through a picture whose main image is another.
     let (again, report) = pack(Input::Source(source(&file)), "image/jpeg", true);
     assert!(report.warnings.iter().all(|w| w.code == Code::XmpChanged), "{:?}", report.warnings);
-    assert_eq!(coded(&read(&again)), before);
-    let mut parts = Parts::from_picture(read(&file)).unwrap();
+    assert_eq!(coded(&picture_of(&again)), before);
+    let mut parts = Parts::from_picture(picture_of(&file)).unwrap();
     let (again, _) = pack(Input::Picture(Arc::new(parts.picture().unwrap())), "image/jpeg", false);
-    assert_eq!(coded(&read(&again)), before);
+    assert_eq!(coded(&picture_of(&again)), before);
     // What is written to is encoded anew.
     let depth = parts.auxiliaries[AuxiliaryKind::Depth as usize].take().unwrap();
     depth.write(&[200; 16 * 8], 0).unwrap();
     parts.auxiliaries[AuxiliaryKind::Depth as usize] = Some(depth);
     let (again, _) = pack(Input::Picture(Arc::new(parts.picture().unwrap())), "image/jpeg", false);
-    let after = read(&again);
+    let after = picture_of(&again);
     assert_ne!(coded(&after)[0], before[0]);
     assert_eq!(coded(&after)[1..], before[1..]);
     assert!(after.auxiliaries[0].pixels.plane(0).0.iter().all(|v| v.abs_diff(200) <= 1));
@@ -125,7 +111,7 @@ fn they_are_turned_with_their_main_image() {
     let mut stored = picture(true);
     stored.metadata.set_orientation(Orientation::Right).unwrap();
     let (file, _) = pack(Input::Picture(Arc::new(stored)), "image/jpeg", false);
-    let read = read(&file);
+    let read = picture_of(&file);
     assert_eq!((read.main.width(), read.main.height()), (32, 64));
     let depth = &read.auxiliaries[0].pixels;
     assert_eq!((depth.width(), depth.height()), (8, 16));
@@ -143,7 +129,7 @@ fn what_has_no_place_is_told() {
         let (again, report) = pack(Input::Source(source(&file)), mime, properties);
         let dropped = report.warnings.iter().filter(|w| w.code == Code::AuxiliaryDropped).count();
         assert_eq!(dropped, 4, "{mime}: {:?}", report.warnings);
-        assert!(read(&again).auxiliaries.is_empty());
+        assert!(picture_of(&again).auxiliaries.is_empty());
     }
 }
 

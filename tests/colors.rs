@@ -1,7 +1,15 @@
 //! Colours: kept with their profile where readers know it, converted and told where not. The expected values are counted
 //! here, by formulas of the standards.
 
-use std::{fs, path::PathBuf, process::Command, sync::Arc};
+mod common;
+
+use std::sync::Arc;
+
+use common::{
+    light::{light_to_srgb, srgb_to_light},
+    packing::{pack, pack_pixels, pixels_of, shipped},
+    tools::exiftool,
+};
 
 use image_packer::{
     codec::{self, decode},
@@ -22,16 +30,6 @@ use image_packer::{
 
 const P3: Cicp = Cicp { primaries: 12, ..Cicp::SRGB };
 
-fn pack(input: Input, options: &Options) -> (Vec<u8>, Report) {
-    let mut file = Buffer::default();
-    let report = Packer::default().pack(input, options, &mut file, &Control::default()).unwrap();
-    (file.as_slice().to_vec(), report)
-}
-
-fn pack_pixels(pixels: Pixels, options: &Options) -> (Vec<u8>, Report) {
-    pack(Input::Pixels(Arc::new(pixels)), options)
-}
-
 fn options(mime: &str) -> Options {
     let mut options = Options::new(mime, 100).unwrap();
     if mime == "image/jpeg" {
@@ -40,48 +38,23 @@ fn options(mime: &str) -> Options {
     options
 }
 
-fn read(file: &[u8]) -> Pixels {
-    decode::decode(&ImageSource::from_copy(file).unwrap(), 0, &Default::default()).unwrap()
-}
-
-fn shipped(name: &str) -> Arc<ImageSource> {
-    let path: PathBuf = [env!("CARGO_MANIFEST_DIR"), "tests/data", name].iter().collect();
-    Arc::new(ImageSource::from_path(&path).unwrap())
-}
-
 fn converted(report: &Report) -> bool {
     report.warnings.iter().any(|warning| warning.code == Code::ColorConverted)
 }
 
-fn exiftool(file: &[u8], tag: &str) -> Option<String> {
-    let path: PathBuf =
-        [env!("CARGO_TARGET_TMPDIR"), &format!("colors-{}-{}", std::process::id(), tag.len())]
-            .iter()
-            .collect();
-    fs::write(&path, file).unwrap();
-    let output = Command::new("exiftool").args(["-s3", tag]).arg(&path).output();
-    fs::remove_file(&path).unwrap();
-    output.ok().map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned())
-}
-
-/// sRGB's curve (IEC 61966-2-1).
-fn light(v: f64) -> f64 {
-    if v <= 0.04045 { v / 12.92 } else { ((v + 0.055) / 1.055).powf(2.4) }
-}
-
-fn signal(v: f64) -> f64 {
-    if v <= 0.003_130_8 { v * 12.92 } else { 1.055 * v.powf(1.0 / 2.4) - 0.055 }
+fn told(file: &[u8], tag: &str) -> Option<String> {
+    exiftool(file, &["-s3", tag]).map(|text| text.trim().to_owned())
 }
 
 /// Display P3 to sRGB (CSS Color 4, 10.2, by way of XYZ), clipped.
 fn p3_to_srgb(rgb: [f64; 3]) -> [f64; 3] {
-    let [r, g, b] = rgb.map(light);
+    let [r, g, b] = rgb.map(srgb_to_light);
     let linear = [
         1.224_940_2 * r - 0.224_940_2 * g,
         -0.042_056_9 * r + 1.042_056_9 * g,
         -0.019_637_6 * r - 0.078_636_1 * g + 1.098_273_7 * b,
     ];
-    linear.map(|v| signal(v.clamp(0.0, 1.0)))
+    linear.map(|v| light_to_srgb(v.clamp(0.0, 1.0)))
 }
 
 /// 8 x 8 x 8 colours, each a block of 4 x 4 pixels.
@@ -136,16 +109,16 @@ fn wide_gamuts_keep_their_numbers_and_their_name() {
         for (mime, most) in [("image/jpeg", 3.0), ("image/png", 0.51), ("image/webp", 8.0)] {
             let (file, report) = pack_pixels(chart(cicp), &options(mime));
             assert!(!converted(&report), "{mime} {:?}", report.warnings);
-            let found = difference(&read(&file), color_of);
+            let found = difference(&pixels_of(&file), color_of);
             assert!(found <= most, "{mime}: {found}");
-            if let Some(profile) = exiftool(&file, "-ProfileDescription") {
+            if let Some(profile) = told(&file, "-ProfileDescription") {
                 assert!(profile.starts_with(name), "{mime}: {profile}");
             }
             // Once more from the file: the same profile, byte for byte.
             let (again, report) =
                 pack(Input::Source(Arc::new(ImageSource::from_copy(&file).unwrap())), &options("image/webp"));
             assert!(!converted(&report), "{:?}", report.warnings);
-            let profile = |file: &[u8]| read(file).color.icc;
+            let profile = |file: &[u8]| pixels_of(file).color.icc;
             if mime == "image/png" {
                 assert!(profile(&again).is_some(), "PNG's code points become a profile");
             } else {
@@ -163,14 +136,14 @@ fn srgb_is_counted_where_it_is_asked_for_or_all_that_readers_know() {
         options.color = ColorPolicy::Srgb;
         let (file, report) = pack_pixels(chart(P3), &options);
         assert!(converted(&report), "{mime}");
-        let pixels = read(&file);
+        let pixels = pixels_of(&file);
         assert!(pixels.color.icc.is_none() && pixels.color.cicp.is_srgb());
         let found = difference(&pixels, expected);
         assert!(found <= most, "{mime}: {found}");
         // sRGB under the name of a profile loses nothing but the name.
         let (file, _) = pack_pixels(chart(P3), &self::options("image/webp"));
         let srgb = pack(Input::Source(Arc::new(ImageSource::from_copy(&file).unwrap())), &options);
-        assert!(converted(&srgb.1) && read(&srgb.0).color.icc.is_none(), "{mime}");
+        assert!(converted(&srgb.1) && pixels_of(&srgb.0).color.icc.is_none(), "{mime}");
     }
     // Readers of GIF know nothing of profiles. Few colours, so that the palette holds them all.
     let mut few =
@@ -208,7 +181,7 @@ fn inks_are_converted_and_that_is_told() {
             let (file, report) = pack(Input::Source(shipped(name)), &options(mime));
             let told = report.warnings.iter().find(|warning| warning.code == Code::ColorConverted);
             assert!(told.is_some_and(|told| told.text.ends_with(how)), "{name}: {:?}", report.warnings);
-            assert!(read(&file).color.icc.is_none());
+            assert!(pixels_of(&file).color.icc.is_none());
         }
     }
     // By its profile this cyan is red.
@@ -224,7 +197,7 @@ fn read_source(name: &str) -> Pixels {
 
 /// CIE L*a*b* of D50 from linear light of these primaries: XYZ of D50 by the matrices that ICC profiles of the spaces have.
 fn lab_of(rgb: [f64; 3], to_xyz: [[f64; 3]; 3]) -> [f64; 3] {
-    let [r, g, b] = rgb.map(light);
+    let [r, g, b] = rgb.map(srgb_to_light);
     let xyz = to_xyz.map(|row| row[0] * r + row[1] * g + row[2] * b);
     let f = |v: f64| if v > 216.0 / 24389.0 { v.cbrt() } else { (24389.0 / 27.0 * v + 16.0) / 116.0 };
     let [x, y, z] = [f(xyz[0] / 0.9642), f(xyz[1]), f(xyz[2] / 0.8249)];
@@ -288,7 +261,7 @@ fn lab_becomes_srgb_or_display_p3_as_it_fits() {
     for (big, deep) in [(false, false), (true, false), (false, true), (true, true)] {
         for (matrix, p3) in [(SRGB_XYZ, false), (P3_XYZ, true)] {
             let file = lab_tiff(big, deep, |x, y| lab_of(color_of(x, y).map(|v| 0.05 + 0.9 * v), matrix));
-            let pixels = read(&file);
+            let pixels = pixels_of(&file);
             assert_eq!(pixels.color.cicp.primaries, if p3 { 12 } else { 1 }, "{big} {deep}");
             let found = difference(&pixels, |x, y| color_of(x, y).map(|v| 0.05 + 0.9 * v));
             // A step of 8-bit a* or b* is several codes of a dark saturated colour.
@@ -297,7 +270,7 @@ fn lab_becomes_srgb_or_display_p3_as_it_fits() {
             let input = Input::Source(Arc::new(ImageSource::from_copy(&file).unwrap()));
             let (jpeg, report) = pack(input, &options("image/jpeg"));
             assert!(converted(&report));
-            if let Some(profile) = exiftool(&jpeg, "-ProfileDescription") {
+            if let Some(profile) = told(&jpeg, "-ProfileDescription") {
                 assert_eq!(profile, if p3 { "Display P3" } else { "" });
             }
         }
@@ -310,7 +283,7 @@ fn gray_keeps_its_tones_whatever_its_profile_is_for() {
     let profile = |format: PixelFormat, transfer: u8| {
         let mut pixels = Pixels::zeroed(8, 8, format).unwrap();
         pixels.color.cicp = Cicp { transfer, primaries: 12, ..Cicp::SRGB };
-        read(&pack_pixels(pixels, &options("image/jpeg")).0).color.icc.unwrap()
+        pixels_of(&pack_pixels(pixels, &options("image/jpeg")).0).color.icc.unwrap()
     };
     let (gray, rgb) = (profile(PixelFormat::Gray8, 8), profile(PixelFormat::Rgb888, 8));
     assert_eq!((&gray[16..20], &rgb[16..20]), (&b"GRAY"[..], &b"RGB "[..]));
@@ -320,25 +293,25 @@ fn gray_keeps_its_tones_whatever_its_profile_is_for() {
         pixels.color.icc = Some(check_icc(icc).unwrap());
         pixels
     };
-    let linear = |x: u32, _| [signal(f64::from(x) / 255.0); 3];
+    let linear = |x: u32, _| [light_to_srgb(f64::from(x) / 255.0); 3];
     let same = |x: u32, _| [f64::from(x) / 255.0; 3];
     for mime in ["image/jpeg", "image/png"] {
         let (file, report) = pack_pixels(ramp(&gray), &options(mime));
         assert!(!converted(&report), "{mime}");
-        assert!(read(&file).color.icc.as_ref() == Some(&gray), "{mime}");
-        assert!(difference(&read(&file), same) <= 2.0, "{mime}");
+        assert!(pixels_of(&file).color.icc.as_ref() == Some(&gray), "{mime}");
+        assert!(difference(&pixels_of(&file), same) <= 2.0, "{mime}");
     }
     // WebP has colour: the tones of the gray profile are counted into sRGB.
     let (file, report) = pack_pixels(ramp(&gray), &options("image/webp"));
-    assert!(converted(&report) && read(&file).color.icc.is_none());
-    let found = difference(&read(&file), linear);
+    assert!(converted(&report) && pixels_of(&file).color.icc.is_none());
+    let found = difference(&pixels_of(&file), linear);
     assert!(found <= 6.0, "{found}");
     // A profile for RGB goes with PNG and WebP, which then have colour, and not with gray JPEG.
     for (mime, most) in [("image/png", 0.0), ("image/webp", 6.0)] {
         let (file, report) = pack_pixels(ramp(&rgb), &options(mime));
         assert!(!converted(&report), "{mime}");
-        assert!(read(&file).color.icc.as_ref() == Some(&rgb), "{mime}");
-        assert!(difference(&read(&file), same) <= most, "{mime}");
+        assert!(pixels_of(&file).color.icc.as_ref() == Some(&rgb), "{mime}");
+        assert!(difference(&pixels_of(&file), same) <= most, "{mime}");
     }
     let error = Packer::default().pack(
         Input::Pixels(Arc::new(ramp(&rgb))),
@@ -356,8 +329,8 @@ fn gray_keeps_its_tones_whatever_its_profile_is_for() {
     let (file, report) =
         pack(Input::Source(Arc::new(ImageSource::from_copy(&wrong).unwrap())), &options("image/jpeg"));
     assert!(converted(&report), "{:?}", report.warnings);
-    assert!(read(&file).color.icc.is_none());
-    let found = difference(&read(&file), linear);
+    assert!(pixels_of(&file).color.icc.is_none());
+    let found = difference(&pixels_of(&file), linear);
     assert!(found <= 4.0, "{found}");
 }
 
@@ -373,7 +346,7 @@ fn a_bad_profile_of_a_source_is_dropped_and_told() {
         let (file, report) =
             pack(Input::Source(Arc::new(ImageSource::from_copy(&bad).unwrap())), &options("image/png"));
         assert_eq!(report.warnings.iter().filter(|w| w.code == Code::ProfileDropped).count(), 1, "{bytes:?}");
-        assert!(read(&file).color.icc.is_none());
+        assert!(pixels_of(&file).color.icc.is_none());
     }
 }
 

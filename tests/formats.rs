@@ -6,7 +6,10 @@ mod common;
 #[cfg(feature = "heif")]
 use std::process::Command;
 
-use common::{Alpha, Layout, Pack, Scene, encode_pixels, formats};
+use common::{
+    layouts::{self, Alpha, Layout, Scene, encode_pixels, formats},
+    through_c::{self, Pack},
+};
 
 type Rgba16 = image::ImageBuffer<image::Rgba<u16>, Vec<u16>>;
 
@@ -57,10 +60,10 @@ fn lossless_formats_keep_every_layout() {
                         let allowed = if format.yuv {
                             // Subsampled chroma, and WebP's limited-range 4:2:0.
                             if webp { 24.0 * step } else { 6.0 * step }
-                        } else if format.float || (format.bits > 8 && alpha == common::Alpha::Premultiplied) {
+                        } else if format.float || (format.bits > 8 && alpha == Alpha::Premultiplied) {
                             // Halves resolve 11 bits; undoing premultiplied low alpha multiplies the rounding.
                             if format.bits == 10 { 1.01 * 65535.0 / 3.0 } else { 48.0 }
-                        } else if alpha == common::Alpha::Premultiplied {
+                        } else if alpha == Alpha::Premultiplied {
                             // The scene's alpha is at least 1/4, so a rounded component is off by at most 2 codes.
                             2.01 * step
                         } else {
@@ -113,7 +116,7 @@ fn shows(
     assert_eq!(got.dimensions(), (width, height), "{what}");
     let mut wanted = scene.seen_through(format, alpha);
     if mime == "image/jpeg" {
-        common::blend(&mut wanted, [64.0 / 255.0, 128.0 / 255.0, 192.0 / 255.0]);
+        layouts::blend(&mut wanted, [64.0 / 255.0, 128.0 / 255.0, 192.0 / 255.0]);
     }
     let psnr = psnr(&got, &wanted);
     assert!(psnr >= floor, "{what}: {psnr:.1} dB, {floor} wanted");
@@ -166,7 +169,7 @@ fn avif_shows_every_layout() {
 
 #[cfg(feature = "heif")]
 fn heif_shows_every_layout(mime: &str) {
-    if !common::supported().iter().any(|format| format == mime) {
+    if !through_c::supported().iter().any(|format| format == mime) {
         eprintln!("NOT TESTED: this machine's libheif does not write {mime}"); // tests/heif.rs fails then
         return;
     }
@@ -182,7 +185,7 @@ fn heif_shows_every_layout(mime: &str) {
 #[test]
 fn every_supported_format_can_be_read_back_as_a_source() {
     let scene = Scene::new(64, 48);
-    for mime in common::supported() {
+    for mime in through_c::supported() {
         for format in formats() {
             for alpha in format.alpha_types() {
                 let (bytes, stride) = encode_pixels(&scene, format, alpha, 0);
@@ -190,7 +193,8 @@ fn every_supported_format_can_be_read_back_as_a_source() {
                 let pack = Pack { effort: 2, ..Pack::new(&mime, 90) };
                 let out =
                     pack.run(64, 48, format, alpha, &bytes, stride).unwrap_or_else(|e| panic!("{what}: {e}"));
-                let (found, width, height) = common::describe(&out).unwrap_or_else(|e| panic!("{what}: {e}"));
+                let (found, width, height) =
+                    through_c::describe(&out).unwrap_or_else(|e| panic!("{what}: {e}"));
                 assert_eq!((found.as_str(), width, height), (mime.as_str(), 64, 48), "{what}");
             }
         }

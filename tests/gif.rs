@@ -2,7 +2,10 @@
 
 mod common;
 
-use common::{Alpha, Pack, Scene, encode_pixels, formats};
+use common::{
+    layouts::{Alpha, Layout, Scene, encode_pixels, formats},
+    through_c::Pack,
+};
 use std::sync::Arc;
 
 use image::AnimationDecoder as _;
@@ -16,7 +19,7 @@ use image_packer::{
     sink::memory::Buffer,
 };
 
-fn rgba() -> common::Layout {
+fn rgba() -> Layout {
     formats().into_iter().find(|format| format.info.format == PixelFormat::Rgba8888).unwrap()
 }
 

@@ -4,12 +4,15 @@
 //! Without a libheif these tests fail; `IMAGE_PACKER_TEST_WITHOUT_LIBHEIF=1` says that none is expected.
 #![cfg(feature = "heif")]
 
-use std::{
-    io::Write as _,
-    process::{Command, Stdio},
-    sync::Arc,
-};
+mod common;
 
+use std::sync::Arc;
+
+use common::{
+    boxes::{File, bilinear, ispe, nclx, number, samples},
+    light::{Sky, nits_to_pq, srgb_to_light},
+    packing::{pack, quick, source},
+};
 use image_packer::{
     codec::{self, decode, gain_map::iso},
     ffi::pixelmap::*,
@@ -17,24 +20,20 @@ use image_packer::{
     model::{
         color::{Cicp, Light, MasteringDisplay},
         gain_map::{GainMap, GainMapParams},
-        options::{DynamicRange, Options},
+        options::DynamicRange,
         picture::{Auxiliary, AuxiliaryKind, Picture},
         pixel_format::PixelFormat,
         pixelmap::{AlphaType, Pixels},
-        report::{Code, Report},
+        report::Code,
         source::ImageSource,
     },
-    pack::{
-        control::Control,
-        packer::{Input, Packer},
-    },
-    sink::memory::Buffer,
+    pack::{control::Control, packer::Input},
 };
+
+const SKY: Sky = Sky { width: 400, height: 320 };
 
 const HEIC: &str = "image/heic";
 const AVIF: &str = "image/avif";
-const WIDTH: u32 = 400;
-const HEIGHT: u32 = 320;
 
 /// The formats that can be tested here.
 fn formats() -> Vec<&'static str> {
@@ -45,248 +44,6 @@ fn formats() -> Vec<&'static str> {
         panic!("{error}\nset IMAGE_PACKER_TEST_WITHOUT_LIBHEIF=1 if this machine is to have none");
     }
     found
-}
-
-/// Light of a scene in units of diffuse white, in Display P3: a sky with a sun of 1300 nits over dark ground.
-fn scene(x: u32, y: u32) -> [f64; 3] {
-    let (u, v) = (f64::from(x) / f64::from(WIDTH), f64::from(y) / f64::from(HEIGHT));
-    let sun = (-((u - 0.7).powi(2) + (v - 0.25).powi(2)) * 60.0).exp() * 6.0;
-    let wave = 0.5 + 0.5 * (u * 37.0).sin() * (v * 29.0).cos();
-    let sky = 0.4 + 0.5 * (1.0 - v);
-    let ground = if v > 0.6 { 0.05 + 0.2 * wave } else { 1.0 };
-    [(sky * 0.7 + sun) * ground, (sky * 0.8 + sun * 0.9) * ground, (sky + sun * 0.7) * ground]
-}
-
-fn nits_to_pq(nits: f64) -> f64 {
-    let power = (nits / 10_000.0).powf(0.159_301_757_812_5);
-    ((0.835_937_5 + 18.851_562_5 * power) / (1.0 + 18.687_5 * power)).powf(78.843_75)
-}
-
-/// The scene as RGBA_1010102, PQ, with P3's primaries.
-fn pixels() -> Pixels {
-    let mut bytes = Vec::new();
-    for y in 0..HEIGHT {
-        for x in 0..WIDTH {
-            let [r, g, b] = scene(x, y).map(|c| (nits_to_pq(c * 203.0) * 1023.0).round() as u32);
-            bytes.extend_from_slice(&(r | g << 10 | b << 20 | 3 << 30).to_ne_bytes());
-        }
-    }
-    let mut pixels = Pixels::from_vec(WIDTH, HEIGHT, PixelFormat::Rgba1010102, bytes).unwrap();
-    pixels.color.cicp = Cicp { primaries: 12, transfer: 16, matrix: 0, full_range: true };
-    pixels.alpha = AlphaType::Opaque;
-    pixels
-}
-
-fn options(mime: &str, quality: i32, settings: &[(&str, &str)]) -> Options {
-    let mut options = Options::new(mime, quality).unwrap();
-    options.effort = 2;
-    settings.iter().for_each(|(name, value)| options.set(name, value).unwrap());
-    options
-}
-
-fn pack(input: Input, options: &Options) -> (Vec<u8>, Report) {
-    let mut bytes = Buffer::default();
-    let report = Packer::default().pack(input, options, &mut bytes, &Control::default()).unwrap();
-    assert_eq!(report.bytes as usize, bytes.as_slice().len());
-    (bytes.as_slice().to_vec(), report)
-}
-
-fn source(bytes: &[u8]) -> Arc<ImageSource> {
-    Arc::new(ImageSource::from_copy(bytes).unwrap())
-}
-
-/// Boxes one behind the other.
-fn boxes(mut bytes: &[u8]) -> Vec<([u8; 4], &[u8])> {
-    let mut found = Vec::new();
-    while !bytes.is_empty() {
-        let size = number(&bytes[..4]);
-        assert!(size >= 8 && size <= bytes.len(), "a box of {size} bytes in {}", bytes.len());
-        found.push((bytes[4..8].try_into().unwrap(), &bytes[8..size]));
-        bytes = &bytes[size..];
-    }
-    found
-}
-
-fn number(bytes: &[u8]) -> usize {
-    bytes.iter().fold(0, |number, byte| number << 8 | usize::from(*byte))
-}
-
-fn find<'a>(boxes: &[([u8; 4], &'a [u8])], kind: &[u8; 4]) -> &'a [u8] {
-    let found: Vec<_> = boxes.iter().filter(|(k, _)| k == kind).collect();
-    assert_eq!(found.len(), 1, "{}", kind.escape_ascii());
-    found[0].1
-}
-
-#[derive(Debug, Default)]
-struct Item<'a> {
-    id: usize,
-    kind: [u8; 4],
-    hidden: bool,
-    data: &'a [u8],
-    properties: Vec<([u8; 4], &'a [u8])>,
-}
-
-impl<'a> Item<'a> {
-    fn property(&self, kind: &[u8; 4]) -> &'a [u8] {
-        find(&self.properties, kind)
-    }
-}
-
-/// A file as this test sees it: just what the library writes.
-#[derive(Debug)]
-struct File<'a> {
-    brands: Vec<&'a [u8]>,
-    primary: usize,
-    items: Vec<Item<'a>>,
-    /// Type, from, to.
-    references: Vec<([u8; 4], usize, Vec<usize>)>,
-    groups: Vec<([u8; 4], Vec<usize>)>,
-}
-
-impl<'a> File<'a> {
-    fn new(file: &'a [u8]) -> Self {
-        let top = boxes(file);
-        assert_eq!(top.iter().map(|(kind, _)| kind).collect::<Vec<_>>(), [b"ftyp", b"meta", b"mdat"]);
-        let ftyp = top[0].1;
-        let meta = boxes(&top[1].1[4..]);
-        let mut items: Vec<Item> = boxes(&find(&meta, b"iinf")[6..])
-            .into_iter()
-            .map(|(kind, infe)| {
-                assert_eq!((&kind, infe[0]), (b"infe", 2));
-                let kind = infe[8..12].try_into().unwrap();
-                Item { id: number(&infe[4..6]), kind, hidden: infe[3] & 1 != 0, ..Item::default() }
-            })
-            .collect();
-        let iloc = find(&meta, b"iloc");
-        assert_eq!((iloc[0], &iloc[4..6]), (0, &[0x44, 0][..]));
-        assert_eq!(iloc.len(), 8 + 14 * number(&iloc[6..8]));
-        for place in iloc[8..].chunks(14) {
-            assert_eq!(number(&place[4..6]), 1, "one extent");
-            let (at, len) = (number(&place[6..10]), number(&place[10..14]));
-            items.iter_mut().find(|item| item.id == number(&place[..2])).unwrap().data = &file[at..at + len];
-        }
-        // All bytes of mdat belong to an item.
-        assert_eq!(items.iter().map(|item| item.data.len()).sum::<usize>(), top[2].1.len());
-        let iprp = boxes(find(&meta, b"iprp"));
-        let all = boxes(find(&iprp, b"ipco"));
-        let ipma = find(&iprp, b"ipma");
-        assert_eq!(ipma[..4], [0; 4]);
-        let mut rest = &ipma[8..];
-        for _ in 0..number(&ipma[4..8]) {
-            let (id, count) = (number(&rest[..2]), usize::from(rest[2]));
-            let item = items.iter_mut().find(|item| item.id == id).unwrap();
-            item.properties = rest[3..3 + count].iter().map(|p| all[usize::from(p & 127) - 1]).collect();
-            rest = &rest[3 + count..];
-        }
-        assert!(rest.is_empty());
-        let of_kind = |kind: &[u8; 4]| meta.iter().find(|(k, _)| k == kind).map(|(_, body)| *body);
-        let references = of_kind(b"iref").map_or(Vec::new(), |iref| boxes(&iref[4..]));
-        let groups = of_kind(b"grpl").map_or(Vec::new(), boxes);
-        Self {
-            brands: [&ftyp[..4]].into_iter().chain(ftyp[8..].chunks(4)).collect(),
-            primary: number(&find(&meta, b"pitm")[4..]),
-            items,
-            references: references
-                .into_iter()
-                .map(|(kind, body)| (kind, number(&body[..2]), body[4..].chunks(2).map(number).collect()))
-                .collect(),
-            groups: groups
-                .into_iter()
-                .map(|(kind, body)| (kind, body[12..].chunks(4).map(number).collect()))
-                .collect(),
-        }
-    }
-
-    fn item(&self, id: usize) -> &Item<'a> {
-        self.items.iter().find(|item| item.id == id).unwrap()
-    }
-
-    /// The derived image, the main image and the gain map.
-    fn tone_mapped(&self) -> [&Item<'a>; 3] {
-        let derived: Vec<_> = self.items.iter().filter(|item| &item.kind == b"tmap").collect();
-        assert_eq!(derived.len(), 1);
-        let inputs: Vec<_> = self.references.iter().filter(|r| r.1 == derived[0].id).collect();
-        assert_eq!((inputs.len(), inputs[0].0, inputs[0].2.len()), (1, *b"dimg", 2));
-        [derived[0], self.item(inputs[0].2[0]), self.item(inputs[0].2[1])]
-    }
-}
-
-fn ispe(item: &Item) -> (usize, usize) {
-    let ispe = item.property(b"ispe");
-    (number(&ispe[4..8]), number(&ispe[8..12]))
-}
-
-/// (primaries, transfer, matrix, full range) of an item.
-fn nclx(item: &Item) -> (usize, usize, usize, bool) {
-    let all: Vec<_> =
-        item.properties.iter().filter(|(k, b)| k == b"colr" && b.starts_with(b"nclx")).collect();
-    assert_eq!(all.len(), 1, "one nclx box");
-    let body = all[0].1;
-    (number(&body[4..6]), number(&body[6..8]), number(&body[8..10]), body[10] == 0x80)
-}
-
-/// The samples of a coded item as ffmpeg decodes them.
-fn samples(item: &Item, pixel_format: &str) -> Vec<u8> {
-    let (demuxer, stream) = match &item.kind {
-        b"hvc1" => {
-            let hvcc = item.property(b"hvcC");
-            let mut stream = Vec::new();
-            let mut add = |nal: &[u8]| {
-                stream.extend_from_slice(&[0, 0, 0, 1]);
-                stream.extend_from_slice(nal);
-            };
-            // Parameter sets, then the image: ISO/IEC 14496-15, 8.3.3.
-            let mut rest = &hvcc[23..];
-            for _ in 0..hvcc[22] {
-                let count = number(&rest[1..3]);
-                rest = &rest[3..];
-                for _ in 0..count {
-                    let size = number(&rest[..2]);
-                    add(&rest[2..2 + size]);
-                    rest = &rest[2 + size..];
-                }
-            }
-            let (mut rest, length) = (item.data, usize::from(hvcc[21] & 3) + 1);
-            while !rest.is_empty() {
-                let size = number(&rest[..length]);
-                add(&rest[length..length + size]);
-                rest = &rest[length + size..];
-            }
-            ("hevc", stream)
-        }
-        // A temporal delimiter, then what is in the file.
-        b"av01" => ("obu", [&[0x12, 0][..], item.data].concat()),
-        other => panic!("{}", other.escape_ascii()),
-    };
-    let mut child = Command::new("ffmpeg")
-        .args(["-v", "error", "-f", demuxer, "-i", "-", "-frames:v", "1"])
-        .args(["-pix_fmt", pixel_format, "-f", "rawvideo", "-"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("ffmpeg: apt install ffmpeg");
-    let mut stdin = child.stdin.take().unwrap();
-    let writer = std::thread::spawn(move || stdin.write_all(&stream));
-    let output = child.wait_with_output().unwrap();
-    writer.join().unwrap().unwrap();
-    assert!(output.status.success(), "ffmpeg: {output:?}");
-    output.stdout
-}
-
-fn srgb_to_light(code: f64) -> f64 {
-    if code <= 0.04045 { code / 12.92 } else { ((code + 0.055) / 1.055).powf(2.4) }
-}
-
-/// A plane between the centres of its samples.
-fn bilinear(plane: &[f64], size: (usize, usize), x: f64, y: f64) -> f64 {
-    let place = |at: f64, of: usize| {
-        let at = (at * of as f64 - 0.5).clamp(0.0, (of - 1) as f64);
-        (at as usize, (at as usize + 1).min(of - 1), at.fract())
-    };
-    let ((x0, x1, fx), (y0, y1, fy)) = (place(x, size.0), place(y, size.1));
-    let at = |x, y| plane[y * size.0 + x];
-    (at(x0, y0) * (1.0 - fx) + at(x1, y0) * fx) * (1.0 - fy)
-        + (at(x0, y1) * (1.0 - fx) + at(x1, y1) * fx) * fy
 }
 
 /// The HDR image of a file with the map applied in full, by the formula of ISO 21496-1.
@@ -326,26 +83,14 @@ fn reconstruct(file: &[u8]) -> Vec<[f64; 3]> {
     light
 }
 
-/// PSNR of PQ signals.
-fn decibels(light: &[[f64; 3]]) -> f64 {
-    let mut sum = 0.0;
-    for (i, pixel) in light.iter().enumerate() {
-        let truth = scene(i as u32 % WIDTH, i as u32 / WIDTH);
-        for (a, b) in pixel.iter().zip(truth) {
-            sum += (nits_to_pq(a.max(0.0) * 203.0) - nits_to_pq(b * 203.0)).powi(2);
-        }
-    }
-    -10.0 * (sum / (3 * light.len()) as f64).log10()
-}
-
 #[test]
 fn a_derived_image_is_preferred_to_the_main_one() {
     for mime in formats() {
         // Nothing but the maker of the camera.
         let exif = b"II*\0\x08\0\0\0\x01\0\x0f\x01\x02\0\x04\0\0\0abc\0\0\0\0\0";
-        let mut pixels = pixels();
+        let mut pixels = SKY.pixels();
         (pixels.light.max_cll, pixels.light.max_fall) = (1300, 200);
-        let mut options = options(mime, 80, &[]);
+        let mut options = quick(mime, 80, &[]);
         options.needs_pack_properties = true;
         let mut picture = Picture::new(Arc::new(pixels));
         picture.metadata.exif = Some(exif[..].into());
@@ -379,10 +124,10 @@ fn the_image_comes_back_within_the_gates() {
     for mime in formats() {
         for (quality, scale, gate) in [(95, "1", 50.0), (90, "2", 46.0), (90, "4", 42.0)] {
             let (file, _) = pack(
-                Input::Pixels(Arc::new(pixels())),
-                &options(mime, quality, &[("gain_map.scale", scale)]),
+                Input::Pixels(Arc::new(SKY.pixels())),
+                &quick(mime, quality, &[("gain_map.scale", scale)]),
             );
-            let decibels = decibels(&reconstruct(&file));
+            let decibels = SKY.decibels(&reconstruct(&file));
             eprintln!("{mime} q{quality} 1/{scale}: {decibels:.2} dB in {} bytes", file.len());
             assert!(decibels >= gate, "{mime} 1/{scale}: {decibels} dB");
         }
@@ -392,10 +137,10 @@ fn the_image_comes_back_within_the_gates() {
 #[test]
 fn sources_keep_their_gain_map() {
     for mime in formats() {
-        let (jpeg, _) = pack(Input::Pixels(Arc::new(pixels())), &options("image/jpeg", 95, &[]));
-        let (there, report) = pack(Input::Source(source(&jpeg)), &options(mime, 95, &[]));
+        let (jpeg, _) = pack(Input::Pixels(Arc::new(SKY.pixels())), &quick("image/jpeg", 95, &[]));
+        let (there, report) = pack(Input::Source(source(&jpeg)), &quick(mime, 95, &[]));
         assert!(report.warnings.is_empty(), "{:?}", report.warnings);
-        let forth = decibels(&reconstruct(&there));
+        let forth = SKY.decibels(&reconstruct(&there));
         assert!(forth > 47.0, "{mime}: {forth} dB");
 
         let found = decode::picture(&source(&there), &Limits::default()).unwrap().gain_map.unwrap();
@@ -408,19 +153,19 @@ fn sources_keep_their_gain_map() {
                 assert!(a.abs_diff(*b) < 16, "{mime}: {a} was {b}");
             }
         }
-        let (again, report) = pack(Input::Source(source(&there)), &options(mime, 95, &[]));
+        let (again, report) = pack(Input::Source(source(&there)), &quick(mime, 95, &[]));
         assert!(report.warnings.is_empty(), "{:?}", report.warnings);
-        let again = decibels(&reconstruct(&again));
+        let again = SKY.decibels(&reconstruct(&again));
         assert!(again > 46.0, "{mime}: {again} dB");
-        let (back, report) = pack(Input::Source(source(&there)), &options("image/jpeg", 95, &[]));
+        let (back, report) = pack(Input::Source(source(&there)), &quick("image/jpeg", 95, &[]));
         assert!(report.warnings.is_empty(), "{:?}", report.warnings);
         let back = decode::picture(&source(&back), &Limits::default()).unwrap().gain_map.unwrap();
         assert_eq!(back.params, original.params, "{mime}");
 
-        let (png, report) = pack(Input::Source(source(&there)), &options("image/png", 80, &[]));
+        let (png, report) = pack(Input::Source(source(&there)), &quick("image/png", 80, &[]));
         assert!(report.warnings.iter().any(|w| w.code == Code::GainMapDropped));
         assert!(png.starts_with(b"\x89PNG"));
-        let mut options = options(mime, 80, &[]);
+        let mut options = quick(mime, 80, &[]);
         options.dynamic_range = DynamicRange::Sdr;
         let (sdr, report) = pack(Input::Source(source(&there)), &options);
         assert!(report.warnings.iter().any(|w| w.code == Code::GainMapDropped));
@@ -438,7 +183,7 @@ fn every_size_has_its_map() {
                 let bytes = word.repeat((width * height) as usize);
                 let mut pixels = Pixels::from_vec(width, height, PixelFormat::Rgba1010102, bytes).unwrap();
                 pixels.color.cicp = Cicp { primaries: 9, transfer: 16, matrix: 0, full_range: true };
-                let settings = options(mime, 90, &[("gain_map.scale", scale)]);
+                let settings = quick(mime, 90, &[("gain_map.scale", scale)]);
                 let (file, _) = pack(Input::Pixels(Arc::new(pixels)), &settings);
                 assert!(!file.windows(4).any(|w| w == b"auxC"), "alpha where there is none");
                 let back = decode::picture(&source(&file), &Limits::default()).unwrap();
@@ -472,7 +217,7 @@ fn a_gain_map_of_the_callers_is_taken_as_given() {
         map.color.cicp = Cicp { primaries: 9, transfer: 16, ..Cicp::SRGB };
         let mut picture = Picture::new(Arc::new(base.clone()));
         picture.gain_map = Some(GainMap { pixels: Arc::new(map), params });
-        let (bytes, report) = pack(Input::Picture(Arc::new(picture)), &options(mime, 95, &[]));
+        let (bytes, report) = pack(Input::Picture(Arc::new(picture)), &quick(mime, 95, &[]));
         assert!(report.warnings.is_empty(), "{:?}", report.warnings);
         let file = File::new(&bytes);
         let [derived, main, map] = file.tone_mapped();
@@ -502,7 +247,7 @@ fn a_gain_map_of_the_callers_is_taken_as_given() {
 fn damaged_boxes_lose_the_map_and_no_more() {
     for mime in formats() {
         let (file, _) =
-            pack(Input::Pixels(Arc::new(pixels())), &options(mime, 50, &[("gain_map.scale", "4")]));
+            pack(Input::Pixels(Arc::new(SKY.pixels())), &quick(mime, 50, &[("gain_map.scale", "4")]));
         let meta = file.windows(4).position(|w| w == b"mdat").unwrap();
         let tmap = File::new(&file).tone_mapped()[0].data.as_ptr().addr() - file.as_ptr().addr();
         let places = (0..meta).step_by(3).chain(tmap..tmap + 62);
@@ -532,7 +277,7 @@ fn damaged_boxes_lose_the_map_and_no_more() {
         // Parameters that cannot be applied: an SDR image, and a word about it.
         let mut damaged = file.clone();
         damaged[tmap + 10..tmap + 14].fill(0);
-        let (sdr, report) = pack(Input::Source(source(&damaged)), &options(mime, 50, &[]));
+        let (sdr, report) = pack(Input::Source(source(&damaged)), &quick(mime, 50, &[]));
         assert!(report.warnings.iter().any(|w| w.code == Code::GainMapDropped), "{:?}", report.warnings);
         assert!(!sdr.windows(4).any(|w| w == b"tmap"));
         assert!(decode::picture(&source(&damaged), &Limits::default()).unwrap().gain_map.is_none());
@@ -575,7 +320,7 @@ fn signals_are_coded_in_ten_bits_as_they_are() {
     formats();
     for transfer in [16, 18] {
         let (pixels, codes) = camera(transfer);
-        let mut options = options(HEIC, 50, &[("hdr.form", "signal")]);
+        let mut options = quick(HEIC, 50, &[("hdr.form", "signal")]);
         options.lossless = true;
         let (bytes, report) = pack(Input::Pixels(Arc::new(pixels)), &options);
         assert!(report.warnings.is_empty(), "{:?}", report.warnings);
@@ -604,10 +349,9 @@ fn signals_are_coded_in_ten_bits_as_they_are() {
 #[test]
 fn lossy_signals_keep_their_light() {
     formats();
-    let mut pixels = pixels();
+    let mut pixels = SKY.pixels();
     pixels.light.max_cll = 1300;
-    let (bytes, report) =
-        pack(Input::Pixels(Arc::new(pixels)), &options(HEIC, 90, &[("hdr.form", "signal")]));
+    let (bytes, report) = pack(Input::Pixels(Arc::new(pixels)), &quick(HEIC, 90, &[("hdr.form", "signal")]));
     assert!(report.warnings.is_empty(), "{:?}", report.warnings);
     let file = File::new(&bytes);
     let main = file.item(file.primary);
@@ -618,7 +362,7 @@ fn lossy_signals_keep_their_light() {
         .chunks(2)
         .map(|bytes| f64::from(u16::from_le_bytes([bytes[0], bytes[1]])) / 1023.0)
         .collect();
-    let size = (WIDTH as usize, HEIGHT as usize);
+    let size = (SKY.width as usize, SKY.height as usize);
     let half = (size.0 / 2, size.1 / 2);
     let (luma, chroma) = planes.split_at(size.0 * size.1);
     let (cb, cr) = chroma.split_at(half.0 * half.1);
@@ -628,7 +372,7 @@ fn lossy_signals_keep_their_light() {
         let (u, v) = ((x as f64 + 0.5) / size.0 as f64, (y as f64 + 0.5) / size.1 as f64);
         let [cb, cr] = [cb, cr].map(|plane| bilinear(plane, half, u, v) - 512.0 / 1023.0);
         let rgb = [luma + 1.402 * cr, luma - 0.344_136 * cb - 0.714_136 * cr, luma + 1.772 * cb];
-        for (signal, light) in rgb.into_iter().zip(scene(x as u32, y as u32)) {
+        for (signal, light) in rgb.into_iter().zip(SKY.at(x as u32, y as u32)) {
             sum += (signal - nits_to_pq(light * 203.0)).powi(2);
         }
     }
@@ -642,11 +386,11 @@ fn what_is_known_of_light_goes_with_the_image() {
     all.extend(formats());
     for mime in all {
         let (file, _) =
-            pack(Input::Pixels(Arc::new(camera(16).0)), &options(mime, 80, &[("hdr.form", "signal")]));
+            pack(Input::Pixels(Arc::new(camera(16).0)), &quick(mime, 80, &[("hdr.form", "signal")]));
         let back = decode::decode(&source(&file), 0, &Limits::default()).unwrap();
         assert_eq!(back.light, LIGHT, "{mime}");
         // Without PQ or HLG it means nothing.
-        let mut standard = options(mime, 80, &[]);
+        let mut standard = quick(mime, 80, &[]);
         standard.dynamic_range = DynamicRange::Sdr;
         let (file, _) = pack(Input::Pixels(Arc::new(camera(16).0)), &standard);
         for name in [b"clli", b"mdcv", b"cLLI", b"mDCV"] {
@@ -655,16 +399,16 @@ fn what_is_known_of_light_goes_with_the_image() {
     }
     // PNG, third edition, 11.3.2.7: red, green, blue, white, largest, smallest.
     let (file, _) =
-        pack(Input::Pixels(Arc::new(camera(18).0)), &options("image/png", 80, &[("hdr.form", "signal")]));
+        pack(Input::Pixels(Arc::new(camera(18).0)), &quick("image/png", 80, &[("hdr.form", "signal")]));
     let at = file.windows(4).position(|w| w == b"mDCV").unwrap() + 4;
     assert_eq!(file[at..at + 4], [35_400u16.to_be_bytes(), 14_600u16.to_be_bytes()].concat());
     assert_eq!(file[at + 16..at + 24], [10_000_000u32.to_be_bytes(), 50u32.to_be_bytes()].concat());
     // And to the derived image of a gain map.
     for mime in formats() {
-        let (bytes, _) = pack(Input::Pixels(Arc::new(camera(16).0)), &options(mime, 80, &[]));
+        let (bytes, _) = pack(Input::Pixels(Arc::new(camera(16).0)), &quick(mime, 80, &[]));
         let file = File::new(&bytes);
         assert_eq!(file.tone_mapped()[0].property(b"mdcv"), mdcv());
-        let (again, _) = pack(Input::Source(source(&bytes)), &options(mime, 80, &[]));
+        let (again, _) = pack(Input::Source(source(&bytes)), &quick(mime, 80, &[]));
         assert_eq!(File::new(&again).tone_mapped()[0].property(b"mdcv"), mdcv());
     }
 }
@@ -689,15 +433,15 @@ fn light_that_nobody_told_is_measured() {
     let mut all = vec!["image/png"];
     all.extend(formats());
     for mime in all {
-        let (file, _) = pack(made(16), &options(mime, 90, &signal));
+        let (file, _) = pack(made(16), &quick(mime, 90, &signal));
         let back = decode::decode(&source(&file), 0, &Limits::default()).unwrap();
         assert_eq!(level(back.light), (true, true), "{mime}: {:?}", back.light);
         // HLG's light is that of the display.
-        let (file, _) = pack(made(18), &options(mime, 90, &signal));
+        let (file, _) = pack(made(18), &quick(mime, 90, &signal));
         assert_eq!(decode::decode(&source(&file), 0, &Limits::default()).unwrap().light, Light::default());
     }
     for mime in formats() {
-        let (file, _) = pack(made(16), &options(mime, 90, &[]));
+        let (file, _) = pack(made(16), &quick(mime, 90, &[]));
         let file = File::new(&file);
         let clli = file.tone_mapped()[0].property(b"clli");
         let light = Light {
@@ -759,7 +503,7 @@ fn auxiliary_images_have_their_names() {
         for (kind, pixels) in [(AuxiliaryKind::Depth, &depth), (AuxiliaryKind::Linear, &linear)] {
             picture.auxiliaries.push(Auxiliary { kind, pixels: Arc::new(pixels.clone()) });
         }
-        let mut options = options(mime, 95, &[]);
+        let mut options = quick(mime, 95, &[]);
         options.needs_pack_properties = true;
         let (mut bytes, report) = pack(Input::Picture(Arc::new(picture)), &options);
         assert!(report.warnings.is_empty(), "{:?}", report.warnings);
