@@ -1,4 +1,4 @@
-//! Animations beside the programs that people use for them: a film clip and a screen recording, bytes, time, and the mean
+//! Animations beside the programs that people use for them: a film clip and two recordings of screens, bytes, time, and the mean
 //! SSIMULACRA2 of the frames as they are seen after decoding. Peers run as programs, where they are installed; their time
 //! includes reading the frames as PNG files.
 
@@ -10,11 +10,11 @@ use std::{
     time::Instant,
 };
 
-use image::{AnimationDecoder, DynamicImage, Rgb, RgbImage};
+use image::{AnimationDecoder, DynamicImage, RgbImage};
 
 use crate::{
     library::{Library, Options},
-    quality,
+    quality, recordings,
 };
 
 /// Times a measurement is repeated; the best counts.
@@ -44,7 +44,12 @@ struct Found {
 
 /// The table of all clips and encoders.
 pub fn table(library: &Library, corpus: Option<&Path>) -> (String, Vec<&'static str>, Vec<Vec<String>>) {
-    let mut clips = vec![recording()];
+    let letters = Clip { name: "letters 640x400x60", delay: 4, frames: recordings::letters() };
+    let work = recordings::work().map(|frames| Clip { name: "screen 800x500x120", delay: 8, frames });
+    if work.is_none() {
+        println!("animations | screen | left out: no font fonts-dejavu-core here");
+    }
+    let mut clips: Vec<_> = work.into_iter().chain([letters]).collect();
     clips.extend(corpus.and_then(film));
     let mut lines = Vec::new();
     for clip in &clips {
@@ -71,46 +76,6 @@ fn film(corpus: &Path) -> Option<Clip> {
     let all = image::open(corpus.join("anim480x270x30.png")).ok()?.to_rgb8();
     let frame = |i: u32| image::imageops::crop_imm(&all, 0, i * 270, 480, 270).to_image();
     Some(Clip { name: "film 480x270x30", delay: 8, frames: (0..30).map(frame).collect() })
-}
-
-/// A screen: a bar, a page of text that scrolls, and a window that moves over it.
-fn recording() -> Clip {
-    let frames = (0..60).map(|time: u32| {
-        RgbImage::from_fn(640, 400, |x, y| {
-            let window = (100 + 4 * time, 80 + time);
-            let inside = |(left, top): (u32, u32), (w, h): (u32, u32)| {
-                x >= left && x < left + w && y >= top && y < top + h
-            };
-            Rgb(if y < 24 {
-                [44, 62, 80]
-            } else if inside(window, (160, 16)) {
-                [52, 120, 210]
-            } else if inside(window, (160, 110)) {
-                [236, 240, 241]
-            } else if letter(x, y + 2 * time) {
-                [30, 30, 34]
-            } else if x < 120 {
-                [225, 228, 232]
-            } else {
-                [255, 255, 255]
-            })
-        })
-    });
-    Clip { name: "screen 640x400x60", delay: 4, frames: frames.collect() }
-}
-
-/// Ink of a line of letters: a pattern of strokes that differs from letter to letter.
-fn letter(x: u32, y: u32) -> bool {
-    let (column, row) = (x / 7, y / 13);
-    let hash = column.wrapping_mul(0x9e37_79b9) ^ row.wrapping_mul(0x85eb_ca6b);
-    let hash = (hash ^ hash >> 15).wrapping_mul(0x2c1b_3c6d);
-    let (in_x, in_y) = (x % 7, y % 13);
-    let margin = x < 16 || x > 620 || hash >> 28 == 0 || column > 60 + (hash_row(row) % 28);
-    !margin && in_x < 5 && in_y > 2 && in_y < 11 && (hash >> (in_x + 5 * (in_y / 3))) & 1 == 1
-}
-
-fn hash_row(row: u32) -> u32 {
-    row.wrapping_mul(0xc2b2_ae35) >> 16
 }
 
 /// The frames as files, for the peers.

@@ -10,6 +10,7 @@ mod measure;
 mod memory;
 mod peers;
 mod quality;
+mod recordings;
 mod report;
 
 use std::path::PathBuf;
