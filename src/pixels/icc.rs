@@ -66,14 +66,19 @@ pub fn check_kind(profile: &[u8], gray: bool) -> Result<()> {
     Ok(())
 }
 
-/// The code points that a profile names in its `cicp` tag.
-pub fn code_points(profile: &[u8]) -> Option<Cicp> {
+/// The bytes of a profile from one of its tags on.
+pub fn tag<'a>(profile: &'a [u8], name: &[u8; 4]) -> Option<&'a [u8]> {
     let number = |at: usize| Some(u32::from_be_bytes(profile.get(at..at + 4)?.try_into().ok()?) as usize);
     // A tag table of 100 is generous.
     let tag = (0..number(128)?.min(100))
         .map(|i| 132 + 12 * i)
-        .find(|&at| profile.get(at..at + 4).is_some_and(|signature| signature == b"cicp"))?;
-    match profile.get(number(tag + 4)?..)? {
+        .find(|&at| profile.get(at..at + 4).is_some_and(|signature| signature == name))?;
+    profile.get(number(tag + 4)?..)
+}
+
+/// The code points that a profile names in its `cicp` tag.
+pub fn code_points(profile: &[u8]) -> Option<Cicp> {
+    match tag(profile, b"cicp")? {
         [b'c', b'i', b'c', b'p', _, _, _, _, primaries, transfer, matrix, full_range, ..] => Some(Cicp {
             primaries: *primaries,
             transfer: *transfer,

@@ -8,6 +8,7 @@ use super::{
     Layout, Rows, Scratch, color,
     color::{Curve, Matrix, Primaries, multiply},
     icc,
+    table::Table,
 };
 use crate::{
     err,
@@ -25,13 +26,15 @@ pub fn check(profile: &[u8]) -> Result<()> {
     read(profile).map(drop)
 }
 
-fn read(profile: &[u8]) -> Result<ColorProfile> {
+/// A profile as moxcms knows it.
+pub fn read(profile: &[u8]) -> Result<ColorProfile> {
     // How much is too much depends on the format to write.
     let options = ParsingOptions { max_profile_size: usize::MAX, ..ParsingOptions::default() };
     ColorProfile::new_from_slice_with_options(profile, options).map_err(|e| unreadable(profile, e))
 }
 
-fn unreadable(profile: &[u8], why: impl std::fmt::Display) -> Error {
+/// The error of a profile.
+pub fn unreadable(profile: &[u8], why: impl std::fmt::Display) -> Error {
     err!(Icc, "the ICC profile of {} bytes cannot be used: {why}", profile.len())
 }
 
@@ -39,12 +42,17 @@ fn unreadable(profile: &[u8], why: impl std::fmt::Display) -> Error {
 enum Transform {
     Eight(Arc<Transform8BitExecutor>),
     Sixteen(Arc<Transform16BitExecutor>),
+    /// A table; samples of a pixel before and after, and whether they have 16 bits.
+    Table(Table, [usize; 2], bool),
 }
 
 impl Transform {
     /// From a profile to sRGB; components of 8 or 16 bits.
     fn new(profile: &[u8], from: Order, to: Order, deep: bool) -> Result<Self> {
         let source = read(profile)?;
+        if let Some(table) = Table::new(profile, &source) {
+            return Ok(Self::Table(table?, [from, to].map(Order::channels), deep));
+        }
         let (target, options) = (ColorProfile::new_srgb(), Default::default());
         let transform = if deep {
             source.create_transform_16bit(from, &target, to, options).map(Self::Sixteen)
@@ -56,6 +64,10 @@ impl Transform {
 
     fn run(&self, from: &[u8], to: &mut [u8]) -> Result<()> {
         let done = match self {
+            Self::Table(table, [before, after], deep) => {
+                table.run(from, *before, to, *after, *deep);
+                Ok(())
+            }
             Self::Eight(transform) => transform.transform(from, to),
             Self::Sixteen(transform) => {
                 let mut target = try_vec::<u16>(to.len() / 2, "a row")?;

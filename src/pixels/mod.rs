@@ -15,6 +15,7 @@ mod sample;
 mod simd;
 mod space;
 mod store;
+mod table;
 mod yuv;
 
 pub use canvas::Canvas;
