@@ -6,7 +6,7 @@
 #   make test             all tests
 #   make soak             random images through every format and effort, SECONDS long
 #   make fuzz             the readers of images and metadata under libFuzzer, SECONDS long
-#   make hdr-check         gain maps as libultrahdr sees them, and all that Chromium draws
+#   make hdr-check         gain maps as libultrahdr and Chromium see them, and all that Chromium draws
 #   make bench            speed beside the peers' own libraries, into out/benchmark.md
 
 PREFIX ?= /usr/local
@@ -49,12 +49,16 @@ fuzz:
 # orientations and colours as Chromium draws them.
 PYTHON ?= python3
 
+PROGRAM = $(CC) $(1) -Iinclude -L$(BUILD)/lib -Wl,-rpath,$(CURDIR)/$(BUILD)/lib -limage_packer -lm -o $(2)
+
 hdr-check: all
 	mkdir -p out
-	$(CC) examples/c/hdr_camera.c -Iinclude -L$(BUILD)/lib -Wl,-rpath,$(CURDIR)/$(BUILD)/lib -limage_packer -o out/hdr_camera
+	$(call PROGRAM,examples/c/hdr_camera.c,out/hdr_camera)
 	out/hdr_camera out/hdr_camera.jpg out/hdr_camera.p010
-	$(PYTHON) scripts/hdr_check.py out/hdr_camera.jpg out/hdr_camera.p010; [ $$? = 0 -o $$? = 77 ]
-	$(CC) tests/c/gallery.c -Iinclude -L$(BUILD)/lib -Wl,-rpath,$(CURDIR)/$(BUILD)/lib -limage_packer -lm -o out/gallery
+	$(call PROGRAM,tests/c/scenes.c,out/scenes)
+	out/scenes out/scenes.images examples/data/astronaut.png
+	$(PYTHON) scripts/hdr_check.py out/scenes.images; [ $$? = 0 -o $$? = 77 ]
+	$(call PROGRAM,tests/c/gallery.c,out/gallery)
 	out/gallery out/gallery.images
 	$(PYTHON) scripts/chromium_check.py out/gallery.images out/hdr_camera.jpg out/hdr_camera.p010; [ $$? = 0 -o $$? = 77 ]
 
