@@ -544,7 +544,9 @@ fn developed(pixels: &Pixels, primaries: u8) -> Pixels {
         background: None,
     };
     let cicp = hdr::code_points(pixels).unwrap();
-    hdr::develop(pixels, cicp, &recipe, &Pool::new(1), &Control::default()).unwrap().base
+    let (pool, control) = (Pool::new(1), Control::default());
+    let film = hdr::Film::new(pixels, cicp, &recipe, &pool, &control).unwrap();
+    film.print(&pool, &control).unwrap().base
 }
 
 #[test]

@@ -61,6 +61,9 @@ pub struct Format {
     pub available: fn() -> Result<()>,
     /// The layout that the encoder wants for these pixels; refuses what it cannot do.
     pub layout: fn(&Pixels, &Options) -> Result<Layout>,
+    /// The layout for rows of HDR pixels that are developed as they are pulled; none for encoders that pull rows again and
+    /// again, or look at the pixels behind them.
+    pub developed: Option<Layout>,
     /// Encodes: pulls rows from the plan, pushes bytes into the sink.
     pub encode: fn(&Plan<'_>, &mut dyn Sink) -> Result<()>,
     /// What starts an animated image, if the format has them on this machine; `animation.rs` says what is agreed.

@@ -16,7 +16,6 @@ use crate::{
     model::{
         metadata::{Density, Metadata},
         options::Options,
-        pixelmap::Pixels,
         report::{Code, Notes},
     },
     pixels::{Orientation, Rows},
@@ -31,7 +30,7 @@ pub struct Output<'a> {
     /// Whether they are sRGB.
     pub srgb: bool,
     /// What a thumbnail is made of.
-    pub shown: Option<&'a Pixels>,
+    pub shown: Option<&'a Rows>,
     /// How the pixels to come are stored; other than upright only where readers turn them.
     pub orientation: Orientation,
     /// For a thumbnail.
@@ -50,7 +49,7 @@ impl<'a> Output<'a> {
         notes: &'a Notes,
     ) -> Self {
         let srgb = rows.color().icc.is_none() && rows.color().cicp.is_srgb();
-        let (size, shown) = ((rows.width(), rows.height()), Some(rows.pixels()));
+        let (size, shown) = ((rows.width(), rows.height()), Some(rows));
         Self { options, size, srgb, shown, orientation, pool, notes }
     }
 }
@@ -180,9 +179,9 @@ fn exif(
         }
     }
     if options.max_embed_thumbnail > 0
-        && let Some(pixels) = output.shown
+        && let Some(rows) = output.shown
     {
-        let jpeg = thumbnail::make(pixels, options.max_embed_thumbnail, output.pool)?;
+        let jpeg = thumbnail::make(rows, options.max_embed_thumbnail, output.pool)?;
         let room = if options.format.name() == "image/jpeg" { jpeg::MOST_EXIF } else { usize::MAX };
         if exif.bytes().len() + jpeg.len() + 64 <= room {
             exif.add_thumbnail(&jpeg)?;

@@ -8,7 +8,7 @@ use crate::{
     error::Result,
     limits::{Limits, Share},
     model::{
-        color::Cicp,
+        color::{Cicp, Color},
         options::{ColorPolicy, Options},
         picture::Picture,
         pixel_format::PixelFormat,
@@ -32,7 +32,7 @@ pub fn fit(
     if decoded && let Some(note) = &pixels.note {
         notes.add(note.code, note.text.clone());
     }
-    if !converts(pixels, options) && !is_gray_of_another_kind(pixels) {
+    if !converts(&pixels.color, options) && !is_gray_of_another_kind(pixels) {
         return Ok((picture, None));
     }
     let need = u64::from(pixels.width()) * u64::from(pixels.height()) * 8;
@@ -55,15 +55,15 @@ pub fn fit_frame(pixels: Arc<Pixels>, options: &Options, notes: &Notes) -> Resul
     Ok(to_srgb(&pixels, options, notes)?.map_or(pixels, Arc::new))
 }
 
-/// Whether pixels are to be converted to sRGB: where that is asked for, and for GIF, whose readers know nothing else.
-fn converts(pixels: &Pixels, options: &Options) -> bool {
-    let other = pixels.color.icc.is_some() || !pixels.color.cicp.is_srgb() && !pixels.color.cicp.is_hdr();
+/// Whether pixels of this colour are to be converted to sRGB: where that is asked for, and for GIF, whose readers know nothing else.
+pub fn converts(color: &Color, options: &Options) -> bool {
+    let other = color.icc.is_some() || !color.cicp.is_srgb() && !color.cicp.is_hdr();
     let known = options.format.features & features::PROFILES != 0;
     other && (options.color == ColorPolicy::Srgb || !known && !options.lossless)
 }
 
 fn to_srgb(pixels: &Arc<Pixels>, options: &Options, notes: &Notes) -> Result<Option<Pixels>> {
-    if !converts(pixels, options) {
+    if !converts(&pixels.color, options) {
         return Ok(None);
     }
     let deep = options.format.features & features::DEEP != 0;

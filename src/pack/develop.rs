@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{control::Control, pool::Pool};
+use super::{carry, colors, control::Control, pool::Pool};
 use crate::{
     bail,
     codec::{decode, features, hdr as settings},
@@ -18,7 +18,10 @@ use crate::{
         report::{Code, Notes},
         source::ImageSource,
     },
-    pixels::{code_points, hdr},
+    pixels::{
+        Orientation, code_points,
+        hdr::{self, Film},
+    },
 };
 
 /// What the step has at hand.
@@ -38,8 +41,30 @@ pub struct Room<'a> {
     pub notes: &'a Notes,
 }
 
+/// What the step makes of a picture.
+pub struct Developed {
+    /// The picture.
+    pub picture: Arc<Picture>,
+    /// What develops the picture's main image, which is HDR still, while it is encoded.
+    pub film: Option<Arc<Film>>,
+    /// The memory that this takes.
+    pub share: Option<Share>,
+}
+
+impl From<Arc<Picture>> for Developed {
+    fn from(picture: Arc<Picture>) -> Self {
+        Self { picture, film: None, share: None }
+    }
+}
+
+impl Developed {
+    fn new(picture: Picture, share: Share) -> Self {
+        Self { picture: Arc::new(picture), film: None, share: Some(share) }
+    }
+}
+
 /// HDR images become SDR images, with a gain map where one is wanted; other images lose theirs where none is.
-pub fn develop(picture: Arc<Picture>, room: Room<'_>) -> Result<(Arc<Picture>, Option<Share>)> {
+pub fn develop(picture: Arc<Picture>, room: Room<'_>) -> Result<Developed> {
     let options = room.options;
     if picture.hdr.is_some() {
         return with_rendition(picture, room);
@@ -51,7 +76,7 @@ pub fn develop(picture: Arc<Picture>, room: Room<'_>) -> Result<(Arc<Picture>, O
                 room.take(&picture.main, u64::from(format.info().planes[0].bytes), "the HDR image")?;
             let main = hdr::apply(&picture.main, map, f32::INFINITY, format, room.pool, room.control)?;
             let picture = Picture { main: Arc::new(main), gain_map: None, ..Picture::clone(&picture) };
-            Ok((room.with_level(Arc::new(picture))?, Some(share)))
+            Ok(Developed { picture: room.with_level(Arc::new(picture))?, film: None, share: Some(share) })
         }
         _ => alone(picture, room),
     }
@@ -60,8 +85,11 @@ pub fn develop(picture: Arc<Picture>, room: Room<'_>) -> Result<(Arc<Picture>, O
 impl Room<'_> {
     /// Memory for as many bytes for each pixel.
     fn take(&self, pixels: &Pixels, bytes: u64, what: &str) -> Result<Share> {
-        let count = u64::from(pixels.width()) * u64::from(pixels.height());
-        self.limits.memory().take_beside(self.held, count * bytes, what)
+        self.take_bytes(u64::from(pixels.width()) * u64::from(pixels.height()) * bytes, what)
+    }
+
+    fn take_bytes(&self, bytes: u64, what: &str) -> Result<Share> {
+        self.limits.memory().take_beside(self.held, bytes, what)
     }
 
     /// What is known of the light of HDR pixels of these code points; where it is to be written, their content light level
@@ -90,11 +118,11 @@ impl Room<'_> {
 }
 
 /// A picture whose HDR rendition the caller made too.
-fn with_rendition(picture: Arc<Picture>, room: Room<'_>) -> Result<(Arc<Picture>, Option<Share>)> {
+fn with_rendition(picture: Arc<Picture>, room: Room<'_>) -> Result<Developed> {
     let Room { options, notes, .. } = room;
     let name = options.format.name();
     let mut made = Picture { hdr: None, ..Picture::clone(&picture) };
-    let Some(rendition) = &picture.hdr else { return Ok((picture, None)) };
+    let Some(rendition) = &picture.hdr else { return Ok(picture.into()) };
     let Some(cicp) = hdr::code_points(rendition) else {
         bail!(
             OutOfRange,
@@ -111,7 +139,7 @@ fn with_rendition(picture: Arc<Picture>, room: Room<'_>) -> Result<(Arc<Picture>
     }
     if !settings::wants_gain_map(options) {
         notes.add(Code::GainMapDropped, format!("{name}: dropped the HDR rendition: this is SDR"));
-        return Ok((Arc::new(made), None));
+        return Ok(Arc::new(made).into());
     }
     let share = room.take(rendition, 3, "the gain map")?;
     let bright = hdr::Bright { pixels: rendition, cicp, linear_white: settings::linear_white(options) };
@@ -124,12 +152,12 @@ fn with_rendition(picture: Arc<Picture>, room: Room<'_>) -> Result<(Arc<Picture>
         let text = "left out the HDR rendition: nothing in it is brighter than diffuse white";
         notes.add(Code::GainMapDropped, text);
     }
-    Ok((Arc::new(made), Some(share)))
+    Ok(Developed::new(made, share))
 }
 
 /// A picture of a main image and perhaps a gain map.
-fn alone(picture: Arc<Picture>, room: Room<'_>) -> Result<(Arc<Picture>, Option<Share>)> {
-    let Room { options, notes, .. } = room;
+fn alone(picture: Arc<Picture>, room: Room<'_>) -> Result<Developed> {
+    let Room { options, notes, pool, control, .. } = room;
     let (pixels, name) = (&picture.main, options.format.name());
     let cicp = hdr::code_points(pixels).filter(|cicp| !settings::keeps_signal(*cicp, options));
     let wanted = settings::wants_gain_map(options);
@@ -139,36 +167,57 @@ fn alone(picture: Arc<Picture>, room: Room<'_>) -> Result<(Arc<Picture>, Option<
     }
     let Some(cicp) = cicp else {
         if wanted || picture.gain_map.is_none() {
-            return Ok((room.with_level(picture)?, None));
+            return Ok(room.with_level(picture)?.into());
         }
-        return Ok((Arc::new(Picture { gain_map: None, ..Picture::clone(&picture) }), None));
+        return Ok(Arc::new(Picture { gain_map: None, ..Picture::clone(&picture) }).into());
     };
     if options.lossless {
         bail!(Unsupported, "{name} cannot hold {} of high dynamic range without loss", pixels.info().name);
     }
-    let recipe = settings::recipe(pixels, cicp, options, wanted);
-    let share = room.take(pixels, if recipe.background.is_none() { 5 } else { 4 }, "the SDR image")?;
-    let mut developed = hdr::develop(pixels, cicp, &recipe, room.pool, room.control)?;
-    if developed.base.has_alpha() && is_opaque(&developed.base) {
+    let mut pixels = pixels.clone();
+    if options.format.features & features::ALPHA != 0 && pixels.has_alpha() && hdr::is_opaque(&pixels) {
         // Cameras have no transparency, whatever their pixels have room for.
-        developed.base.alpha = AlphaType::Opaque;
+        Arc::make_mut(&mut pixels).alpha = AlphaType::Opaque;
     }
-    if let Some(map) = &mut developed.gain_map {
-        // It is what the light of the HDR image is known from now.
-        Arc::make_mut(&mut map.pixels).light = room.light(pixels, cicp, recipe.primaries)?;
-    }
-    if options.format.features & features::DEEP != 0 && developed.gain_map.is_none() {
+    let recipe = settings::recipe(&pixels, cicp, options, wanted);
+    let turned = picture.metadata.orientation() != Orientation::Upright
+        && !carry::is_turned_by_readers(options.format);
+    let on_demand = options.format.developed.is_some()
+        && options.max_bytes == 0
+        && !turned
+        && !recipe.keeps_alpha(&pixels)
+        && !colors::converts(&recipe.color(), options);
+    let bytes = if recipe.keeps_alpha(&pixels) { 5 } else { 4 };
+    let share = match on_demand {
+        true => {
+            room.take_bytes(recipe.map_bytes(&pixels) + 4 * u64::from(pixels.width()) * 64, "the gain map")?
+        }
+        false => room.take(&pixels, bytes, "the SDR image")?,
+    };
+    let film = Film::new(&pixels, cicp, &recipe, pool, control)?;
+    if options.format.features & features::DEEP != 0 && !film.has_gain_map() {
         notes.add(Code::DepthReduced, "the SDR image has 8 bits per component");
     }
     if pixels.has_alpha() && recipe.background.is_some() {
         notes.add(Code::AlphaBlended, format!("alpha was blended on the background: {name} has none"));
     }
-    if developed.gain_map.is_none() {
+    if !film.has_gain_map() {
         notes.add(Code::ToneMapped, "high dynamic range was mapped to standard range");
     }
-    let picture =
-        Picture { main: Arc::new(developed.base), gain_map: developed.gain_map, ..Picture::clone(&picture) };
-    Ok((Arc::new(picture), Some(share)))
+    let mut made = Picture { gain_map: None, ..Picture::clone(&picture) };
+    if on_demand {
+        return Ok(Developed { film: Some(Arc::new(film)), ..Developed::new(made, share) });
+    }
+    let hdr::Rendition { mut base, mut gain_map } = film.print(pool, control)?;
+    if let Some(map) = &mut gain_map {
+        // It is what the light of the HDR image is known from now.
+        Arc::make_mut(&mut map.pixels).light = room.light(&pixels, cicp, recipe.primaries)?;
+    }
+    if base.has_alpha() && is_opaque(&base) {
+        base.alpha = AlphaType::Opaque;
+    }
+    (made.main, made.gain_map) = (Arc::new(base), gain_map);
+    Ok(Developed::new(made, share))
 }
 
 /// The HDR rendition of a picture with a gain map, for a display of this headroom (log2).
@@ -202,7 +251,7 @@ pub fn standard(
     let recipe = settings::recipe(pixels, cicp, options, false);
     let recipe = hdr::Recipe { background: recipe.background.filter(|_| !pixels.has_alpha()), ..recipe };
     notes.add(Code::ToneMapped, "high dynamic range was mapped to standard range");
-    hdr::develop(pixels, cicp, &recipe, pool, control).map(|developed| Arc::new(developed.base))
+    Ok(Arc::new(Film::new(pixels, cicp, &recipe, pool, control)?.print(pool, control)?.base))
 }
 
 /// The gain map of a source, where one is wanted.

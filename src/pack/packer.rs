@@ -6,7 +6,7 @@ use super::{
     carry, colors,
     control::Control,
     crew::Crew,
-    develop::{Room, auxiliaries_of, develop, gain_map_of},
+    develop::{Developed, Room, auxiliaries_of, develop, gain_map_of},
     fit,
     plan::Plan,
     pool::Pool,
@@ -28,7 +28,7 @@ use crate::{
         source::ImageSource,
         tensor::Tensor,
     },
-    pixels::{Orientation, Rows},
+    pixels::{Orientation, Rows, hdr::Film},
     shared::Shared,
     sink::Sink,
 };
@@ -202,9 +202,12 @@ impl Packer {
         };
         let mut held = decoded.as_ref().map_or(0, Share::bytes);
         let room = Room { limits: &self.limits, held, pool, options, control, notes: &notes };
-        let (picture, developed) = develop(picture, room)?;
+        let Developed { picture, film, share: developed } = develop(picture, room)?;
         held += developed.as_ref().map_or(0, Share::bytes);
-        let (picture, fitted) = colors::fit(&self.limits, picture, held, decoded.is_some(), options, &notes)?;
+        let (picture, fitted) = match film {
+            None => colors::fit(&self.limits, picture, held, decoded.is_some(), options, &notes)?,
+            Some(_) => (picture, None),
+        };
         held += fitted.as_ref().map_or(0, Share::bytes);
         // A source's pixels stand upright already.
         let turned = if decoded.is_none() { picture.metadata.orientation() } else { Orientation::Upright };
@@ -215,7 +218,7 @@ impl Packer {
         };
         let need = (options.format.memory)(&picture.main, options);
         let _held = control.hold(self.limits.memory().take_beside(held, need, "this pack")?);
-        let ready = Ready { picture, orientation, pool, control };
+        let ready = Ready { picture, film, orientation, pool, control };
         let report = match options.max_bytes {
             0 => press(&ready, options, notes, sink)?,
             most => fit::fit(most, options, control, sink, |options, sink| {
@@ -230,6 +233,8 @@ impl Packer {
 /// A picture that only has to be encoded.
 struct Ready<'a> {
     picture: Arc<Picture>,
+    /// For its main image, if that is HDR.
+    film: Option<Arc<Film>>,
     orientation: Orientation,
     pool: &'a Pool,
     control: &'a Control,
@@ -237,11 +242,17 @@ struct Ready<'a> {
 
 /// Encodes the picture with these options.
 fn press(ready: &Ready<'_>, options: &Options, notes: Notes, sink: &mut dyn Sink) -> Result<Report> {
-    let Ready { picture, orientation, pool, control } = ready;
-    let pixels = picture.main.clone();
-    let layout = (options.format.layout)(&pixels, options)?;
-    let rows = Rows::new(pixels, layout, options)?;
-    tell_changes(picture, &rows, options, &notes);
+    let Ready { picture, film, orientation, pool, control } = ready;
+    let rows = match (film, options.format.developed) {
+        (Some(film), Some(layout)) => Rows::developed(film.clone(), layout)?,
+        _ => {
+            let rows =
+                Rows::new(picture.main.clone(), (options.format.layout)(&picture.main, options)?, options)?;
+            tell_changes(&rows, options, &notes);
+            rows
+        }
+    };
+    tell_dropped(picture, options, &notes);
     let metadata =
         carry::prepare(&picture.metadata, &carry::Output::of(&rows, *orientation, options, pool, &notes))?;
     let mut counted = Counted::new(sink);
@@ -305,15 +316,20 @@ fn tell_provenance(metadata: &Metadata, notes: &Notes) {
     }
 }
 
-/// Notes what the darkroom changes, and what the format has no place for.
-fn tell_changes(picture: &Picture, rows: &Rows, options: &Options, notes: &Notes) {
-    let (pixels, color, name) = (&picture.main, rows.color(), options.format.name());
+/// Notes what the darkroom changes.
+fn tell_changes(rows: &Rows, options: &Options, notes: &Notes) {
+    let (pixels, color, name) = (rows.pixels(), rows.color(), options.format.name());
     if pixels.color.icc.is_some() && color.icc.is_none() {
         notes.add(Code::ProfileDropped, "dropped an ICC profile that does not go with the pixels");
     }
     if pixels.has_alpha() && !rows.layout().has_alpha() && options.format.features & features::ALPHA == 0 {
         notes.add(Code::AlphaBlended, format!("alpha was blended on the background: {name} has none"));
     }
+}
+
+/// Notes what the format has no place for.
+fn tell_dropped(picture: &Picture, options: &Options, notes: &Notes) {
+    let name = options.format.name();
     let dropped =
         if options.format.features & features::GAIN_MAP == 0 { &picture.auxiliaries[..] } else { &[] };
     for auxiliary in dropped {

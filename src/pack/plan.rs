@@ -17,7 +17,8 @@ pub struct Plan<'a> {
     pub pool: &'a Pool,
     /// Progress and cancel.
     pub control: &'a Control,
-    /// How the rows become the image of high dynamic range; none but for formats that carry gain maps.
+    /// How the rows become the image of high dynamic range; none but for formats that carry gain maps. Rows that are
+    /// developed as they are pulled have theirs at [`Rows::film`].
     pub gain_map: Option<&'a GainMap>,
     /// Further images, for formats that carry them.
     pub auxiliaries: &'a [Auxiliary],

@@ -17,11 +17,11 @@ use crate::{
 const QUALITY: i32 = 70;
 
 /// A JPEG of at most `side` pixels a side; smaller images keep their size. Each pixel is the mean of those it covers.
-pub fn make(pixels: &Pixels, side: u32, pool: &Pool) -> Result<Vec<u8>> {
+pub fn make(rows: &Rows, side: u32, pool: &Pool) -> Result<Vec<u8>> {
     let mut options = Options::new("image/jpeg", QUALITY)?;
     options.effort = 4;
     debug_assert!(options.format.features & features::LOSSY != 0);
-    let rows = Rows::new(Arc::new(pixels.clone()), Layout::Rgb8, &options)?;
+    let rows = rows.in_layout(Layout::Rgb8, &options)?;
     let (width, height) = (rows.width(), rows.height());
     let longest = u64::from(width.max(height));
     let scaled = |v: u32| match u64::from(v) * u64::from(side) {

@@ -2,10 +2,15 @@
 
 use std::{ops::Range, sync::Arc};
 
-use super::{color, convert::Recipe, layout::Layout};
+use super::{
+    color,
+    convert::Recipe,
+    hdr::{self, Film},
+    layout::Layout,
+};
 use crate::{
     bail,
-    error::Result,
+    error::{Result, try_resize},
     log,
     model::{color::Color, options::Options, pixelmap::Pixels},
 };
@@ -40,17 +45,27 @@ pub struct Scratch {
     pub planes: [Vec<u8>; 3],
     /// Whatever a conversion needs in between.
     pub work: Vec<u8>,
+    /// What development needs.
+    pub tiles: Option<Box<hdr::Work>>,
 }
 
 /// The rows of an image in the layout that an encoder asked for. Any thread may pull any band.
 #[derive(Debug)]
 pub struct Rows {
-    pixels: Arc<Pixels>,
+    origin: Origin,
     layout: Layout,
     color: Color,
     icc: Option<Arc<[u8]>>,
-    recipe: Recipe,
-    direct: bool,
+}
+
+/// What rows are made of.
+#[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "there is one for each image")]
+enum Origin {
+    /// Pixels, as they are or converted.
+    Pixels { pixels: Arc<Pixels>, recipe: Recipe, direct: bool },
+    /// HDR pixels, developed whenever rows are pulled.
+    Film(Arc<Film>),
 }
 
 impl Rows {
@@ -77,17 +92,33 @@ impl Rows {
             _ => (0, true),
         };
         let direct = recipe.is_direct(&pixels);
-        Ok(Self { pixels, layout, color, icc, recipe, direct })
+        Ok(Self { origin: Origin::Pixels { pixels, recipe, direct }, layout, color, icc })
+    }
+
+    /// Rows of the SDR image that HDR pixels become, in [`Layout::Rgb8`], [`Layout::Rgbx8`] or [`Layout::Rgba8`]. Each is
+    /// made again whenever it is pulled.
+    pub fn developed(film: Arc<Film>, layout: Layout) -> Result<Self> {
+        let color = film.color().clone();
+        let icc = color::icc_to_write(&color, false)?;
+        Ok(Self { origin: Origin::Film(film), layout, color, icc })
+    }
+
+    /// The same rows in another layout.
+    pub fn in_layout(&self, layout: Layout, options: &Options) -> Result<Self> {
+        match &self.origin {
+            Origin::Pixels { pixels, .. } => Self::new(pixels.clone(), layout, options),
+            Origin::Film(film) => Self::developed(film.clone(), layout),
+        }
     }
 
     /// Width in pixels.
     pub fn width(&self) -> u32 {
-        self.pixels.width()
+        self.pixels().width()
     }
 
     /// Height in pixels.
     pub fn height(&self) -> u32 {
-        self.pixels.height()
+        self.pixels().height()
     }
 
     /// The layout of every band.
@@ -95,14 +126,25 @@ impl Rows {
         self.layout
     }
 
-    /// The pixels behind the rows.
+    /// The pixels behind the rows: those that they are lent from, converted from or developed from.
     pub fn pixels(&self) -> &Pixels {
-        &self.pixels
+        match &self.origin {
+            Origin::Pixels { pixels, .. } => pixels,
+            Origin::Film(film) => film.pixels(),
+        }
+    }
+
+    /// What makes the rows and a gain map with them, where they are developed as they are pulled.
+    pub fn film(&self) -> Option<&Film> {
+        match &self.origin {
+            Origin::Pixels { .. } => None,
+            Origin::Film(film) => Some(film),
+        }
     }
 
     /// Whether bands are lent from the pixels as they are, at no cost.
     pub fn is_direct(&self) -> bool {
-        self.direct
+        matches!(self.origin, Origin::Pixels { direct: true, .. })
     }
 
     /// The colour space of the rows, for formats that carry code points: matrix and range are the layout's. The
@@ -127,27 +169,42 @@ impl Rows {
         if rows.start >= rows.end || rows.end > self.height() || rows.start % (1 << shift) != 0 {
             bail!(Bug, "rows {rows:?} of {} in {:?} were asked for", self.height(), self.layout);
         }
+        let (pixels, recipe, direct) = match &self.origin {
+            Origin::Pixels { pixels, recipe, direct } => (pixels, recipe, *direct),
+            Origin::Film(film) => return self.develop(film, rows, scratch),
+        };
         let lent = |index: usize| {
-            let (bytes, stride) = self.pixels.plane(index);
+            let (bytes, stride) = pixels.plane(index);
             let first = if index == 0 { rows.start } else { rows.start >> shift };
             Plane { bytes: &bytes[first as usize * stride..], stride }
         };
-        if self.direct {
+        if direct {
             let planes = match self.layout {
-                Layout::Yuv(_) => self.pixels.info().planes.len(),
+                Layout::Yuv(_) => pixels.info().planes.len(),
                 _ => 1,
             };
             return Ok(Band {
                 planes: [0, 1, 2].map(|i| if i < planes { lent(i) } else { Plane::default() }),
             });
         }
-        let strides = self.recipe.run(&self.pixels, rows.clone(), scratch)?;
+        let strides = recipe.run(pixels, rows.clone(), scratch)?;
         let [a, b, c] = scratch.planes.each_ref().map(Vec::as_slice);
         let [mut first, second, third] = [(a, strides[0]), (b, strides[1]), (c, strides[2])]
             .map(|(bytes, stride)| Plane { bytes, stride });
-        if self.recipe.is_luma_direct() {
+        if recipe.is_luma_direct() {
             first = lent(0);
         }
         Ok(Band { planes: [first, second, third] })
+    }
+
+    fn develop<'a>(&self, film: &Film, rows: Range<u32>, scratch: &'a mut Scratch) -> Result<Band<'a>> {
+        let stride = self.width() as usize * self.layout.pixel_bytes();
+        let plane = &mut scratch.planes[0];
+        let bytes = stride.saturating_mul(rows.len());
+        if plane.len() < bytes {
+            try_resize(plane, bytes, "developed rows")?;
+        }
+        film.develop(rows, self.layout, &mut plane[..bytes], &mut scratch.tiles)?;
+        Ok(Band { planes: [Plane { bytes: plane, stride }, Plane::default(), Plane::default()] })
     }
 }

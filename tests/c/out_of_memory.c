@@ -460,6 +460,23 @@ static void png_kinds(void) {
   image_packing_options_release(options);
 }
 
+/* HDR pixels that are developed while they are encoded, with a gain map and to a format that has none. */
+static void hdr(const char *name) {
+  static uint32_t pixels[96 * 40];
+  char what[100];
+  for (uint32_t i = 0; i < 96 * 40; ++i) pixels[i] = (i % 96 * 8) * 0x100401u | 3u << 30;
+  NEED(image_pixelmap_create_borrowed(96, 40, IMAGE_PIXEL_FORMAT_RGBA_1010102, pixels, sizeof pixels, 0, NULL, NULL, &map) ==
+       IMAGE_OK);
+  NEED(image_pixelmap_set_cicp(map, 9, 16, 0, true) == IMAGE_OK);
+  options = host_options(name);
+  image = host_expected(packer, map, options);
+  snprintf(what, sizeof what, "HDR to %s", name);
+  sweep_apart(TO_DATA, 0, what, false);
+  free(image.bytes);
+  image_packing_options_release(options);
+  image_pixelmap_release(map);
+}
+
 int main(int count, char **arguments) {
   char path[5000];
   const char *folder = host_folder();
@@ -471,6 +488,8 @@ int main(int count, char **arguments) {
   NEED(count == 2);
   sources(arguments[1]);
   png_kinds();
+  hdr("image/jpeg");
+  hdr("image/png");
   for (size_t f = 0; image_packer_get_supported_format(f) != NULL; ++f) {
     const char *name = image_packer_get_supported_format(f);
     if (image_packer_get_format_features(name) & IMAGE_FORMAT_ANIMATION) animations(name);

@@ -56,6 +56,7 @@ pub static FORMAT: Format = Format {
     settings: SETTINGS,
     available: || Ok(()),
     layout,
+    developed: None,
     encode,
     memory,
     animate: || Some(animate),

@@ -81,6 +81,7 @@ pub static HEIC: Format = Format {
     ],
     available: || engine(Compression::Hevc, None).map(drop),
     layout: |pixels, options| Ok(HEIC_CODEC.choose(pixels, options)?.layout),
+    developed: None,
     encode: |plan, sink| encode(&HEIC_CODEC, plan, sink),
     animate: || match sequences(Compression::Hevc) {
         true => Some(|animation| animate::animate(&HEIC_CODEC, animation)),
@@ -108,6 +109,7 @@ pub static AVIF: Format = Format {
     ],
     available: || engine(Compression::Av1, None).map(drop),
     layout: |pixels, options| Ok(AVIF_CODEC.choose(pixels, options)?.layout),
+    developed: None,
     encode: |plan, sink| encode(&AVIF_CODEC, plan, sink),
     animate: || match sequences(Compression::Av1) {
         true => Some(|animation| animate::animate(&AVIF_CODEC, animation)),

@@ -17,7 +17,7 @@ use crate::{
         pixelmap::Pixels, report::Code,
     },
     pack::plan::Plan,
-    pixels::Rows,
+    pixels::{Rows, hdr::Film},
     sink::{Sink, memory::Buffer},
 };
 use std::sync::Arc;
@@ -38,8 +38,13 @@ struct Item {
 
 /// Encodes the plan's image, its gain map and its auxiliary images into one file.
 pub fn encode(plan: &Plan<'_>, sink: &mut dyn Sink) -> Result<()> {
+    let mut main = Buffer::default();
+    super::encode_alone(plan, &mut main)?;
+    // It may have been made together with the rows.
+    let made = plan.rows.film().map(Film::take_gain_map).transpose()?.flatten();
+    let gain_map = plan.gain_map.or(made.as_ref());
     let mut items = Vec::new();
-    if let Some(map) = plan.gain_map {
+    if let Some(map) = gain_map {
         let quality = plan.options.get(&crate::codec::hdr::MAP_QUALITY);
         let quality = if quality < 0 { plan.options.quality } else { quality as u8 };
         let coded = encode_one(plan, &map.pixels, quality)?;
@@ -57,9 +62,7 @@ pub fn encode(plan: &Plan<'_>, sink: &mut dyn Sink) -> Result<()> {
         };
         items.push(Item { semantic: auxiliary.kind.semantic(), attribute, bytes });
     }
-    let mut main = Buffer::default();
-    super::encode_alone(plan, &mut main)?;
-    write(main.as_slice(), plan.gain_map.map(|map| &map.params), &items, plan, sink)
+    write(main.as_slice(), gain_map.map(|map| &map.params), &items, plan, sink)
 }
 
 /// A JPEG of nothing but these pixels. Colour is at full size: a map's channels are independent of each other.

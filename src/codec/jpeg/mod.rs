@@ -67,6 +67,7 @@ pub static FORMAT: Format = Format {
     settings: SETTINGS,
     available: || Ok(()),
     layout,
+    developed: Some(Layout::Rgbx8),
     encode,
     animate: || None,
     codec: super::own_codec,
@@ -112,7 +113,8 @@ fn memory(pixels: &Pixels, options: &Options) -> u64 {
 }
 
 fn encode(plan: &Plan<'_>, sink: &mut dyn Sink) -> Result<()> {
-    if plan.gain_map.is_none() && plan.auxiliaries.is_empty() {
+    let made = plan.rows.film().is_some_and(|film| film.has_gain_map());
+    if plan.gain_map.is_none() && !made && plan.auxiliaries.is_empty() {
         return encode_alone(plan, sink);
     }
     container::encode(plan, sink)

@@ -80,6 +80,7 @@ pub static FORMAT: Format = Format {
     settings: SETTINGS,
     available: || Ok(()),
     layout,
+    developed: Some(Layout::Rgb8),
     encode,
     animate: || Some(animation::animate),
     codec: super::own_codec,

@@ -127,6 +127,7 @@ pub static FORMAT: Format = Format {
     settings: SETTINGS,
     available: || Ok(()),
     layout,
+    developed: None,
     encode: encode::encode,
     animate: || Some(animate::animate),
     codec: encode::version,

@@ -160,9 +160,9 @@ fn place(at: u32, size: u32, of: u32) -> (u32, f32) {
 }
 
 /// All that rows are made with.
-struct Stage<'a> {
-    base: Reader<'a>,
-    map: Reader<'a>,
+struct Stage {
+    base: Reader,
+    map: Reader,
     map_size: (usize, usize),
     size: (usize, usize),
     places: Vec<(u32, f32)>,
@@ -181,7 +181,7 @@ struct Stage<'a> {
 /// Rows of the map, plane by plane.
 type Rows = [Vec<f32>; 3];
 
-impl Stage<'_> {
+impl Stage {
     fn rows(&self, first: usize, row_bytes: usize, band: &mut [u8]) -> Result<()> {
         let mut work = Work::new()?;
         let kernels = self.base.kernels();

@@ -112,9 +112,9 @@ pub(super) fn compare_with(
 }
 
 /// Both renditions, in the primaries of the SDR one.
-struct Pair<'a> {
-    sdr: Reader<'a>,
-    hdr: Reader<'a>,
+struct Pair {
+    sdr: Reader,
+    hdr: Reader,
     kernels: Kernels,
     width: usize,
     height: u32,
@@ -130,7 +130,7 @@ struct Measured {
     one: bool,
 }
 
-impl Pair<'_> {
+impl Pair {
     /// Looks at a sixteenth of a large image.
     fn measure(&self, control: &Control) -> Result<Measured> {
         let every = if self.width as u64 * u64::from(self.height) < 1 << 16 { 1 } else { 4 };

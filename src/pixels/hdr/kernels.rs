@@ -29,7 +29,7 @@ pub struct Kernels {
     p010: unsafe fn(&[u8], &[u8], &YuvFactors, &Decoder, &mut Planes, usize),
     halves: unsafe fn(&[u8], &Decoder, &mut Planes, usize),
     signals: unsafe fn(&Decoder, &mut Planes, usize),
-    develop: unsafe fn(&Planes, &Developer, &mut [u32], &mut [u32], usize),
+    develop: unsafe fn(&Planes, &Developer, &mut [u8], &mut [u32], usize),
     gains: unsafe fn(&[f32], &[f32], &Ruler, &mut [u32], usize),
     boost: unsafe fn(&mut [f32], &[f32], &Boost, usize),
     curve: unsafe fn(&mut [f32], &LogTable, usize),
@@ -80,7 +80,7 @@ macro_rules! kernels {
             pub unsafe fn develop(
                 light: &Planes,
                 developer: &Developer,
-                codes: &mut [u32],
+                codes: &mut [u8],
                 gains: &mut [u32],
                 n: usize,
             ) {
@@ -175,16 +175,16 @@ impl Kernels {
         unsafe { (self.signals)(decoder, planes, n) }
     }
 
-    /// Codes (red in the low byte, the high byte 255) and samples of the gain map of `n` pixels.
+    /// Codes (red, green, blue and 255) and samples of the gain map of `n` pixels.
     pub fn develop(
         &self,
         light: &Planes,
         developer: &Developer,
-        codes: &mut [u32],
+        codes: &mut [u8],
         gains: &mut [u32],
         n: usize,
     ) {
-        assert!(n <= TILE && codes.len() >= n && gains.len() >= n);
+        assert!(n <= TILE && codes.len() >= 4 * n && gains.len() >= n);
         assert!(developer.oetf.len() == ((1f32.to_bits() - DARK.to_bits()) >> BELOW) as usize + 4);
         // SAFETY: all slices are at least that long, and the tables have an entry for every value in their range.
         unsafe { (self.develop)(light, developer, codes, gains, n) }
@@ -371,7 +371,7 @@ unsafe fn code_of<V: Lanes>(light: V, developer: &Developer) -> V::Bits {
 unsafe fn develop<V: Lanes>(
     light: &Planes,
     developer: &Developer,
-    codes: &mut [u32],
+    codes: &mut [u8],
     gains: &mut [u32],
     lanes: Range<usize>,
 ) {
@@ -384,8 +384,8 @@ unsafe fn develop<V: Lanes>(
         let b = code_of(b.mul(factor), developer);
         let opaque = V::or(r, V::splat_bits(0xff00_0000));
         let code = V::or(V::or(opaque, V::shl::<8>(g)), V::shl::<16>(b));
-        V::store_words(code, codes.as_mut_ptr().add(i));
-        V::store_words(V::and(both, V::splat_bits(GAIN_MASK)), gains.as_mut_ptr().add(i));
+        V::store_words(code, codes.as_mut_ptr().add(4 * i));
+        V::store_words(V::and(both, V::splat_bits(GAIN_MASK)), gains.as_mut_ptr().add(i).cast());
     }
 }
 
@@ -418,7 +418,7 @@ unsafe fn gains<V: Lanes>(over: &[f32], under: &[f32], ruler: &Ruler, to: &mut [
         let under = log2(V::load(under.as_ptr().add(i)).add(offset));
         let ratio = over.add(under.mul(V::splat(-1.0))).add(V::splat(-ruler.min));
         let step = ratio.mul(steps).max(V::splat(0.0)).min(top);
-        V::store_words(step.round(), to.as_mut_ptr().add(i));
+        V::store_words(step.round(), to.as_mut_ptr().add(i).cast());
     }
 }
 

@@ -41,7 +41,8 @@ pub trait Lanes: Copy {
 
     unsafe fn splat_bits(value: u32) -> Self::Bits;
     unsafe fn words(from: *const u8) -> Self::Bits;
-    unsafe fn store_words(bits: Self::Bits, to: *mut u32);
+    /// At any address.
+    unsafe fn store_words(bits: Self::Bits, to: *mut u8);
     /// 16-bit numbers.
     unsafe fn halves(from: *const u8) -> Self::Bits;
     /// Pairs of 16-bit numbers, the first in the low half, for two lanes each: those of lanes `at`, `at + 1` ... of
@@ -123,8 +124,8 @@ impl Lanes for f32 {
         from.cast::<u32>().read_unaligned()
     }
     #[inline(always)]
-    unsafe fn store_words(bits: u32, to: *mut u32) {
-        to.write_unaligned(bits);
+    unsafe fn store_words(bits: u32, to: *mut u8) {
+        to.cast::<u32>().write_unaligned(bits);
     }
     #[inline(always)]
     unsafe fn halves(from: *const u8) -> u32 {
@@ -232,7 +233,7 @@ impl Lanes for __m256 {
         _mm256_loadu_si256(from.cast())
     }
     #[inline(always)]
-    unsafe fn store_words(bits: __m256i, to: *mut u32) {
+    unsafe fn store_words(bits: __m256i, to: *mut u8) {
         _mm256_storeu_si256(to.cast(), bits);
     }
     #[inline(always)]
@@ -345,7 +346,7 @@ impl Lanes for __m512 {
         _mm512_loadu_si512(from.cast())
     }
     #[inline(always)]
-    unsafe fn store_words(bits: __m512i, to: *mut u32) {
+    unsafe fn store_words(bits: __m512i, to: *mut u8) {
         _mm512_storeu_si512(to.cast(), bits);
     }
     #[inline(always)]

@@ -2,10 +2,12 @@
 //! tone mapping.
 //!
 //! Red, green and blue are scaled alike, by what the largest of them needs, so that hue stays and one channel of
-//! gains is exact. The peak is measured, once over a sixteenth of the pixels; everything else goes band by band.
+//! gains is exact. The peak is measured, once over a sixteenth of the pixels; everything else goes band by
+//! band, when an encoder asks for the rows ([`Film`]).
 
 mod apply;
 mod compare;
+mod film;
 mod histogram;
 mod kernels;
 mod lanes;
@@ -16,36 +18,25 @@ mod tables;
 mod tests;
 pub mod transfer;
 
-use std::{
-    ops::Range,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::sync::{Mutex, PoisonError};
 
 pub use self::{
     apply::apply,
     compare::{Bright, compare},
+    film::Film,
     level::level,
+    reader::{Work, is_opaque},
     transfer::ToneMapper,
 };
-use self::{
-    histogram::Histogram,
-    kernels::Kernels,
-    reader::{Reader, Work},
-    tables::{Decoder, Developer, GAIN_STEPS},
-};
-use super::{
-    color::{self, Curve, Primaries},
-    convert::TILE,
-    simd::pack_3,
-    space::linear_to_d50,
-};
+use self::{histogram::Histogram, reader::Reader, tables::GAIN_STEPS};
+use super::{color, convert::TILE};
 use crate::{
-    error::{Result, try_vec},
+    error::Result,
     model::{
         color::{Cicp, Color},
         gain_map::GainMap,
         pixel_format::PixelFormat,
-        pixelmap::{AlphaType, Pixels},
+        pixelmap::Pixels,
     },
     pack::{control::Control, pool::Pool},
 };
@@ -63,6 +54,24 @@ pub struct Recipe {
     pub scale: Option<u32>,
     /// What shows through transparent pixels, in sRGB; none to keep alpha.
     pub background: Option<[u8; 3]>,
+}
+
+impl Recipe {
+    /// Whether alpha of these pixels is in the SDR image too.
+    pub fn keeps_alpha(&self, pixels: &Pixels) -> bool {
+        pixels.has_alpha() && self.background.is_none()
+    }
+
+    /// The colour of the SDR image.
+    pub fn color(&self) -> Color {
+        Color { cicp: Cicp { primaries: self.primaries, ..Cicp::SRGB }, icc: None }
+    }
+
+    /// What the gain map of these pixels takes.
+    pub fn map_bytes(&self, pixels: &Pixels) -> u64 {
+        let side = |side: u32, scale: u32| u64::from(side.div_ceil(scale));
+        self.scale.map_or(0, |scale| side(pixels.width(), scale) * side(pixels.height(), scale))
+    }
 }
 
 /// An SDR image, and how it becomes the HDR image that it was made from.
@@ -86,83 +95,8 @@ const LEAST_PEAK: f32 = 1.02;
 /// Rows of a band; a multiple of every scale.
 const BAND: usize = 32;
 
-/// Develops HDR pixels of these code points.
-pub fn develop(
-    pixels: &Pixels,
-    cicp: Cicp,
-    recipe: &Recipe,
-    pool: &Pool,
-    control: &Control,
-) -> Result<Rendition> {
-    develop_with(Kernels::best(), pixels, cicp, recipe, pool, control)
-}
-
-fn develop_with(
-    kernels: Kernels,
-    pixels: &Pixels,
-    cicp: Cicp,
-    recipe: &Recipe,
-    pool: &Pool,
-    control: &Control,
-) -> Result<Rendition> {
-    let keeps_alpha = pixels.has_alpha() && recipe.background.is_none();
-    let background = match recipe.background {
-        Some(rgb) => {
-            let matrix = color::between(&Primaries::new(1)?, &Primaries::new(recipe.primaries)?);
-            let light = color::multiply(&matrix, rgb.map(|c| Curve::SRGB.decode(f64::from(c) / 255.0)));
-            Some(light.map(|c| c.clamp(0.0, 1.0) as f32))
-        }
-        None => None,
-    };
-    let decoder = Decoder::new(cicp, &linear_to_d50(recipe.primaries)?, recipe.linear_white)?;
-    let reader = Reader::new(pixels, cicp, decoder, kernels, background)?;
-    let peak = measure(&reader, pixels, pool, control)?;
-    let developer = Developer::new(recipe.mapper, peak)?;
-
-    let scale = recipe.scale.filter(|_| peak >= LEAST_PEAK).map(|scale| scale as usize);
-    let (width, height) = (pixels.width() as usize, pixels.height() as usize);
-    let pixel_bytes = if keeps_alpha { 4 } else { 3 };
-    let map_size = scale.map_or((0, 0), |scale| (width.div_ceil(scale), height.div_ceil(scale)));
-    // The product of the input's sides and at least as many bytes a pixel exists.
-    let mut base = try_vec(width * height * pixel_bytes, "the SDR image")?;
-    let mut map = try_vec(map_size.0 * map_size.1, "the gain map")?;
-    {
-        let map_rows = BAND / scale.unwrap_or(BAND);
-        let mut maps = map.chunks_mut((map_size.0 * map_rows).max(1));
-        let bands: Vec<_> = base
-            .chunks_mut(width * pixel_bytes * BAND)
-            .map(|base| Mutex::new((base, maps.next().unwrap_or_default())))
-            .collect();
-        pool.for_each(bands.len(), &|index| {
-            let first = index * BAND;
-            let rows = first..(first + BAND).min(height);
-            let mut band = bands[index].lock().unwrap_or_else(PoisonError::into_inner);
-            let (base, map) = &mut *band;
-            let map = scale.map(|scale| (scale, &mut **map));
-            develop_band(&reader, &developer, width, rows, keeps_alpha, base, map)?;
-            // The encoder does the other three quarters, more or less.
-            control.checkpoint(index as u64, 4 * bands.len() as u64)
-        })?;
-    }
-    let format = if keeps_alpha { PixelFormat::Rgba8888 } else { PixelFormat::Rgb888 };
-    let mut base = Pixels::from_vec(pixels.width(), pixels.height(), format, base)?;
-    let primaries = recipe.primaries;
-    base.color = Color { cicp: Cicp { primaries, ..Cicp::SRGB }, icc: None };
-    if keeps_alpha {
-        base.alpha = AlphaType::Unpremultiplied;
-    }
-    let gain_map = match scale {
-        Some(_) => {
-            let map = Pixels::from_vec(map_size.0 as u32, map_size.1 as u32, PixelFormat::Gray8, map)?;
-            Some(GainMap { pixels: Arc::new(map), params: developer.params })
-        }
-        None => None,
-    };
-    Ok(Rendition { base, gain_map })
-}
-
 /// The light that all but one of ten thousand pixels stay below.
-fn measure(reader: &Reader<'_>, pixels: &Pixels, pool: &Pool, control: &Control) -> Result<f32> {
+fn measure(reader: &Reader, pixels: &Pixels, pool: &Pool, control: &Control) -> Result<f32> {
     let small = u64::from(pixels.width()) * u64::from(pixels.height()) < 1 << 16;
     let parts = if small { 1 } else { pool.threads().min(16) };
     let whole = Mutex::new(Histogram::new()?);
@@ -194,50 +128,6 @@ fn count([r, g, b]: &kernels::Planes, n: usize, histogram: &mut Histogram) {
     for i in 0..n {
         histogram.count([r[i], g[i], b[i]]);
     }
-}
-
-/// Makes rows of the SDR image, and those of the gain map.
-fn develop_band(
-    reader: &Reader<'_>,
-    developer: &Developer,
-    width: usize,
-    rows: Range<usize>,
-    keeps_alpha: bool,
-    base: &mut [u8],
-    mut map: Option<(usize, &mut [u8])>,
-) -> Result<()> {
-    let mut work = Work::new()?;
-    let (mut codes, mut gains) = ([0; TILE], [0; TILE]);
-    let mut sums: Vec<u32> =
-        try_vec(map.as_ref().map_or(0, |(scale, _)| width.div_ceil(*scale)), "a row of gains")?;
-    let pixel_bytes = if keeps_alpha { 4 } else { 3 };
-    for (y, row) in rows.clone().zip(base.chunks_exact_mut(width * pixel_bytes)) {
-        for x in (0..width).step_by(TILE) {
-            let n = TILE.min(width - x);
-            reader.read(y as u32, x, n, &mut work);
-            reader.kernels().develop(&work.light, developer, &mut codes, &mut gains, n);
-            let out = &mut row[x * pixel_bytes..][..n * pixel_bytes];
-            let bytes = codes.map(u32::to_le_bytes);
-            if keeps_alpha {
-                for ((to, from), alpha) in out.as_chunks_mut().0.iter_mut().zip(bytes).zip(work.alpha) {
-                    *to = [from[0], from[1], from[2], (super::sample::unit(alpha) * 255.0 + 0.5) as u8];
-                }
-            } else {
-                pack_3(&bytes[..n], out.as_chunks_mut().0, false);
-            }
-            if let Some((scale, _)) = map {
-                add(&gains[..n], scale, &mut sums[x / scale..]);
-            }
-        }
-        let Some((scale, map)) = &mut map else { continue };
-        let below = (y - rows.start) % *scale + 1;
-        if below == *scale || y + 1 == rows.end {
-            let out = (y - rows.start) / *scale * sums.len();
-            average(&sums, *scale, below, width, &mut map[out..][..sums.len()]);
-            sums.fill(0);
-        }
-    }
-    Ok(())
 }
 
 /// Adds the gains of a row to those of their blocks.

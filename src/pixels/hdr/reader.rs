@@ -22,10 +22,10 @@ use crate::{
     },
 };
 
-/// Reads one image.
+/// Reads one image, whose bytes it shares.
 #[derive(Debug)]
-pub struct Reader<'a> {
-    pixels: &'a Pixels,
+pub struct Reader {
+    pixels: Pixels,
     decoder: Decoder,
     kernels: Kernels,
     /// For luma and chroma.
@@ -46,7 +46,14 @@ pub struct Work {
     rows: [Vec<u8>; 2],
 }
 
+impl std::fmt::Debug for Work {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Work")
+    }
+}
+
 impl Work {
+    /// Tiles for one thread.
     pub fn new() -> Result<Box<Self>> {
         Ok(Box::new(Self {
             light: [[0.0; TILE]; 3],
@@ -58,9 +65,9 @@ impl Work {
     }
 }
 
-impl<'a> Reader<'a> {
+impl Reader {
     pub fn new(
-        pixels: &'a Pixels,
+        pixels: &Pixels,
         cicp: Cicp,
         decoder: Decoder,
         kernels: Kernels,
@@ -78,7 +85,12 @@ impl<'a> Reader<'a> {
             }
         };
         let premultiplied = pixels.has_alpha() && pixels.alpha == AlphaType::Premultiplied;
-        Ok(Self { pixels, decoder, kernels, yuv, premultiplied, background })
+        Ok(Self { pixels: pixels.clone(), decoder, kernels, yuv, premultiplied, background })
+    }
+
+    /// What is read.
+    pub fn pixels(&self) -> &Pixels {
+        &self.pixels
     }
 
     /// The loops that fit the processor.
@@ -143,19 +155,12 @@ impl<'a> Reader<'a> {
     fn quick(&self, first: &[u8], second: &[u8], n: usize, to: &mut Planes) -> bool {
         let alpha = self.pixels.has_alpha();
         match self.pixels.info().format {
-            PixelFormat::Rgba1010102 if !self.decoder.is_linear() => {
-                let all =
-                    |row: &[u8]| row.as_chunks::<4>().0.iter().fold(!0, |a, &p| a & u32::from_ne_bytes(p));
-                let opaque = !alpha || all(&first[..4 * n]) >> 30 == 3;
+            format @ PixelFormat::Rgba1010102 if !self.decoder.is_linear() => {
+                let opaque = !alpha || is_opaque_row(format, &first[..4 * n]);
                 opaque.then(|| self.kernels.ten(first, &self.decoder, to, n)).is_some()
             }
-            PixelFormat::RgbaF16 if self.decoder.is_linear() => {
-                let one = |row: &[u8]| {
-                    let alphas = row.as_chunks::<8>().0.iter().map(|&p| u64::from_ne_bytes(p));
-                    // The fourth half is the highest in the order of the machines that are supported.
-                    alphas.fold(0, |sum, p| sum | (p >> 48) ^ 0x3c00)
-                };
-                let opaque = !alpha || one(&first[..8 * n]) == 0;
+            format @ PixelFormat::RgbaF16 if self.decoder.is_linear() => {
+                let opaque = !alpha || is_opaque_row(format, &first[..8 * n]);
                 opaque.then(|| self.kernels.halves(first, &self.decoder, to, n)).is_some()
             }
             PixelFormat::YcbcrP010 | PixelFormat::YcrcbP010 if !self.decoder.is_linear() => match &self.yuv {
@@ -174,7 +179,7 @@ impl<'a> Reader<'a> {
         let info = self.pixels.info();
         let tile = &mut work.pixels[..n];
         if let Some((shape, to_rgb, _)) = &self.yuv {
-            work.codes.read(*shape, self.pixels, y, x, n);
+            work.codes.read(*shape, &self.pixels, y, x, n);
             work.codes.to_rgb(*shape, to_rgb, tile);
         } else {
             let row = &self.pixels.row(0, y)[x * usize::from(info.planes[0].bytes)..];
@@ -197,6 +202,28 @@ impl<'a> Reader<'a> {
                 }
             }
         }
+    }
+}
+
+/// Whether alpha of the formats of cameras and renderers is 1 everywhere; false for other formats.
+pub fn is_opaque(pixels: &Pixels) -> bool {
+    let (format, bytes) = (pixels.info().format, usize::from(pixels.info().planes[0].bytes));
+    let size = pixels.width() as usize * bytes;
+    (0..pixels.height()).all(|y| is_opaque_row(format, &pixels.row(0, y)[..size]))
+}
+
+fn is_opaque_row(format: PixelFormat, row: &[u8]) -> bool {
+    match format {
+        PixelFormat::Rgba1010102 => {
+            let pixels = row.as_chunks::<4>().0.iter();
+            pixels.fold(!0, |all, &pixel| all & u32::from_ne_bytes(pixel)) >> 30 == 3
+        }
+        PixelFormat::RgbaF16 => {
+            let alphas = row.as_chunks::<8>().0.iter().map(|&pixel| u64::from_ne_bytes(pixel));
+            // The fourth half is the highest in the order of the machines that are supported.
+            alphas.fold(0, |sum, pixel| sum | (pixel >> 48) ^ 0x3c00) == 0
+        }
+        _ => false,
     }
 }
 

@@ -1,10 +1,14 @@
 use super::{
-    super::space::Space,
+    super::{
+        color::Curve,
+        space::{Space, linear_to_d50},
+    },
+    kernels::Kernels,
     tables::{Decoder, Developer},
     transfer::{WHITE, nits_to_pq, pq_to_nits},
     *,
 };
-use crate::model::gain_map::GainMapParams;
+use crate::model::{gain_map::GainMapParams, pixelmap::AlphaType};
 
 /// A small generator: the tests are the same on every run.
 struct Random(u64);
@@ -87,7 +91,8 @@ fn image(format: PixelFormat, transfer: u8, width: u32, height: u32, top: f64) -
 }
 
 fn run(kernels: Kernels, pixels: &Pixels, cicp: Cicp, recipe: &Recipe, threads: usize) -> Rendition {
-    develop_with(kernels, pixels, cicp, recipe, &Pool::new(threads), &Control::default()).unwrap()
+    let (pool, control) = (Pool::new(threads), Control::default());
+    Film::with(kernels, pixels, cicp, recipe, &pool, &control).unwrap().print(&pool, &control).unwrap()
 }
 
 /// Light of the rendition with its map applied in full, in the primaries of the base.
