@@ -5,8 +5,8 @@ use std::{fs, sync::Arc};
 use image_packer::{
     codec::decode,
     model::{
-        color::check_icc,
-        options::{ColorPolicy, Options},
+        color::{Cicp, check_icc},
+        options::{ColorPolicy, DynamicRange, Options},
         pixel_format::PixelFormat,
         pixelmap::Pixels,
         source::ImageSource,
@@ -368,6 +368,54 @@ fn light_looks_as_little_cms_shows_it() {
                 checker <= most && mean <= most && worst <= 1.5,
                 "{name} {deep}: {checker} {mean} {worst}"
             );
+        }
+    }
+}
+
+#[test]
+fn readers_of_profiles_alone_see_a_tone_mapped_image() {
+    // Signals of 50, 100, 203 and 1000 nits (SMPTE ST 2084; ARIB STD-B67 on a display of 1000 nits), and what BT.2390
+    // makes of them.
+    let codes = [136.0, 186.0, 229.0, 255.0];
+    let signals = [(16u8, [0.440_28, 0.508_08, 0.580_69, 0.751_83]), (18, [0.497_13, 0.629_62, 0.749_9, 1.0])];
+    for (transfer, signals) in signals {
+        for gray in [false, true] {
+            let inks = signals.map(|v: f64| (v * 65535.0).round() as u16);
+            let mut all: Vec<[u16; 3]> = inks.map(|v| [v; 3]).to_vec();
+            // One colour, or else it is a gray PNG.
+            all.push(if gray { [0; 3] } else { [inks[3], 0, 0] });
+            let bytes = all.iter().flatten().flat_map(|v| v.to_ne_bytes()).collect();
+            let mut map = Pixels::from_vec(5, 1, PixelFormat::Rgb161616, bytes).unwrap();
+            map.color.cicp = Cicp { primaries: 9, transfer, matrix: 0, full_range: true };
+            map.light.max_cll = 1000;
+            let mut options = Options::new("image/png", 100).unwrap();
+            options.dynamic_range = DynamicRange::Auto;
+            options.set("hdr.form", "signal").unwrap();
+            let mut file = Buffer::default();
+            let input = Input::Pixels(Arc::new(map));
+            Packer::default().pack(input, &options, &mut file, &Control::default()).unwrap();
+            let reader = png::Decoder::new(std::io::Cursor::new(file.as_slice())).read_info().unwrap();
+            let info = reader.info();
+            let points = info.coding_independent_code_points.unwrap();
+            assert_eq!((points.color_primaries, points.transfer_function), (9, transfer));
+            let icc = info.icc_profile.as_deref().unwrap();
+            assert_eq!(&icc[8..10], [4, 0x40]);
+            assert_eq!(&icc[16..20], if gray { b"GRAY" } else { b"RGB " });
+            let tag = icc.windows(8).position(|bytes| bytes == b"cicp\0\0\0\0").unwrap();
+            assert_eq!(icc[tag + 8..tag + 12], [9, transfer, 0, 1]);
+            let seen = if gray {
+                lcms(icc, Cms::GRAY_16, &inks.map(|v| [v]))
+            } else {
+                lcms(icc, Cms::RGB_16, &inks.map(|v| [v; 3]))
+            };
+            for (seen, code) in seen.iter().zip(codes) {
+                assert!(seen.iter().all(|v| (v * 255.0 - code).abs() <= 2.0), "{transfer}: {seen:?}, {code}");
+            }
+            // We are a reader of code points.
+            let pixels =
+                decode::decode(&ImageSource::from_copy(file.as_slice()).unwrap(), 0, &Default::default())
+                    .unwrap();
+            assert!(pixels.color.icc.is_none() && pixels.color.cicp.transfer == transfer);
         }
     }
 }

@@ -91,36 +91,65 @@ pub fn code_points(profile: &[u8]) -> Option<Cicp> {
 
 /// A display profile of red, green, blue.
 pub fn write_rgb(name: &str, primaries: &Primaries, curve: &Curve) -> Result<Vec<u8>> {
+    write(*b"RGB ", &rgb_tags(name, primaries, para(curve)))
+}
+
+/// A profile for signals of high dynamic range: it names their code points (ICC.1:2022, 9.2.17), and readers that do not
+/// know the tag take them for what `light` says, 0 to 1.
+pub fn write_hdr(
+    name: &str,
+    cicp: Cicp,
+    primaries: &Primaries,
+    gray: bool,
+    light: impl Fn(f64) -> f64,
+) -> Result<Vec<u8>> {
+    const POINTS: u32 = 1024;
+    let mut curve = [&b"curv\0\0\0\0"[..], &POINTS.to_be_bytes()].concat();
+    for i in 0..POINTS {
+        let value = light(f64::from(i) / f64::from(POINTS - 1)).clamp(0.0, 1.0) * 65535.0;
+        try_extend(&mut curve, &(value.round() as u16).to_be_bytes(), "a profile")?;
+    }
+    let mut tags = if gray { gray_tags(name, curve) } else { rgb_tags(name, primaries, curve) };
+    let points = [cicp.primaries, cicp.transfer, 0, 1];
+    tags.insert(3, (*b"cicp", [&b"cicp\0\0\0\0"[..], &points].concat()));
+    let mut profile = write(if gray { *b"GRAY" } else { *b"RGB " }, &tags)?;
+    // The tag is of version 4.4.
+    profile[9] = 0x40;
+    Ok(profile)
+}
+
+fn rgb_tags(name: &str, primaries: &Primaries, trc: Vec<u8>) -> Vec<Tag> {
     let adaptation = primaries.to_d50();
     let colorants: Matrix = product(&adaptation, &primaries.to_xyz());
     let column = |i: usize| xyz([colorants[0][i], colorants[1][i], colorants[2][i]]);
-    let trc = para(curve);
-    write(
-        *b"RGB ",
-        &[
-            (*b"desc", text(name)),
-            (*b"cprt", text("CC0")),
-            (*b"wtpt", xyz(D50)),
-            (*b"chad", fixed(b"sf32", adaptation.as_flattened())),
-            (*b"rXYZ", column(0)),
-            (*b"gXYZ", column(1)),
-            (*b"bXYZ", column(2)),
-            (*b"rTRC", trc.clone()),
-            (*b"gTRC", trc.clone()),
-            (*b"bTRC", trc),
-        ],
-    )
+    vec![
+        (*b"desc", text(name)),
+        (*b"cprt", text("CC0")),
+        (*b"wtpt", xyz(D50)),
+        (*b"chad", fixed(b"sf32", adaptation.as_flattened())),
+        (*b"rXYZ", column(0)),
+        (*b"gXYZ", column(1)),
+        (*b"bXYZ", column(2)),
+        (*b"rTRC", trc.clone()),
+        (*b"gTRC", trc.clone()),
+        (*b"bTRC", trc),
+    ]
 }
 
 /// A display profile of gray.
 pub fn write_gray(name: &str, curve: &Curve) -> Result<Vec<u8>> {
-    let tags =
-        [(*b"desc", text(name)), (*b"cprt", text("CC0")), (*b"wtpt", xyz(D50)), (*b"kTRC", para(curve))];
-    write(*b"GRAY", &tags)
+    write(*b"GRAY", &gray_tags(name, para(curve)))
 }
 
+fn gray_tags(name: &str, trc: Vec<u8>) -> Vec<Tag> {
+    vec![(*b"desc", text(name)), (*b"cprt", text("CC0")), (*b"wtpt", xyz(D50)), (*b"kTRC", trc)]
+}
+
+/// Signature and data.
+type Tag = ([u8; 4], Vec<u8>);
+
 /// Header, table and data of tags; a tag equal to the one before shares its data.
-fn write(space: [u8; 4], tags: &[([u8; 4], Vec<u8>)]) -> Result<Vec<u8>> {
+fn write(space: [u8; 4], tags: &[Tag]) -> Result<Vec<u8>> {
     let start = 132 + 12 * tags.len();
     let (mut table, mut data) = (Vec::new(), Vec::new());
     let mut previous: Option<(&Vec<u8>, usize)> = None;

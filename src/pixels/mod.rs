@@ -19,7 +19,7 @@ mod table;
 mod yuv;
 
 pub use canvas::Canvas;
-pub(crate) use color::code_points;
+pub(crate) use color::{code_points, icc_beside};
 pub use layout::{Layout, Sampling, YuvLayout, YuvPacking};
 pub(crate) use load::half;
 pub use orient::{Orientation, upright};

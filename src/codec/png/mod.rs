@@ -37,7 +37,7 @@ use crate::{
         color::Color, metadata::Metadata, options::Options, pixel_format::PixelFormat, pixelmap::Pixels,
     },
     pack::plan::Plan,
-    pixels::Layout,
+    pixels::{self, Layout},
     sink::Sink,
 };
 use chunk::{Ancillary, Chunks};
@@ -213,10 +213,15 @@ fn encode_with(plan: &Plan<'_>, simd: Simd, sink: &mut dyn Sink) -> Result<()> {
 
     let mut chunks = Chunks::new(sink)?;
     chunks.write(b"IHDR", &[&shape.header()])?;
-    for piece in ancillary(color, icc, plan.metadata) {
+    let light = rows.pixels().light;
+    let cicp = color.cicp;
+    // Code points of primaries that nobody knows stand alone.
+    let beside = (color.icc.is_none() && cicp.is_hdr())
+        .then(|| pixels::icc_beside(cicp, light.max_cll, shape.color.is_gray()).ok())
+        .flatten();
+    for piece in ancillary(color, icc.or(beside.as_deref()), plan.metadata) {
         chunks.ancillary(&piece)?;
     }
-    let light = rows.pixels().light;
     if color.cicp.is_hdr() {
         if let Some(display) = light.mastering {
             chunks.ancillary(&Ancillary::MasteringDisplay(display))?;
@@ -283,7 +288,7 @@ fn ancillary<'a>(color: &Color, icc: Option<&'a [u8]>, metadata: &'a Metadata) -
         pieces.push(Ancillary::Icc(profile));
     }
     if color.icc.is_none() && !color.cicp.is_srgb() {
-        // More exact than the profile that was made from it, for readers that know it.
+        // More exact than the profile that was made from them, for readers that know them.
         pieces.push(Ancillary::Cicp(color.cicp));
     }
     pieces.extend(described(metadata));
