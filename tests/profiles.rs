@@ -377,7 +377,8 @@ fn readers_of_profiles_alone_see_a_tone_mapped_image() {
     // Signals of 50, 100, 203 and 1000 nits (SMPTE ST 2084; ARIB STD-B67 on a display of 1000 nits), and what BT.2390
     // makes of them.
     let codes = [136.0, 186.0, 229.0, 255.0];
-    let signals = [(16u8, [0.440_28, 0.508_08, 0.580_69, 0.751_83]), (18, [0.497_13, 0.629_62, 0.749_9, 1.0])];
+    let signals =
+        [(16u8, [0.440_28, 0.508_08, 0.580_69, 0.751_83]), (18, [0.497_13, 0.629_62, 0.749_9, 1.0])];
     for (transfer, signals) in signals {
         for gray in [false, true] {
             let inks = signals.map(|v: f64| (v * 65535.0).round() as u16);
