@@ -5,6 +5,8 @@
 mod common;
 
 mod bright;
+mod gates;
+mod hostile;
 mod mapping;
 mod others;
 mod renditions;
