@@ -103,7 +103,10 @@ pub extern "C" fn image_source_create_from_fd(fd: c_int, source: *mut *mut Image
     })
 }
 
-/// Opens and reads a file by path.
+/// Opens and reads a regular file by path; reads it by offset when pixels are asked for, so it must not change meanwhile.
+///
+/// @param file  the system's own bytes for a name; need not be UTF-8 where the system does not demand it
+/// @return 62980096 for a file that cannot be opened or is not a regular one (a pipe is not waited for).
 #[unsafe(no_mangle)]
 pub extern "C" fn image_source_create_from_path(
     file: *const c_char,

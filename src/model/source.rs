@@ -82,7 +82,11 @@ impl ImageSource {
 
     /// A file by path.
     pub fn from_path(path: &Path) -> Result<Self> {
-        Self::from_file(File::open(path).map_err(|e| err!(Read, "cannot open {}: {e}", path.display()))?)
+        let mut options = File::options();
+        options.read(true);
+        #[cfg(unix)] // a pipe must not be waited for, a terminal not become the host's
+        std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_NONBLOCK | libc::O_NOCTTY);
+        Self::from_file(options.open(path).map_err(|e| err!(Read, "cannot open {}: {e}", path.display()))?)
     }
 
     fn from_file(file: File) -> Result<Self> {

@@ -74,9 +74,13 @@ fn examine(path: &Path) -> Result<Target> {
         // Who may not write the old file may not replace it either.
         let mut options = OpenOptions::new();
         options.write(true);
-        #[cfg(unix)] // a terminal must not become the host's
-        std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_NOCTTY);
-        let file = options.open(path).map_err(refused)?;
+        #[cfg(unix)] // a terminal must not become the host's, and nobody waits here for a reader of a pipe
+        std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_NOCTTY | libc::O_NONBLOCK);
+        let file = options.open(path).map_err(|e| match e.raw_os_error() {
+            #[cfg(unix)]
+            Some(libc::ENXIO) => err!(Write, "cannot write {}: nobody reads there", path.display()),
+            _ => refused(e),
+        })?;
         #[cfg(unix)]
         if old.as_ref().is_some_and(|old| !old.is_file()) {
             return Ok(Target::Stream(file));

@@ -119,10 +119,10 @@ static void refused(void) {
 
 static void *drain(void *argument) {
   static HostBytes got;
-  int fd = open(argument, O_RDONLY | O_CLOEXEC);
+  int fd = *(int *)argument;
   got.bytes = malloc(1 << 20);
   got.size = 0;
-  for (ssize_t count; fd >= 0 && (count = read(fd, got.bytes + got.size, (1 << 20) - got.size)) > 0;)
+  for (ssize_t count; got.size < image.size && (count = read(fd, got.bytes + got.size, (1 << 20) - got.size)) > 0;)
     got.size += (size_t)count;
   close(fd);
   return &got;
@@ -132,7 +132,14 @@ static void specials(void) {
   pthread_t thread;
   void *result = NULL;
   NEED(mkfifo(path, 0600) == 0);
-  NEED(pthread_create(&thread, NULL, drain, path) == 0);
+  /* Nobody waits for the other end. */
+  CHECK(pack(path) == IMAGE_ERROR_FAILED, "a FIFO without a reader");
+  CHECK(strstr(image_packer_last_error_message(), "nobody reads there"), "why");
+  ImageSource *source = NULL;
+  CHECK(image_source_create_from_path(path, &source) == IMAGE_ERROR_FAILED, "a FIFO to read from");
+  int reader = open(path, O_RDWR | O_CLOEXEC);
+  NEED(reader >= 0);
+  NEED(pthread_create(&thread, NULL, drain, &reader) == 0);
   CHECK(pack(path) == IMAGE_OK, "a FIFO");
   pthread_join(thread, &result);
   HostBytes *got = result;
