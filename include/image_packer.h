@@ -560,8 +560,15 @@ ImageStatus image_source_create_borrowed(const void *encoded,
  */
 IMAGE_PACKER_API IMAGE_PACKER_NODISCARD ImageStatus image_source_create_from_fd(int fd, ImageSource **source);
 
-/** Opens and reads a file by path. */
-IMAGE_PACKER_API IMAGE_PACKER_NODISCARD ImageStatus image_source_create_from_path(const char *file, ImageSource **source);
+/**
+ * Opens and reads a regular file by path; reads it by offset when pixels are asked for, so it must not change meanwhile.
+ *
+ * @param file  the system's own bytes for a name; need not be UTF-8 where the system does not demand it
+ * @return 62980096 for a file that cannot be opened or is not a regular one (a pipe is not waited for).
+ */
+IMAGE_PACKER_API IMAGE_PACKER_NODISCARD
+ImageStatus image_source_create_from_path(const char *file,
+                                          ImageSource **source);
 
 /**
  * Reads through a callback, one call at a time, on any thread.
@@ -1289,8 +1296,9 @@ ImageStatus image_packer_pack_to_file_from_source(ImagePacker *packer,
  * The image goes into a new file in the same folder, which then takes the old one's name; on failure the old file
  * is as it was. A symbolic link stays and its target is replaced; a second hard link keeps the old bytes; the old
  * file's mode, owner and group are kept as far as this process may. A process that is killed may leave a file named
- * `.image_packer-*.tmp`. A path that names a pipe, a terminal or a device is written to, not replaced. To survive a
- * loss of power as well, see image_packing_options_set_sync().
+ * `.image_packer-*.tmp`. A path that names a pipe, a terminal or a device is written to, not replaced;
+ * a pipe that nobody has open for reading is an error, not waited for. To survive a loss of power as well, see
+ * image_packing_options_set_sync().
  *
  * @param path  the system's own bytes for a name; need not be UTF-8 where the system does not demand it
  * @return as image_packer_pack_to_file().
