@@ -1,5 +1,11 @@
 //! Turning images upright.
 
+use super::{
+    convert::TILE as TILE_COLUMNS,
+    planes::{CodeTile, Shape},
+    sample::Sample,
+    yuv::{Codes, ToRgb},
+};
 use crate::{
     bail,
     error::{Result, try_vec},
@@ -64,12 +70,16 @@ const TILE: usize = 32;
 ///
 /// Chroma samples go with the pixels that share them. Where turning would split one, as in half of the turns of 4:2:2
 /// and in odd sizes that are mirrored, every pixel gets a chroma sample of its own first. There is no such format of 10
-/// bits: there, in odd sizes, chroma is off by one column or row.
+/// bits: those become red, green and blue of 16 bits.
 pub fn upright(pixels: Pixels, orientation: Orientation) -> Result<Pixels> {
     if orientation == Orientation::Upright {
         return Ok(pixels);
     }
-    let pixels = if splits_chroma(&pixels, orientation) { full_chroma(&pixels)? } else { pixels };
+    let pixels = match splits_chroma(&pixels, orientation) {
+        false => pixels,
+        true if pixels.info().bits == 8 => full_chroma(&pixels)?,
+        true => deep_rgb(&pixels)?,
+    };
     let info = pixels.info();
     let mut bytes = try_vec(pixels.tight_bytes() as usize, "upright pixels")?;
     let mut rest = &mut bytes[..];
@@ -97,7 +107,7 @@ pub fn upright(pixels: Pixels, orientation: Orientation) -> Result<Pixels> {
 
 /// Whether pixels that share a chroma sample do not share one afterwards.
 fn splits_chroma(pixels: &Pixels, orientation: Orientation) -> bool {
-    let Some(chroma) = pixels.info().planes.get(1).filter(|_| pixels.info().bits == 8) else { return false };
+    let Some(chroma) = pixels.info().planes.get(1) else { return false };
     let (flip_x, flip_y) = orientation.flips();
     (orientation.turns() && chroma.shift_x != chroma.shift_y)
         || (flip_x && chroma.shift_x != 0 && pixels.width() % 2 == 1)
@@ -129,6 +139,32 @@ fn full_chroma(pixels: &Pixels) -> Result<Pixels> {
     let mut full = Pixels::from_vec(pixels.width(), pixels.height(), PixelFormat::I444, bytes)?;
     full.describe_as(pixels);
     Ok(full)
+}
+
+/// Planes of 10 bits as red, green and blue of 16, full range.
+fn deep_rgb(pixels: &Pixels) -> Result<Pixels> {
+    let Some(shape) = Shape::of(pixels.info().format) else { bail!(Bug, "no planes of luma and chroma") };
+    let cicp = pixels.color.cicp;
+    let codes = Codes::new(cicp.matrix, cicp.full_range, shape.bits)?;
+    let to_rgb = ToRgb::new(&codes, <u16 as Sample>::SCALE);
+    let width = pixels.width() as usize;
+    let mut bytes = try_vec::<u8>(6 * width * pixels.height() as usize, "deep pixels")?;
+    let (mut tile, mut rgba) = (CodeTile::new(), [[0u16; 4]; TILE_COLUMNS]);
+    for (y, row) in (0..pixels.height()).zip(bytes.chunks_exact_mut(6 * width)) {
+        for (index, to) in row.chunks_mut(6 * TILE_COLUMNS).enumerate() {
+            let n = to.len() / 6;
+            tile.read(shape, pixels, y, index * TILE_COLUMNS, n);
+            tile.to_rgb(shape, &to_rgb, &mut rgba[..n]);
+            for (to, [r, g, b, _]) in to.as_chunks_mut::<6>().0.iter_mut().zip(rgba) {
+                let [r, g, b] = [r, g, b].map(u16::to_ne_bytes);
+                *to = [r[0], r[1], g[0], g[1], b[0], b[1]];
+            }
+        }
+    }
+    let mut deep = Pixels::from_vec(pixels.width(), pixels.height(), PixelFormat::Rgb161616, bytes)?;
+    deep.describe_as(pixels);
+    (deep.color.cicp.matrix, deep.color.cicp.full_range) = (0, true);
+    Ok(deep)
 }
 
 /// A plane with samples of `N` bytes in their new order, rows tight.
@@ -206,6 +242,56 @@ mod tests {
             assert_eq!(turned.info().name, info.name);
             for plane in 0..info.planes.len() {
                 assert_eq!(turned.plane(plane).0, stored.plane(plane).0, "{}", info.name);
+            }
+        }
+    }
+
+    #[test]
+    fn ten_bits_keep_their_colour_where_turning_splits_chroma() {
+        for format in [PixelFormat::YcbcrP010, PixelFormat::YcrcbP010] {
+            // Chroma that differs from column to column and from row to row; not a code of luma too bright or dark.
+            let (w, h) = (7u32, 5u32);
+            let word = |v: u32| ((v as u16) << 6).to_ne_bytes();
+            let luma = (0..w * h).flat_map(|i| word(400 + 5 * i));
+            let chroma =
+                (0..4 * 3).flat_map(|i| [word(480 + 8 * (i % 4)), word(500 + 12 * (i / 4))].concat());
+            let bytes: Vec<u8> = luma.chain(chroma).collect();
+            let mut stored = Pixels::copy_from(w, h, format, &bytes, 0).unwrap();
+            stored.color.cicp =
+                crate::model::color::Cicp { primaries: 9, transfer: 16, matrix: 9, full_range: false };
+            let plain = deep_rgb(&stored).unwrap();
+            let at = |pixels: &Pixels, x: u32, y: u32| {
+                let row = pixels.row(0, y);
+                [0, 1, 2].map(|c| {
+                    u16::from_ne_bytes([row[6 * x as usize + 2 * c], row[6 * x as usize + 2 * c + 1]])
+                })
+            };
+            // H.273, 8.3, counted in floats.
+            let (cb, cr) = ((480.0 - 512.0) / 896.0, (500.0 - 512.0) / 896.0);
+            let (cb, cr) = if format == PixelFormat::YcbcrP010 { (cb, cr) } else { (cr, cb) };
+            let red = ((400.0 - 64.0) / 876.0 + 1.4746 * cr) * 65535.0;
+            let blue = ((400.0 - 64.0) / 876.0 + 1.8814 * cb) * 65535.0;
+            let [r, _, b] = at(&plain, 0, 0);
+            assert!(
+                (f64::from(r) - red).abs() < 12.0 && (f64::from(b) - blue).abs() < 12.0,
+                "{r} {b}: {red} {blue}"
+            );
+            for number in 2..=8 {
+                let orientation = Orientation::from_exif(number).unwrap();
+                let turned = upright(stored.clone(), orientation).unwrap();
+                if number == 5 {
+                    // Nothing is split.
+                    assert_eq!(turned.info().format, format);
+                    continue;
+                }
+                let cicp = turned.color.cicp;
+                assert_eq!((cicp.primaries, cicp.transfer, cicp.matrix, cicp.full_range), (9, 16, 0, true));
+                let (flip_x, flip_y) = orientation.flips();
+                for (x, y) in (0..h).flat_map(|y| (0..w).map(move |x| (x, y))) {
+                    let seen = (if flip_x { w - 1 - x } else { x }, if flip_y { h - 1 - y } else { y });
+                    let (tx, ty) = if orientation.turns() { (seen.1, seen.0) } else { seen };
+                    assert_eq!(at(&turned, tx, ty), at(&plain, x, y), "{number}: {x} {y}");
+                }
             }
         }
     }
