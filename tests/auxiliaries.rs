@@ -173,3 +173,42 @@ fn planes_are_turned_where_readers_do_not() {
         }
     }
 }
+
+#[test]
+fn images_that_are_appended_without_an_index_are_read() {
+    let (main, _) = pack(Input::Pixels(picture(false).main), "image/jpeg", false);
+    let jpeg = |size: u32, value: u8| pack(Input::Pixels(gray(size, size, value)), "image/jpeg", false).0;
+    let foot = |data: &[u8], name: &[u8; 8]| [data, &(data.len() as u32).to_le_bytes(), name].concat();
+    let (edof, fragment) = (jpeg(24, 60), jpeg(16, 120));
+    let file = [
+        main.clone(),
+        foot(&edof, b"edof\0\0\0\0"),
+        foot(b"private", b"XtStyle\0"),
+        foot(&fragment, b"Fragmnt\0"),
+        // Its size in pixels is nowhere.
+        foot(&[7; 64], b"DepthP\0\0"),
+    ]
+    .concat();
+    let read_back = picture_of(&file);
+    let kinds: Vec<_> = read_back.auxiliaries.iter().map(|a| (a.kind, a.pixels.width())).collect();
+    assert_eq!(kinds, [(AuxiliaryKind::Fragment, 16), (AuxiliaryKind::Unrefocus, 24)]);
+    assert_eq!(
+        coded(&read_back).iter().map(|c| c.to_vec()).collect::<Vec<_>>(),
+        [fragment.clone(), edof.clone()]
+    );
+    // From there they go into files with an index, byte for byte.
+    let (again, _) = pack(Input::Source(source(&file)), "image/jpeg", true);
+    let mut kept = coded(&picture_of(&again)).iter().map(|c| c.to_vec()).collect::<Vec<_>>();
+    kept.sort_by_key(Vec::len);
+    let mut expected = [fragment, edof];
+    expected.sort_by_key(Vec::len);
+    assert_eq!(kept, expected);
+    // Lies are no images.
+    for cut in (1..file.len() - main.len()).step_by(13) {
+        let _ = image_packer::codec::decode::picture(&source(&file[..file.len() - cut]), &Default::default());
+    }
+    let mut lie = file.clone();
+    let at = lie.len() - 12;
+    lie[at..at + 4].fill(0xff);
+    assert!(picture_of(&lie).auxiliaries.is_empty());
+}

@@ -128,6 +128,43 @@ fn wide_gamuts_keep_their_numbers_and_their_name() {
     }
 }
 
+/// BT.2020's own curve, and sRGB's; Display P3: what no format may take for sRGB.
+#[test]
+fn deep_wide_gamuts_are_never_taken_for_srgb() {
+    let spaces = [P3, Cicp { primaries: 9, ..Cicp::SRGB }, Cicp { primaries: 9, transfer: 14, ..Cicp::SRGB }];
+    for format in codec::supported() {
+        for cicp in spaces {
+            let mime = format.name();
+            let (file, report) = pack_pixels(chart(cicp), &options(mime));
+            let told = |code: Code| report.warnings.iter().filter(|warning| warning.code == code).count();
+            let pixels = pixels_of(&file);
+            // The number of bits, or a word about it.
+            let deep = matches!(mime, "image/png" | "image/heic" | "image/avif") && pixels.info().bits > 8;
+            assert_eq!(told(Code::DepthReduced), usize::from(!deep), "{mime}: {:?}", report.warnings);
+            assert!(deep || mime != "image/png", "PNG has 16 bits");
+            // The numbers with their space, or numbers of sRGB and a word about it.
+            if mime == "image/gif" {
+                assert_eq!(told(Code::ColorConverted), 1);
+                continue;
+            }
+            assert_eq!(told(Code::ColorConverted), 0, "{mime}");
+            let named = match &pixels.color.icc {
+                Some(_) if exiftool(b"", &["-ver"]).is_none() => continue,
+                Some(profile) => {
+                    let name = exiftool(profile, &["-s3", "-ProfileDescription"]).unwrap();
+                    assert!(
+                        name.starts_with(if cicp.primaries == 12 { "Display P3" } else { "BT.2020" }),
+                        "{name}"
+                    );
+                    continue;
+                }
+                None => pixels.color.cicp,
+            };
+            assert_eq!((named.primaries, named.transfer), (cicp.primaries, cicp.transfer), "{mime}");
+        }
+    }
+}
+
 #[test]
 fn srgb_is_counted_where_it_is_asked_for_or_all_that_readers_know() {
     let expected = |x, y| p3_to_srgb(color_of(x, y));

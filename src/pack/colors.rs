@@ -68,6 +68,13 @@ fn to_srgb(pixels: &Arc<Pixels>, options: &Options, notes: &Notes) -> Result<Opt
     }
     let deep = options.format.features & features::DEEP != 0;
     if let Some(converted) = manage::to_srgb(pixels, deep, options)? {
+        if converted.info().bits < pixels.info().bits {
+            let bits = pixels.info().bits;
+            notes.add(
+                Code::DepthReduced,
+                format!("{bits} bits per component became {}", converted.info().bits),
+            );
+        }
         let text = if options.color == ColorPolicy::Srgb {
             "colours were converted to sRGB, as asked for".into()
         } else {

@@ -325,6 +325,10 @@ fn tell_changes(rows: &Rows, options: &Options, notes: &Notes) {
     if pixels.has_alpha() && !rows.layout().has_alpha() && options.format.features & features::ALPHA == 0 {
         notes.add(Code::AlphaBlended, format!("alpha was blended on the background: {name} has none"));
     }
+    let (had, has) = (pixels.info().bits, rows.layout().bits());
+    if had > 8 && has < had {
+        notes.add(Code::DepthReduced, format!("{had} bits per component became {has}"));
+    }
 }
 
 /// Notes what the format has no place for.

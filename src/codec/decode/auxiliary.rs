@@ -98,5 +98,42 @@ fn find(file: &[u8]) -> Vec<(AuxiliaryKind, &[u8])> {
             found.push((kind, image));
         }
     }
+    for (kind, image) in trailers(file) {
+        if !found.iter().any(|(known, _)| *known == kind) {
+            found.push((kind, image));
+        }
+    }
+    found
+}
+
+/// The JPEGs that OpenHarmony's cameras append without an index: data, its size (little-endian), and a name of 8 bytes,
+/// filled up with zeros; the last one ends the file. Others of its appendices have no size in pixels or are private.
+fn trailers(file: &[u8]) -> Vec<(AuxiliaryKind, &[u8])> {
+    const FOOT: usize = 12;
+    let mut found = Vec::new();
+    let mut end = file.len();
+    while found.len() < 16
+        && let Some(foot) = end.checked_sub(FOOT).and_then(|at| file.get(at..end))
+    {
+        let (size, name) = foot.split_at(4);
+        let text = name.iter().position(|byte| *byte == 0).unwrap_or(name.len());
+        let (name, fill) = name.split_at(text);
+        let size = u32::from_le_bytes([size[0], size[1], size[2], size[3]]) as usize;
+        let plausible =
+            !name.is_empty() && name.iter().all(u8::is_ascii_alphanumeric) && fill.iter().all(|b| *b == 0);
+        let Some(start) = (end - FOOT).checked_sub(size).filter(|_| plausible && size > 0) else { break };
+        let kind = match name {
+            b"DepthP" | b"VShapEn" => Some(AuxiliaryKind::Depth),
+            b"edof" => Some(AuxiliaryKind::Unrefocus),
+            b"HighBit" => Some(AuxiliaryKind::Linear),
+            b"Fragmnt" => Some(AuxiliaryKind::Fragment),
+            _ => None,
+        };
+        let image = &file[start..end - FOOT];
+        if let Some(kind) = kind.filter(|_| image.starts_with(&[0xff, 0xd8, 0xff])) {
+            found.push((kind, image));
+        }
+        end = start;
+    }
     found
 }

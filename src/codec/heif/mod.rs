@@ -45,7 +45,6 @@ use crate::{
         picture::Auxiliary,
         pixel_format::PixelFormat,
         pixelmap::{AlphaType, Pixels},
-        report::Code,
     },
     pack::plan::Plan,
     pixels::{Layout, Rows, Sampling, Scratch, YuvLayout, YuvPacking},
@@ -446,10 +445,7 @@ fn encode_one(codec: &Codec, plan: &Plan<'_>, counts: bool) -> Result<Buffer> {
         tune: Codec::word(options, codec.tune.0, codec.tune.1),
         threads: reserved.threads(),
     };
-    let (height, bits) = (shape.height, rows.pixels().info().bits);
-    if bits > 8 && shape.depth == 8 {
-        plan.notes.add(Code::DepthReduced, format!("{bits} bits per component became 8"));
-    }
+    let height = shape.height;
     apart(|| -> Result<Buffer> {
         let mut filler = Filler::new(shape, rows.layout(), color.cicp.matrix)?;
         let mut bytes = Buffer::default();
