@@ -1,6 +1,6 @@
 //! Animated GIFs: what changes from frame to frame, and how the decoder's canvas gets there.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::{
     container,
@@ -10,11 +10,14 @@ use super::{
 use crate::{
     codec::animation::{Animation, Animator, Clock, Delay, Disposal, Frame, Work},
     error::{Error, Result, try_vec},
+    pack::pool::Pool,
     sink::Sink,
 };
 
 /// Frames that are compressed together.
 const BATCH: usize = 4;
+/// Bands of a frame in which changes are looked for together.
+const BANDS: usize = 8;
 
 type Pixel = [u8; 4];
 
@@ -67,12 +70,16 @@ impl Place {
 
     fn include(found: Option<Self>, at: (usize, usize)) -> Self {
         let one = Self::single(at);
-        found.map_or(one, |all| Self {
-            left: all.left.min(one.left),
-            top: all.top.min(one.top),
-            right: all.right.max(one.right),
-            bottom: all.bottom.max(one.bottom),
-        })
+        found.map_or(one, |all| all.union(one))
+    }
+
+    fn union(self, other: Self) -> Self {
+        Self {
+            left: self.left.min(other.left),
+            top: self.top.min(other.top),
+            right: self.right.max(other.right),
+            bottom: self.bottom.max(other.bottom),
+        }
     }
 
     fn contains(&self, (x, y): (usize, usize)) -> bool {
@@ -124,16 +131,33 @@ impl Gif {
                     || lab::distance(lab::from_rgb(rgb(shown)), lab::from_rgb(rgb(wanted))) > self.still)
     }
 
+    /// Which pixels have to be drawn so that this is seen, and where they are.
+    fn mark(&self, wanted: &[Pixel], pool: &Pool) -> Result<(Vec<bool>, Option<Place>)> {
+        let (width, count) = (self.width(), wanted.len());
+        let mut marks: Vec<bool> = try_vec(count, "what changes in a frame")?;
+        let band = (count / width).div_ceil(BANDS).max(1) * width;
+        let bands: Vec<_> = marks.chunks_mut(band).map(|marks| Mutex::new((marks, None::<Place>))).collect();
+        pool.for_each(bands.len(), &|number| {
+            let (marks, place) = &mut *bands[number].lock().unwrap_or_else(PoisonError::into_inner);
+            for (index, mark) in (number * band..).zip(marks.iter_mut()) {
+                if self.changes(self.canvas[index], wanted[index]) {
+                    *mark = true;
+                    *place = Some(Place::include(*place, (index % width, index / width)));
+                }
+            }
+            Ok(())
+        })?;
+        let places =
+            bands.into_iter().map(|band| band.into_inner().unwrap_or_else(PoisonError::into_inner).1);
+        let place = places.flatten().reduce(Place::union);
+        Ok((marks, place))
+    }
+
     /// Finds the part of the held frame that has to be drawn, and what a decoder has when the next one comes.
-    fn settle(&mut self, held: &Held, next: Option<&[Pixel]>, first: bool) -> Result<()> {
+    fn settle(&mut self, held: &Held, next: Option<&[Pixel]>, first: bool, pool: &Pool) -> Result<()> {
         let width = self.width();
         let at = |index: usize| (index % width, index / width);
-        let mut place = None;
-        for (index, (&shown, &wanted)) in self.canvas.iter().zip(&held.canvas).enumerate() {
-            if self.changes(shown, wanted) {
-                place = Some(Place::include(place, at(index)));
-            }
-        }
+        let (marks, place) = self.mark(&held.canvas, pool)?;
         let mut place = place.unwrap_or(Place::single(held.corner));
         if first {
             place = Place { left: 0, top: 0, right: width, bottom: self.canvas.len() / width };
@@ -161,7 +185,7 @@ impl Gif {
         for y in place.top..place.bottom {
             for index in y * width + place.left..y * width + place.right {
                 let (shown, wanted) = (self.canvas[index], held.canvas[index]);
-                let drawn = self.changes(shown, wanted);
+                let drawn = marks[index];
                 pixels.push(match (drawn, shown) {
                     (true, _) => wanted,
                     (false, [r, g, b, OPAQUE..=255]) => [r, g, b, KEPT],
@@ -242,7 +266,7 @@ impl Animator for Gif {
         let mut canvas = Vec::new();
         if let Some(held) = self.held.take() {
             let first = self.global.is_none() && self.pending.is_empty();
-            self.settle(&held, Some(frame.canvas), first)?;
+            self.settle(&held, Some(frame.canvas), first, work.pool)?;
             canvas = held.canvas;
         }
         if self.pending.len() == BATCH {
@@ -261,7 +285,7 @@ impl Animator for Gif {
     fn finish(&mut self, work: Work<'_>, sink: &mut dyn Sink) -> Result<()> {
         if let Some(held) = self.held.take() {
             let first = self.global.is_none() && self.pending.is_empty();
-            self.settle(&held, None, first)?;
+            self.settle(&held, None, first, work.pool)?;
         }
         self.write(work, sink)?;
         container::trailer(sink)

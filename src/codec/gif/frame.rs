@@ -8,7 +8,7 @@ use super::{
     lab::{self, Lab},
     lzw::Lzw,
     palette::Palette,
-    parse::{self, Choice, Choices},
+    parse::{self, Choice, Choices, Way},
     quantize::Histogram,
     screen,
 };
@@ -78,8 +78,8 @@ pub struct Style {
     pub lossless: bool,
     /// How far from its aim a pixel's colour may be for the sake of a longer string: a distance in Oklab.
     pub reach: f32,
-    /// How many ends of a string are tried where nothing is diffused; 0: the longest, pixel by pixel.
-    pub ends: usize,
+    /// Ways to find strings where nothing is diffused; none: the longest, pixel by pixel.
+    pub ways: &'static [Way],
 }
 
 /// What makes up for colours that the palette lacks.
@@ -157,16 +157,16 @@ impl Exact {
     }
 
     /// Compresses a picture that has no other colours.
-    fn compress(&self, picture: &Picture<'_>, holes: bool, ends: usize, check: Check<'_>) -> Result<Image> {
+    fn compress(&self, picture: &Picture<'_>, holes: bool, ways: &[Way], check: Check<'_>) -> Result<Image> {
         let palette = self.table(holes);
         let transparent = holes.then_some(self.colors.len() as u8);
-        let way = |redraw| match ends {
-            0 => self.compress_with(picture, holes, redraw, check),
-            _ => self.search(picture, holes, redraw, ends, check),
-        };
-        let mut data = way(true)?;
+        if !ways.is_empty() {
+            let data = self.search(picture, holes, ways, check)?;
+            return Ok(Image { palette, transparent, data });
+        }
+        let mut data = self.compress_with(picture, holes, true, check)?;
         if holes && picture.animated {
-            let either = way(false)?;
+            let either = self.compress_with(picture, holes, false, check)?;
             if either.len() < data.len() {
                 data = either;
             }
@@ -174,25 +174,11 @@ impl Exact {
         Ok(Image { palette, transparent, data })
     }
 
-    /// Like `compress_with`, but looks ahead.
-    fn search(
-        &self,
-        picture: &Picture<'_>,
-        holes: bool,
-        redraw: bool,
-        ends: usize,
-        check: Check<'_>,
-    ) -> Result<Vec<u8>> {
+    /// Like `compress_with`, both ways, but looks ahead.
+    fn search(&self, picture: &Picture<'_>, holes: bool, ways: &[Way], check: Check<'_>) -> Result<Vec<u8>> {
         let count = self.colors.len() as u16;
         let hole = Choice { index: if holes { count as u8 } else { 0 }, off: 0 };
         let mut choices = Choices::new(picture.width * picture.height)?;
-        for kept in [false, true] {
-            for index in 0..count {
-                let color = Choice { index: index as u8, off: 0 };
-                choices.class(&[hole, color][usize::from(redraw || !kept)..])?;
-            }
-        }
-        choices.class(&[hole])?;
         let number = |color| u16::from(self.find(color).unwrap_or(0));
         for dot in picture.dots() {
             choices.push(match dot {
@@ -201,7 +187,18 @@ impl Exact {
                 Dot::Kept(_) | Dot::Hole => 2 * count,
             });
         }
-        parse::compress(&choices, depth(usize::from(count) + usize::from(holes)), ends, &|| check(0))
+        let classes = |choices: &mut Choices, redraw: bool| {
+            for kept in [false, true] {
+                for index in 0..count {
+                    let color = Choice { index: index as u8, off: 0 };
+                    choices.class(&[hole, color][usize::from(redraw || !kept)..])?;
+                }
+            }
+            choices.class(&[hole])
+        };
+        let depth = depth(usize::from(count) + usize::from(holes));
+        let two = holes && picture.animated;
+        parse::smallest(&mut choices, depth, ways, two, &classes, &|| check(0))
     }
 
     /// `redraw`: what is there already is drawn again; otherwise it is where that makes a longer string.
@@ -286,11 +283,11 @@ pub fn compress(
             !global.colors.is_empty() && exact.colors.iter().all(|&color| global.find(color).is_some())
         });
         let bits = |exact: &Exact| depth(exact.colors.len() + usize::from(holes));
-        let Some(shared) = shared else { return exact.compress(picture, holes, style.ends, check) };
-        let mut image = shared.compress(picture, holes, style.ends, check)?;
+        let Some(shared) = shared else { return exact.compress(picture, holes, style.ways, check) };
+        let mut image = shared.compress(picture, holes, style.ways, check)?;
         image.palette.clear();
         if bits(&exact) < bits(shared) {
-            let local = exact.compress(picture, holes, style.ends, check)?;
+            let local = exact.compress(picture, holes, style.ways, check)?;
             if local.data.len() + (3 << bits(&exact)) < image.data.len() {
                 return Ok(local);
             }
@@ -300,7 +297,7 @@ pub fn compress(
     if style.lossless {
         bail!(Unsupported, "more than {} colours in a frame would not be lossless in a GIF", style.colors);
     }
-    if style.ends > 0
+    if !style.ways.is_empty()
         && style.dither != Dither::Ordered
         && let Some(image) = screen::compress(picture, holes, style, check)?
     {
@@ -425,7 +422,7 @@ const PATTERN: f32 = 0.03;
 /// The nearest colour that makes a longer string and is near enough, else the nearest.
 fn longer(lzw: &Lzw, palette: &Palette, aim: Lab, near: u8, reach: f32) -> u8 {
     let mut best = (near, f32::MAX);
-    for &(_, index) in palette.neighbours(near).iter().take(16) {
+    for (_, index) in palette.neighbours(near).take(16) {
         let distance = lab::distance(aim, palette.lab[usize::from(index)]);
         if distance <= reach && distance < best.1 && lzw.longer(index).is_some() {
             best = (index, distance);
@@ -462,7 +459,7 @@ mod tests {
             dither: Dither::Diffusion(0.75),
             lossless: false,
             reach: 0.0,
-            ends: 0,
+            ways: &[],
         };
         let asked = Cell::new(0);
         let run = |refuse: usize| {

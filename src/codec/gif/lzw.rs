@@ -26,6 +26,11 @@ impl Bits {
         Ok(Self { bytes, block: [0; 256], filled: 0, pending: 0, count: 0 })
     }
 
+    /// Bytes so far.
+    pub fn len(&self) -> usize {
+        self.bytes.len() + self.filled
+    }
+
     /// The image data with its end.
     pub fn finish(mut self) -> Result<Vec<u8>> {
         if self.count > 0 {
@@ -77,8 +82,9 @@ pub struct Lzw {
 }
 
 /// Decides about a fresh start.
-#[derive(Default)]
 pub struct Judge {
+    /// How many per cent worse than before a full dictionary may get.
+    patience: u32,
     /// Pixels since the dictionary was cleared, and bits for them.
     all: (u64, u64),
     /// The same since it was last looked at.
@@ -86,6 +92,10 @@ pub struct Judge {
 }
 
 impl Judge {
+    pub fn new(patience: u32) -> Self {
+        Self { patience, all: (0, 0), recent: (0, 0) }
+    }
+
     pub fn note(&mut self, pixels: u64, bits: u32) {
         for (all_pixels, all_bits) in [&mut self.all, &mut self.recent] {
             *all_pixels += pixels;
@@ -93,15 +103,17 @@ impl Judge {
         }
     }
 
-    /// Whether to clear a full dictionary: it stays as long as it does no worse than all since the last start, start-up
-    /// included.
+    /// Whether to clear a full dictionary: it stays as long as it does little worse than all since the last start,
+    /// start-up included.
     pub fn clears(&mut self) -> bool {
         let (pixels, bits) = self.recent;
-        if bits < TRIAL {
+        if bits < TRIAL || self.patience == ENDLESS {
             return false;
         }
         self.recent = (0, 0);
-        let clears = bits * self.all.0 > self.all.1 * pixels;
+        let cost = |bits: u64, pixels: u64| u128::from(bits) * u128::from(pixels);
+        let most = u128::from(100 + self.patience);
+        let clears = cost(bits, self.all.0) * 100 > cost(self.all.1, pixels) * most;
         if clears {
             self.all = (0, 0);
         }
@@ -109,6 +121,8 @@ impl Judge {
     }
 }
 
+/// Patience with which a full dictionary stays to the end.
+pub const ENDLESS: u32 = u32::MAX;
 /// No string: the start.
 const NOTHING: u32 = u32::MAX;
 /// Bits after which a full dictionary is judged.
@@ -127,7 +141,7 @@ impl Lzw {
             width: depth + 1,
             string: NOTHING,
             last: 0,
-            judge: Judge::default(),
+            judge: Judge::new(0),
         };
         lzw.clear()?;
         Ok(lzw)

@@ -25,6 +25,7 @@ use crate::{
 };
 use animate::Gif;
 use frame::{Dither, Picture, Style};
+use parse::Way;
 
 const COLORS: Setting = Setting {
     name: "gif.colors",
@@ -87,8 +88,30 @@ fn below_best(options: &Options, each: f32) -> f32 {
     f32::from(100 - options.quality.min(100)) * each
 }
 
-/// Ends of strings that are tried, by effort.
-const ENDS: [usize; 10] = [0, 0, 0, 1, 2, 2, 4, 4, 8, 16];
+const fn way(ends: usize, from: u32, patience: u32) -> Way {
+    Way { ends, from, patience }
+}
+
+/// Ways to find strings, from quick to thorough.
+static WAYS: [Way; 6] = [
+    way(1, lzw::CODES, 10),
+    way(2, lzw::CODES, 10),
+    way(2, lzw::CODES, lzw::ENDLESS),
+    way(4, lzw::CODES / 2, 10),
+    way(4, lzw::CODES, lzw::ENDLESS),
+    way(16, lzw::CODES / 2, 20),
+];
+
+/// Those that an effort tries.
+fn ways(effort: u8) -> &'static [Way] {
+    match effort {
+        0..=3 => &[],
+        4 => &WAYS[..1],
+        5 | 6 => &WAYS[1..3],
+        7 | 8 => &WAYS[3..5],
+        _ => &WAYS[3..],
+    }
+}
 
 /// What the options ask for.
 fn style(options: &Options) -> Style {
@@ -106,7 +129,7 @@ fn style(options: &Options) -> Style {
         },
         lossless: options.lossless,
         reach: if options.lossless { 0.0 } else { reach },
-        ends: ENDS[usize::from(options.effort.clamp(1, 10)) - 1],
+        ways: ways(options.effort),
     }
 }
 

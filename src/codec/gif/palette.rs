@@ -9,8 +9,9 @@ pub struct Palette {
     pub rgb: Vec<[u8; 3]>,
     /// As they look.
     pub lab: Vec<Lab>,
-    /// For each colour all colours, the nearest first, with their squared distances. Itself is the first.
-    order: Vec<(f32, u8)>,
+    /// For each colour all colours, the nearest first: the bits of their squared distances, which grow as these do, above
+    /// their indices. Itself is the first.
+    order: Vec<u64>,
 }
 
 impl Palette {
@@ -19,7 +20,7 @@ impl Palette {
         let lab: Vec<_> = rgb.iter().map(|&color| lab::from_rgb(color)).collect();
         let mut palette = Self { rgb, lab, order: Vec::new() };
         let (count, what) = (palette.lab.len().pow(2), "the neighbours of colours");
-        let refused = |_| Error::out_of_memory(count * size_of::<(f32, u8)>(), what);
+        let refused = |_| Error::out_of_memory(count * size_of::<u64>(), what);
         palette.order.try_reserve_exact(count).map_err(refused)?;
         palette.sort();
         Ok(palette)
@@ -31,16 +32,18 @@ impl Palette {
         for &from in &self.lab {
             let start = self.order.len();
             let all = self.lab.iter().enumerate();
-            self.order.extend(all.map(|(index, &to)| (lab::distance(from, to), index as u8)));
-            self.order[start..].sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+            let key = |(index, &to)| u64::from(lab::distance(from, to).to_bits()) << 8 | index as u64;
+            self.order.extend(all.map(key));
+            self.order[start..].sort_unstable();
         }
         debug_assert_eq!(self.order.len(), count * count);
     }
 
     /// The neighbours of a colour, the nearest first: itself, or its equal.
-    pub fn neighbours(&self, index: u8) -> &[(f32, u8)] {
+    pub fn neighbours(&self, index: u8) -> impl Iterator<Item = (f32, u8)> {
         let count = self.lab.len();
-        &self.order[usize::from(index) * count..][..count]
+        let order = &self.order[usize::from(index) * count..][..count];
+        order.iter().map(|&key| (f32::from_bits((key >> 8) as u32), key as u8))
     }
 
     /// The nearest colour and its squared distance. `guess` is a colour that may be near; a good one saves time.
@@ -49,7 +52,7 @@ impl Palette {
     pub fn nearest(&self, color: Lab, guess: u8) -> (u8, f32) {
         let mut best = (guess, lab::distance(color, self.lab[usize::from(guess)]));
         let reach = 4.0 * best.1;
-        for &(apart, index) in self.neighbours(guess) {
+        for (apart, index) in self.neighbours(guess) {
             if apart >= reach {
                 break;
             }

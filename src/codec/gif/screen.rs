@@ -130,18 +130,9 @@ pub fn compress(
         });
     }
     let depth = frame::depth(palette.rgb.len() + usize::from(holes));
-    let mut best: Option<Vec<u8>> = None;
-    for redraw in [true, false] {
-        if redraw || holes {
-            choices.reset();
-            classes(&mut choices, (&census, &histogram, &palette), style, transparent, redraw)?;
-            let data = parse::compress(&choices, depth, style.ends, &|| check(0))?;
-            if best.as_ref().is_none_or(|best| data.len() < best.len()) {
-                best = Some(data);
-            }
-        }
-    }
-    let Some(data) = best else { return Ok(None) };
+    let found = (&census, &histogram, &palette);
+    let classes = |choices: &mut Choices, redraw: bool| classes(choices, found, style, transparent, redraw);
+    let data = parse::smallest(&mut choices, depth, style.ways, holes, &classes, &|| check(0))?;
     let mut palette = palette.rgb;
     palette.resize(palette.len() + usize::from(holes), [0; 3]);
     Ok(Some(Image { palette, transparent, data }))
@@ -164,7 +155,7 @@ fn classes(
             let most = if f64::from(count) > flat { distance } else { distance.max(reach * reach) };
             let mut all = [Choice { index: near, off: scaled(distance) }; NEAR + 1];
             let mut some = 1;
-            for &(_, index) in &palette.neighbours(near)[1..] {
+            for (_, index) in palette.neighbours(near).skip(1) {
                 let distance = lab::distance(aim, palette.lab[usize::from(index)]);
                 if some < NEAR && distance <= most {
                     all[some] = Choice { index, off: scaled(distance) };
