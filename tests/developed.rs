@@ -151,6 +151,16 @@ fn what_is_transparent_and_what_is_not_sdr() {
 }
 
 #[test]
+fn a_thumbnail_is_made_of_the_sdr_image() {
+    let image = pixels(Rgba1010102, 201, 135, false);
+    let mut options = options("image/jpeg", 1, &[]);
+    let without = pack(&image, &options, 1).len();
+    (options.needs_pack_properties, options.max_embed_thumbnail) = (true, 60);
+    check(&image, &options);
+    assert!(pack(&image, &options, 1).len() > without + 500);
+}
+
+#[test]
 fn the_whole_sdr_image_is_never_in_memory() {
     let (width, height) = (1600, 1200);
     let image = pixels(Rgba1010102, width, height, false);

@@ -37,6 +37,7 @@ const ISLANDS: &[&str] = &[
     "src/codec/png/simd.rs",
     "src/pixels/hdr/kernels.rs",
     "src/pixels/hdr/lanes.rs",
+    "src/pixels/hdr/loops.rs",
     "src/pixels/simd.rs",
     // Tests that compare with a codec's own C interface.
     "src/codec/jpeg/dense_tests.rs",

@@ -220,7 +220,11 @@ fn alone(picture: Arc<Picture>, room: Room<'_>) -> Result<Developed> {
     Ok(Developed::new(made, share))
 }
 
-/// The HDR rendition of a picture with a gain map, for a display of this headroom (log2).
+/// From this many pixels on, more than one thread is worth its while.
+const LARGE: u64 = 1 << 20;
+
+/// The HDR rendition of a picture with a gain map, for a display of this headroom (log2). Large ones are made on all
+/// cores.
 pub fn bright(picture: &Picture, headroom: f32, format: PixelFormat) -> Result<Pixels> {
     let Some(map) = &picture.gain_map else {
         bail!(OutOfRange, "the picture has no gain map to apply");
@@ -231,7 +235,9 @@ pub fn bright(picture: &Picture, headroom: f32, format: PixelFormat) -> Result<P
             "a display's headroom of {headroom}: it is log2 of peak over diffuse white, 0 or more"
         );
     }
-    hdr::apply(&picture.main, map, headroom, format, &Pool::new(1), &Control::default())
+    let large = u64::from(picture.main.width()) * u64::from(picture.main.height()) >= LARGE;
+    let threads = if large { Limits::default().threads() } else { 1 };
+    hdr::apply(&picture.main, map, headroom, format, &Pool::new(threads), &Control::default())
 }
 
 /// Whether no pixel of RGBA_8888 is transparent.

@@ -7,9 +7,9 @@ use std::{
 
 use super::{
     BAND, code_points,
-    kernels::Kernels,
+    kernels::{Kernels, Pack, Planes},
     reader::{Reader, Work},
-    tables::{Boost, Decoder, LogTable},
+    tables::{Boost, Columns, Decoder, LogTable, place},
     transfer::{WHITE, nits_to_pq},
 };
 use crate::{
@@ -40,6 +40,13 @@ impl GainMapParams {
         let (from, to) = (self.base_headroom, self.alternate_headroom);
         let part = ((headroom - from) / (to - from)).clamp(0.0, 1.0);
         if to < from { -part } else { part }
+    }
+
+    /// Whether red, green and blue have the same parameters.
+    fn is_alike(&self) -> bool {
+        [self.min, self.max, self.gamma, self.base_offset, self.alternate_offset]
+            .iter()
+            .all(|[r, g, b]| r == g && g == b)
     }
 }
 
@@ -94,8 +101,9 @@ pub(super) fn apply_with(
         map: Reader::new(&map.pixels, map.pixels.color.cicp, Decoder::identity(), kernels, None)?,
         map_size: (map.pixels.width() as usize, map.pixels.height() as usize),
         size: (base.width() as usize, base.height() as usize),
-        places: places(base.width(), map.pixels.width())?,
+        columns: Columns::new(base.width(), map.pixels.width())?,
         gray: map.pixels.info().is_gray(),
+        alike: map.params.is_alike(),
         boost: [boost(0)?, boost(1)?, boost(2)?],
         off: weight == 0.0,
         finish: Decoder::light(&gained, &target),
@@ -143,31 +151,17 @@ fn pq_signal() -> Result<LogTable> {
     Ok(table)
 }
 
-/// Between which columns of the map each column is, and how far from the first: both have their centres in the same
-/// place.
-fn places(size: u32, of: u32) -> Result<Vec<(u32, f32)>> {
-    let mut places = try_vec(size as usize, "the gain map's columns")?;
-    for (at, to) in (0..size).zip(&mut places) {
-        *to = place(at, size, of);
-    }
-    Ok(places)
-}
-
-fn place(at: u32, size: u32, of: u32) -> (u32, f32) {
-    let at = (f64::from(at) + 0.5) * f64::from(of) / f64::from(size) - 0.5;
-    let at = at.clamp(0.0, f64::from(of - 1));
-    (at as u32, at.fract() as f32)
-}
-
 /// All that rows are made with.
 struct Stage {
     base: Reader,
     map: Reader,
     map_size: (usize, usize),
     size: (usize, usize),
-    places: Vec<(u32, f32)>,
+    columns: Columns,
     /// The map has one channel.
     gray: bool,
+    /// And what it does is the same for all three.
+    alike: bool,
     boost: [Boost; 3],
     /// The map changes nothing.
     off: bool,
@@ -189,7 +183,8 @@ impl Stage {
         let channels = if self.gray { 0..1 } else { 0..3 };
         // Two rows of the map by their numbers, and the row between them.
         let rows = || -> Result<Rows> {
-            let row = || try_vec(self.map_size.0, "a row of the gain map");
+            // The last sample is there twice.
+            let row = || try_vec(self.map_size.0 + 1, "a row of the gain map");
             Ok([row()?, row()?, row()?])
         };
         let (mut near, mut between) = ([(usize::MAX, rows()?), (usize::MAX, rows()?)], rows()?);
@@ -202,11 +197,15 @@ impl Stage {
                 self.base.read(y as u32, x, n, &mut work);
                 if !self.off {
                     for c in channels.clone() {
-                        enlarge(&between[c], &self.places[x..x + n], &mut samples[c]);
+                        kernels.enlarge(&between[c], &self.columns, x, &mut samples[c], n);
                     }
-                    for (c, plane) in work.light.iter_mut().enumerate() {
-                        let samples = &samples[if self.gray { 0 } else { c }];
-                        kernels.boost(plane, samples, &self.boost[c], n);
+                    if self.gray && self.alike {
+                        kernels.boost_all(&mut work.light, &samples[0], &self.boost[0], n);
+                    } else {
+                        for (c, plane) in work.light.iter_mut().enumerate() {
+                            let samples = &samples[if self.gray { 0 } else { c }];
+                            kernels.boost(plane, samples, &self.boost[c], n);
+                        }
                     }
                 }
                 kernels.signals(&self.finish, &mut work.light, n);
@@ -214,7 +213,8 @@ impl Stage {
                     work.light.iter_mut().for_each(|plane| kernels.curve(plane, curve, n));
                 }
                 let group = row_bytes / self.size.0;
-                store(self.format, self.alpha, &work, &mut row[x * group..][..n * group]);
+                let alpha = if self.alpha { &work.alpha } else { &OPAQUE };
+                store(kernels, self.format, &work.light, alpha, &mut row[x * group..][..n * group]);
             }
         }
         Ok(())
@@ -240,12 +240,21 @@ impl Stage {
                 continue;
             }
             *number = wanted;
-            for x in (0..self.map_size.0).step_by(TILE) {
-                let n = TILE.min(self.map_size.0 - x);
-                self.map.read(wanted as u32, x, n, work);
-                for c in channels.clone() {
-                    rows[c][x..x + n].copy_from_slice(&work.light[c][..n]);
+            let last = self.map_size.0;
+            if self.map.pixels().info().format == PixelFormat::Gray8 {
+                let row = self.map.pixels().row(0, wanted as u32);
+                rows[0].iter_mut().zip(row).for_each(|(to, &from)| *to = f32::from(from) / 255.0);
+            } else {
+                for x in (0..last).step_by(TILE) {
+                    let n = TILE.min(last - x);
+                    self.map.read(wanted as u32, x, n, work);
+                    for c in channels.clone() {
+                        rows[c][x..x + n].copy_from_slice(&work.light[c][..n]);
+                    }
                 }
+            }
+            for c in channels.clone() {
+                rows[c][last] = rows[c][last - 1];
             }
         }
         for c in channels {
@@ -256,58 +265,27 @@ impl Stage {
     }
 }
 
-fn enlarge(row: &[f32], places: &[(u32, f32)], to: &mut [f32; TILE]) {
-    let last = row.len() - 1;
-    for (to, &(at, part)) in to.iter_mut().zip(places) {
-        let at = (at as usize).min(last);
-        let (a, b) = (row[at], row[(at + 1).min(last)]);
-        *to = a + (b - a) * part;
-    }
-}
+const OPAQUE: [f32; TILE] = [1.0; TILE];
 
 /// Bytes of a tile.
-fn store(format: PixelFormat, alpha: bool, work: &Work, row: &mut [u8]) {
-    let [r, g, b] = &work.light;
-    let alpha = |i: usize| if alpha { unit(work.alpha[i]) } else { 1.0 };
-    let code = |value: f32, top: f32| (unit(value) * top + 0.5) as u32;
+fn store(kernels: &Kernels, format: PixelFormat, planes: &Planes, alpha: &[f32; TILE], row: &mut [u8]) {
+    let [r, g, b] = planes;
+    let pixels = row.len() / usize::from(format.info().planes[0].bytes);
     match format {
-        PixelFormat::Rgba1010102 => {
-            for (i, to) in row.as_chunks_mut::<4>().0.iter_mut().enumerate() {
-                let [r, g, b] = [r[i], g[i], b[i]].map(|v| code(v, 1023.0));
-                *to = (r | g << 10 | b << 20 | code(alpha(i), 3.0) << 30).to_ne_bytes();
-            }
-        }
+        PixelFormat::Rgba1010102 => kernels.pack(Pack::Ten, planes, alpha, row, pixels),
+        PixelFormat::Rgba16161616 => kernels.pack(Pack::Sixteen, planes, alpha, row, pixels),
+        PixelFormat::RgbaF16 => kernels.pack(Pack::Half, planes, alpha, row, pixels),
         PixelFormat::Rgb161616 => {
-            for (i, to) in row.as_chunks_mut::<6>().0.iter_mut().enumerate() {
-                let [r, g, b] = [r[i], g[i], b[i]].map(|v| (code(v, 65535.0) as u16).to_ne_bytes());
-                *to = [r[0], r[1], g[0], g[1], b[0], b[1]];
-            }
-        }
-        PixelFormat::Rgba16161616 => {
-            for (i, to) in row.as_chunks_mut::<2>().0.as_chunks_mut::<4>().0.iter_mut().enumerate() {
-                *to = [r[i], g[i], b[i], alpha(i)].map(|v| (code(v, 65535.0) as u16).to_ne_bytes());
-            }
-        }
-        PixelFormat::RgbaF16 => {
-            for (i, to) in row.as_chunks_mut::<2>().0.as_chunks_mut::<4>().0.iter_mut().enumerate() {
-                *to = [r[i], g[i], b[i], alpha(i)].map(|v| half_of(v).to_ne_bytes());
+            let mut four = [0; 8 * TILE];
+            kernels.pack(Pack::Sixteen, planes, alpha, &mut four, pixels);
+            for (to, from) in row.as_chunks_mut::<6>().0.iter_mut().zip(four.as_chunks::<8>().0) {
+                to.copy_from_slice(&from[..6]);
             }
         }
         _ => {
             for (i, to) in row.as_chunks_mut::<4>().0.as_chunks_mut::<4>().0.iter_mut().enumerate() {
-                *to = [r[i], g[i], b[i], alpha(i)].map(f32::to_ne_bytes);
+                *to = [r[i], g[i], b[i], unit(alpha[i])].map(f32::to_ne_bytes);
             }
         }
     }
-}
-
-/// A half float of a number from 0 on, rounded to the nearest; at most 65504.
-fn half_of(value: f32) -> u16 {
-    let value = value.clamp(0.0, 65504.0);
-    if value < 1.0 / 16384.0 {
-        // Without an exponent a half counts steps of 2^-24.
-        return (value * 16_777_216.0 + 0.5) as u16;
-    }
-    let bits = value.to_bits() - (112 << 23);
-    ((bits + 0xfff + (bits >> 13 & 1)) >> 13) as u16
 }

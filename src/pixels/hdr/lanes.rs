@@ -50,6 +50,8 @@ pub trait Lanes: Copy {
     unsafe fn pairs(from: *const u8, at: usize) -> Self::Bits;
     /// Four 16-bit numbers for each lane: the first two, and the last two.
     unsafe fn two(from: *const u8) -> [Self::Bits; 2];
+    /// The way back, at any address.
+    unsafe fn store_two(pairs: [Self::Bits; 2], to: *mut u8);
     unsafe fn shr<const N: u32>(bits: Self::Bits) -> Self::Bits;
     unsafe fn shl<const N: u32>(bits: Self::Bits) -> Self::Bits;
     unsafe fn and(a: Self::Bits, b: Self::Bits) -> Self::Bits;
@@ -140,6 +142,10 @@ impl Lanes for f32 {
     unsafe fn two(from: *const u8) -> [u32; 2] {
         let [a, b, c, d] = from.cast::<[u16; 4]>().read_unaligned().map(u32::from);
         [a | b << 16, c | d << 16]
+    }
+    #[inline(always)]
+    unsafe fn store_two(pairs: [u32; 2], to: *mut u8) {
+        to.cast::<[u32; 2]>().write_unaligned(pairs);
     }
     #[inline(always)]
     unsafe fn shr<const N: u32>(bits: u32) -> u32 {
@@ -254,6 +260,12 @@ impl Lanes for __m256 {
         [_mm256_permute4x64_epi64::<0b11_01_10_00>(even), _mm256_permute4x64_epi64::<0b11_01_10_00>(odd)]
     }
     #[inline(always)]
+    unsafe fn store_two([first, second]: [__m256i; 2], to: *mut u8) {
+        let (low, high) = (_mm256_unpacklo_epi32(first, second), _mm256_unpackhi_epi32(first, second));
+        _mm256_storeu_si256(to.cast(), _mm256_permute2x128_si256::<0x20>(low, high));
+        _mm256_storeu_si256(to.add(32).cast(), _mm256_permute2x128_si256::<0x31>(low, high));
+    }
+    #[inline(always)]
     unsafe fn shr<const N: u32>(bits: __m256i) -> __m256i {
         _mm256_srl_epi32(bits, _mm_cvtsi32_si128(N as i32))
     }
@@ -365,6 +377,13 @@ impl Lanes for __m512 {
         let even = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
         let odd = _mm512_setr_epi32(1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31);
         [_mm512_permutex2var_epi32(a, even, b), _mm512_permutex2var_epi32(a, odd, b)]
+    }
+    #[inline(always)]
+    unsafe fn store_two([first, second]: [__m512i; 2], to: *mut u8) {
+        let low = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+        let high = _mm512_setr_epi32(8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+        _mm512_storeu_si512(to.cast(), _mm512_permutex2var_epi32(first, low, second));
+        _mm512_storeu_si512(to.add(64).cast(), _mm512_permutex2var_epi32(first, high, second));
     }
     #[inline(always)]
     unsafe fn shr<const N: u32>(bits: __m512i) -> __m512i {

@@ -12,6 +12,7 @@ mod histogram;
 mod kernels;
 mod lanes;
 mod level;
+mod loops;
 mod reader;
 mod tables;
 #[cfg(test)]

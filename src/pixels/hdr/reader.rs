@@ -17,7 +17,7 @@ use crate::{
         load::load,
         planes::{CodeTile, Shape},
         sample::{Rgba, Sample, unit},
-        simd::update,
+        simd::{unpack_3, update},
         yuv::{Codes, ToRgb},
     },
 };
@@ -43,6 +43,7 @@ pub struct Work {
     pub alpha: [f32; TILE],
     pixels: [Rgba<f32>; TILE],
     codes: CodeTile,
+    words: [[u8; 4]; TILE],
     rows: [Vec<u8>; 2],
 }
 
@@ -60,6 +61,7 @@ impl Work {
             alpha: [1.0; TILE],
             pixels: [Rgba::default(); TILE],
             codes: CodeTile::new(),
+            words: [[0; 4]; TILE],
             rows: [try_vec(0, "rows")?, try_vec(0, "rows")?],
         }))
     }
@@ -103,7 +105,7 @@ impl Reader {
         let group = usize::from(self.pixels.info().planes[0].bytes);
         let first = &self.pixels.row(0, y)[x * group..];
         let second = if self.is_p010() { &self.pixels.row(1, y / 2)[x / 2 * 4..] } else { first };
-        if self.quick(first, second, n, &mut work.light) {
+        if self.quick(first, second, n, &mut work.words, &mut work.light) {
             work.alpha[..n].fill(1.0);
         } else {
             self.general(y, x, n, work);
@@ -130,7 +132,7 @@ impl Reader {
             let n = TILE.min(count - done);
             let first = &rows[0][done * group..];
             let second = if self.is_p010() { &rows[1][done * 2..] } else { first };
-            if !self.quick(first, second, n, &mut work.light) {
+            if !self.quick(first, second, n, &mut work.words, &mut work.light) {
                 break;
             }
             each(&work.light, n);
@@ -152,7 +154,14 @@ impl Reader {
     }
 
     /// The formats of cameras and renderers, if all pixels are opaque; answers whether it was one.
-    fn quick(&self, first: &[u8], second: &[u8], n: usize, to: &mut Planes) -> bool {
+    fn quick(
+        &self,
+        first: &[u8],
+        second: &[u8],
+        n: usize,
+        words: &mut [[u8; 4]; TILE],
+        to: &mut Planes,
+    ) -> bool {
         let alpha = self.pixels.has_alpha();
         match self.pixels.info().format {
             format @ PixelFormat::Rgba1010102 if !self.decoder.is_linear() => {
@@ -162,6 +171,15 @@ impl Reader {
             format @ PixelFormat::RgbaF16 if self.decoder.is_linear() => {
                 let opaque = !alpha || is_opaque_row(format, &first[..8 * n]);
                 opaque.then(|| self.kernels.halves(first, &self.decoder, to, n)).is_some()
+            }
+            format @ (PixelFormat::Rgb888 | PixelFormat::Bgr888) if !self.decoder.bytes.is_empty() => {
+                unpack_3(first.as_chunks().0, &mut words[..n], format == PixelFormat::Bgr888);
+                self.kernels.eight(words.as_flattened(), &self.decoder, to, n);
+                true
+            }
+            PixelFormat::Rgba8888 | PixelFormat::Rgbx8888 if !alpha && !self.decoder.bytes.is_empty() => {
+                self.kernels.eight(first, &self.decoder, to, n);
+                true
             }
             PixelFormat::YcbcrP010 | PixelFormat::YcrcbP010 if !self.decoder.is_linear() => match &self.yuv {
                 Some((_, _, factors)) => {

@@ -1,6 +1,6 @@
 //! The functions of the way from signals to the SDR image, as tables.
 
-use super::transfer::{self, ToneMapper, WHITE};
+use super::transfer::{self, ToneCurve, ToneMapper, WHITE};
 use crate::{
     error::{Result, try_vec},
     model::{color::Cicp, gain_map::GainMapParams},
@@ -57,6 +57,8 @@ pub struct Decoder {
     pub codes: Vec<u32>,
     /// Light of [`SIGNAL_STEPS`] signals from 0 to 1. None for linear signals.
     pub signals: Vec<u32>,
+    /// Light of each byte, for signals of standard range.
+    pub bytes: Vec<u32>,
     /// HLG's system gamma: the weights of luminance, and factors (bits of floats) by luminance.
     pub ootf: Option<([f32; 3], LogTable)>,
     /// From the source's primaries to those wanted.
@@ -83,13 +85,14 @@ impl Decoder {
             let factor = |luminance: f64| (transfer::hlg_ootf(luminance) as f32).to_bits();
             ootf = Some((weights, LogTable::new(-24, 1, factor)?));
         }
-        Ok(Self { codes, signals, ootf, gamut: color::single(gamut) })
+        Ok(Self { codes, signals, bytes: Vec::new(), ootf, gamut: color::single(gamut) })
     }
 
     /// For signals of standard range.
     pub fn standard(space: &Space, to_d50: &Matrix) -> Result<Self> {
         let (codes, signals) = (steps(1024, &space.light)?, steps(SIGNAL_STEPS, &space.light)?);
-        Ok(Self { codes, signals, ootf: None, gamut: color::single(space.to(to_d50)) })
+        let bytes = steps(256, &space.light)?;
+        Ok(Self { codes, signals, bytes, ootf: None, gamut: color::single(space.to(to_d50)) })
     }
 
     /// For light that becomes that of other primaries.
@@ -101,7 +104,7 @@ impl Decoder {
     /// For numbers that are none of a colour: they stay as they are.
     pub fn identity() -> Self {
         let gamut = [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]];
-        Self { codes: Vec::new(), signals: Vec::new(), ootf: None, gamut }
+        Self { codes: Vec::new(), signals: Vec::new(), bytes: Vec::new(), ootf: None, gamut }
     }
 
     /// Whether signals are light.
@@ -143,14 +146,15 @@ impl Developer {
     /// For an image whose brightest light is `peak`.
     pub fn new(mapper: ToneMapper, peak: f32) -> Result<Self> {
         let peak = f64::from(peak).max(1.0);
-        let map = |light: f64| mapper.map(light, peak);
+        let curve = ToneCurve::new(mapper, peak);
         // What is brighter than the peak cannot be brought back.
-        let gain = |light: f64| (light.min(peak) / map(light)).log2();
+        let gain_to = |light: f64, mapped: f64| (light.min(peak) / mapped).log2();
         let (mut min, mut max) = (f64::MAX, f64::MIN);
         for step in 0..=1000 {
             // From a thousandth of white to the peak.
             let light = 1e-3 * (peak * 1e3).powf(f64::from(step) / 1000.0);
-            (min, max) = (gain(light).min(min), gain(light).max(max));
+            let gain = gain_to(light, curve.map(light));
+            (min, max) = (gain.min(min), gain.max(max));
         }
         // Curves that change nothing below white give exactly 0 there.
         let min = if min.abs() < 1e-6 { 0.0 } else { min as f32 };
@@ -158,8 +162,9 @@ impl Developer {
         let span = f64::from((max - min).max(1e-6));
         let top = f64::from(255 * GAIN_STEPS);
         let tone = LogTable::new(-14, 17, |light| {
-            let sample = ((gain(light) - f64::from(min)) / span).clamp(0.0, 1.0);
-            let factor = (map(light) / light).min(4.0) as f32;
+            let mapped = curve.map(light);
+            let sample = ((gain_to(light, mapped) - f64::from(min)) / span).clamp(0.0, 1.0);
+            let factor = (mapped / light).min(4.0) as f32;
             (factor.to_bits() & !GAIN_MASK) | (sample * top).round() as u32
         })?;
         let count = ((1f32.to_bits() - DARK.to_bits()) >> BELOW) as usize + 1;
@@ -217,4 +222,46 @@ impl Boost {
             alternate_offset: params.alternate_offset[c],
         })
     }
+}
+
+/// Where the columns of an image are in a smaller one of the same extent.
+#[derive(Debug)]
+pub struct Columns {
+    places: Vec<u32>,
+    parts: Vec<f32>,
+    of: u32,
+}
+
+impl Columns {
+    /// For `size` columns over `of`.
+    pub fn new(size: u32, of: u32) -> Result<Self> {
+        let mut places = try_vec(size as usize, "the gain map's columns")?;
+        let mut parts = try_vec(size as usize, "the gain map's columns")?;
+        for (at, (place, part)) in (0..size).zip(places.iter_mut().zip(&mut parts)) {
+            (*place, *part) = self::place(at, size, of);
+        }
+        Ok(Self { places, parts, of })
+    }
+
+    /// The column before each, below [`of`](Self::of).
+    pub fn places(&self) -> &[u32] {
+        &self.places
+    }
+
+    /// How far each is from that to the next: 0 to 1.
+    pub fn parts(&self) -> &[f32] {
+        &self.parts
+    }
+
+    /// Columns of the smaller image.
+    pub fn of(&self) -> usize {
+        self.of as usize
+    }
+}
+
+/// After which of `of` columns or rows one of `size` is, and how far: both images have their centres in the same place.
+pub fn place(at: u32, size: u32, of: u32) -> (u32, f32) {
+    let at = (f64::from(at) + 0.5) * f64::from(of) / f64::from(size) - 0.5;
+    let at = at.clamp(0.0, f64::from(of - 1));
+    (at as u32, at.fract() as f32)
 }

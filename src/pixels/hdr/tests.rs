@@ -413,3 +413,35 @@ fn every_curve_is_undone_by_its_map() {
         assert!(worst < 0.03, "{mapper:?}: {worst}");
     }
 }
+
+#[test]
+fn half_floats_are_the_nearest_and_whole_numbers_too() {
+    use crate::pixels::half as value_of;
+    let mut values = vec![0.0, -1.0, f32::NAN, 1e-9, 2f32.powi(-25), 2f32.powi(-24), 2f32.powi(-14), 1.0];
+    values.extend([65504.0, 65519.0, 1e9, f32::INFINITY, 0.3333, 2f32.powi(-15) * 1.01]);
+    let mut random = Random(3);
+    values.resize_with(TILE, || (2.0 * random.unit() as f32).powi((random.next() % 40) as i32 - 20));
+    let mut planes = [[0.0; TILE]; 3];
+    planes.iter_mut().for_each(|plane| plane.copy_from_slice(&values));
+    for kernels in [Some(Kernels::PORTABLE), Kernels::avx2(), Some(Kernels::best())].into_iter().flatten() {
+        let mut bytes = [0; 8 * TILE];
+        kernels.pack(kernels::Pack::Half, &planes, &values, &mut bytes, TILE);
+        for (pixel, &value) in bytes.as_chunks::<2>().0.as_chunks::<4>().0.iter().zip(&values) {
+            let bits = pixel.map(u16::from_ne_bytes);
+            assert_eq!(bits, [bits[0]; 4]);
+            let wanted = if value > 0.0 { value.min(65504.0) } else { 0.0 };
+            let [below, found, above] =
+                [bits[0].saturating_sub(1), bits[0], bits[0] + 1].map(|bits| value_of(bits));
+            let off = (found - wanted).abs();
+            assert!(off <= (below - wanted).abs() && off <= (above - wanted).abs(), "{value}: {found}");
+        }
+        kernels.pack(kernels::Pack::Sixteen, &planes, &values, &mut bytes, TILE);
+        for (pixel, &value) in bytes.as_chunks::<2>().0.as_chunks::<4>().0.iter().zip(&values) {
+            let wanted = if value > 0.0 { f64::from(value).min(1.0) * 65535.0 } else { 0.0 };
+            pixel.iter().for_each(|&found| {
+                let found = f64::from(u16::from_ne_bytes(found));
+                assert!((found - wanted).abs() <= 0.51, "{value}: {found}, expected {wanted}");
+            });
+        }
+    }
+}

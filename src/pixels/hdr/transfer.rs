@@ -19,15 +19,47 @@ pub enum ToneMapper {
     Reinhard,
 }
 
-impl ToneMapper {
-    /// Light to light of at most 1, for light of at most `peak`.
-    pub fn map(self, light: f64, peak: f64) -> f64 {
-        let light = light.min(peak);
-        let mapped = match self {
-            Self::Bt2390 => bt2390(light * WHITE, nits_to_pq(peak * WHITE)) / WHITE,
-            Self::Clip => light,
-            Self::Bt2446a => bt2446a(light / peak, peak * WHITE),
-            Self::Reinhard => light * (1.0 + light / (peak * peak)) / (1.0 + light),
+/// A tone mapper for light of at most some peak.
+#[derive(Debug)]
+pub struct ToneCurve {
+    mapper: ToneMapper,
+    peak: f64,
+    /// The peak as a signal, and diffuse white as a part of that.
+    signal: f64,
+    white: f64,
+    /// Light below it stays as it is.
+    unchanged: f64,
+    /// What the peak becomes.
+    top: f64,
+}
+
+impl ToneCurve {
+    /// The curve for light of at most `peak`, 1 or more.
+    pub fn new(mapper: ToneMapper, peak: f64) -> Self {
+        let signal = nits_to_pq(peak * WHITE);
+        let white = nits_to_pq(WHITE) / signal;
+        let unchanged = match mapper {
+            // A little less, for what is lost on the way to a signal and back.
+            ToneMapper::Bt2390 => pq_to_nits(knee(white).clamp(0.0, 1.0) * signal) / WHITE * (1.0 - 1e-6),
+            _ => 0.0,
+        };
+        let mut curve = Self { mapper, peak, signal, white, unchanged, top: 1.0 };
+        curve.top = curve.below(peak);
+        curve
+    }
+
+    /// Light to light of at most 1.
+    pub fn map(&self, light: f64) -> f64 {
+        if light >= self.peak { self.top } else { self.below(light) }
+    }
+
+    fn below(&self, light: f64) -> f64 {
+        let mapped = match self.mapper {
+            _ if light < self.unchanged => light,
+            ToneMapper::Bt2390 => bt2390(light * WHITE, self.signal, self.white) / WHITE,
+            ToneMapper::Clip => light,
+            ToneMapper::Bt2446a => bt2446a(light / self.peak, self.peak * WHITE),
+            ToneMapper::Reinhard => light * (1.0 + light / (self.peak * self.peak)) / (1.0 + light),
         };
         mapped.min(1.0)
     }
@@ -65,11 +97,16 @@ pub fn hlg_ootf(luminance: f64) -> f64 {
     luminance.powf(0.2) * 1000.0 / WHITE
 }
 
-/// The EETF of ITU-R BT.2390-8, 5.4.1, for black at 0, from a peak (as a signal) to diffuse white; in nits.
-fn bt2390(nits: f64, peak: f64) -> f64 {
+/// From where on BT.2390's EETF changes signals; like diffuse white a part of the peak's.
+fn knee(white: f64) -> f64 {
+    1.5 * white - 0.5
+}
+
+/// The EETF of ITU-R BT.2390-8, 5.4.1, for black at 0, from a peak (a signal) to diffuse white (a part of
+/// it); in nits.
+fn bt2390(nits: f64, peak: f64, white: f64) -> f64 {
     let e1 = (nits_to_pq(nits) / peak).min(1.0);
-    let white = nits_to_pq(WHITE) / peak;
-    let knee = 1.5 * white - 0.5;
+    let knee = knee(white);
     let e2 = if e1 < knee {
         return nits;
     } else if knee >= 1.0 {
@@ -106,8 +143,8 @@ mod tests {
 
     /// 8-bit sRGB codes of neutral patches.
     fn codes(mapper: ToneMapper, peak: f64, nits: &[f64]) -> Vec<i32> {
-        let code =
-            |&n: &f64| (Curve::SRGB.encode(mapper.map(n / WHITE, peak / WHITE)) * 255.0).round() as i32;
+        let curve = ToneCurve::new(mapper, peak / WHITE);
+        let code = |&n: &f64| (Curve::SRGB.encode(curve.map(n / WHITE)) * 255.0).round() as i32;
         nits.iter().map(code).collect()
     }
 
@@ -133,14 +170,15 @@ mod tests {
         use ToneMapper::*;
         for mapper in [Bt2390, Clip, Bt2446a, Reinhard] {
             for peak in [1.1, 2.0, 4.9, 49.26, 300.0] {
+                let curve = ToneCurve::new(mapper, peak);
                 let mut last = 0.0;
                 for step in 1..=1000 {
-                    let mapped = mapper.map(f64::from(step) / 1000.0 * peak, peak);
+                    let mapped = curve.map(f64::from(step) / 1000.0 * peak);
                     assert!(mapped >= last && mapped <= 1.0, "{mapper:?} {peak} {step}: {mapped} {last}");
                     last = mapped;
                 }
                 assert!(last > 0.999, "{mapper:?} {peak}: {last}");
-                assert_eq!(mapper.map(peak * 2.0, peak), mapper.map(peak, peak));
+                assert_eq!(curve.map(peak * 2.0), curve.map(peak));
             }
         }
     }
