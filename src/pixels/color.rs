@@ -55,19 +55,19 @@ pub fn icc_to_write(color: &Color, gray: bool) -> Result<Option<Arc<[u8]>>> {
 /// The profile that goes beside code points of PQ or HLG, for readers that know profiles alone: they show every component
 /// tone-mapped from 1000 nits, or from what is known of the brightest pixel, to diffuse white.
 pub fn icc_beside(cicp: Cicp, max_cll: u16, gray: bool) -> Result<Vec<u8>> {
-    use super::hdr::transfer::{ToneMapper, WHITE, hlg_ootf, hlg_to_scene, pq_to_nits};
+    use super::hdr::transfer::{ToneCurve, ToneMapper, WHITE, hlg_ootf, hlg_to_scene, pq_to_nits};
     let (name, peak) = match (cicp.transfer, max_cll) {
         (16, 0) => ("PQ", 1000.0),
         (16, nits) => ("PQ", f64::from(nits).clamp(WHITE, 10_000.0)),
         _ => ("HLG", 1000.0),
     };
-    let peak = peak / WHITE;
+    let curve = ToneCurve::new(ToneMapper::Bt2390, peak / WHITE);
     let light = |signal: f64| {
         let light = match cicp.transfer {
             16 => pq_to_nits(signal) / WHITE,
             _ => hlg_to_scene(signal) * hlg_ootf(hlg_to_scene(signal)),
         };
-        ToneMapper::Bt2390.map(light, peak)
+        curve.map(light)
     };
     let name = format!("CICP {}/{}, {name}", cicp.primaries, cicp.transfer);
     icc::write_hdr(&name, cicp, &Primaries::new(cicp.primaries)?, gray, light)
