@@ -2261,7 +2261,8 @@ ImageStatus image_picture_get_hdr_rendition(const ImagePicture *picture,
  * (log2): 0 is SDR, 2 four times as bright; from the map's own headroom on, and with INFINITY, it is applied in full.
  *
  * RGBA_F16 and RGBA_F32 are linear light in which 1.0 is diffuse white, 203 nits; RGBA_1010102, RGB_161616 and
- * RGBA_16161616 are PQ. All are in BT.2020's primaries, and their code points say so.
+ * RGBA_16161616 are PQ. All are in BT.2020's primaries, and their code points say so. Large images are made on all
+ * cores that the process may use, by threads that are gone when the call returns.
  *
  * @param[out] pixelmap  new handle
  * @return 401 for a picture without a gain map, for another format, and for a headroom below 0; 62980172 for a main
