@@ -82,6 +82,8 @@ pub(super) struct Engine {
     pub library: &'static str,
     /// Whether deep AV1 comes out right.
     deep_av1: bool,
+    /// Whether parameters of libaom's own are those of alpha, too.
+    alpha_is_told: bool,
 }
 
 /// How to code: the caller's words, for [`Engine::encode`] to translate.
@@ -118,6 +120,8 @@ impl Engine {
             name,
             library: &library.description,
             deep_av1,
+            // From 1.22 on alpha has an encoder of its own, which is given none of these.
+            alpha_is_told: library.version < (1, 22, 0),
         })
     }
 
@@ -183,7 +187,10 @@ impl Engine {
                     effort => 13 - effort.min(10),
                 };
                 set("speed", &speed);
-                set("threads", &recipe.threads.clamp(1, 16));
+                // Alpha that is not told to do without them would have row threads.
+                let threads =
+                    if shape.alpha && !self.alpha_is_told { 1 } else { recipe.threads.clamp(1, 16) };
+                set("threads", &threads);
                 // libaom's row threads code other bytes than one thread does; tiles, which cost 0.1 %, do not.
                 set("aom:row-mt", &0);
                 set("aom:tile-columns", &(shape.width / 512).checked_ilog2().unwrap_or(0).min(3));
