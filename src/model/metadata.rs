@@ -21,6 +21,8 @@ pub struct Metadata {
     pub density: Option<Density>,
     /// Whether there was provenance data (C2PA), which is never written: its signatures are of the old file.
     pub provenance: bool,
+    /// How the file itself is to say that its pixels are stored; upright in formats that cannot. For encoders alone.
+    pub stored: Orientation,
 }
 
 impl Metadata {

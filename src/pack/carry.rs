@@ -31,7 +31,7 @@ pub struct Output<'a> {
     pub srgb: bool,
     /// What a thumbnail is made of.
     pub shown: Option<&'a Rows>,
-    /// How the pixels to come are stored; other than upright only where readers turn them.
+    /// How the pixels to come are stored; other than upright only where readers turn them as EXIF says.
     pub orientation: Orientation,
     /// For a thumbnail.
     pub pool: &'a Pool,
@@ -49,8 +49,20 @@ impl<'a> Output<'a> {
         notes: &'a Notes,
     ) -> Self {
         let srgb = rows.color().icc.is_none() && rows.color().cicp.is_srgb();
-        let (size, shown) = ((rows.width(), rows.height()), Some(rows));
+        let (size, shown) = (seen(rows, orientation, options), Some(rows));
+        let orientation = match turned(options) {
+            Turned::ByExif => orientation,
+            Turned::ByFile | Turned::Here => Orientation::Upright,
+        };
         Self { options, size, srgb, shown, orientation, pool, notes }
+    }
+}
+
+/// Width and height that the file says: those of the upright image where its structure says how to turn it.
+pub fn seen(rows: &Rows, orientation: Orientation, options: &Options) -> (u32, u32) {
+    match turned(options) {
+        Turned::ByFile => orientation.size(rows.width(), rows.height()),
+        Turned::ByExif | Turned::Here => (rows.width(), rows.height()),
     }
 }
 
@@ -64,10 +76,25 @@ fn has_exif(format: &Format) -> bool {
     format.name() != "image/gif"
 }
 
-/// Whether readers turn an image as its EXIF says. Those of PNG and WebP do so partly or not at all; HEIF has its own
-/// way, and its readers take EXIF's word for nothing.
-pub fn is_turned_by_readers(format: &Format) -> bool {
-    format.name() == "image/jpeg"
+/// Who turns an image that is stored otherwise than upright.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turned {
+    /// We do. Readers of PNG and WebP do so partly or not at all.
+    Here,
+    /// Readers, as EXIF says.
+    ByExif,
+    /// Readers, as the file's own structure says. They take EXIF's word for nothing, so it has to say "upright".
+    ByFile,
+}
+
+/// Who turns an image with these options.
+pub fn turned(options: &Options) -> Turned {
+    match options.format.name() {
+        "image/jpeg" => Turned::ByExif,
+        // Nothing but EXIF could turn a thumbnail.
+        "image/heic" | "image/avif" if options.max_embed_thumbnail == 0 => Turned::ByFile,
+        _ => Turned::Here,
+    }
 }
 
 /// The blocks to embed. Density and orientation are always kept; EXIF, XMP and IPTC only where they are asked for.

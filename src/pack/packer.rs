@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::{
-    carry, colors,
+    carry::{self, Turned},
+    colors,
     control::Control,
     crew::Crew,
     develop::{Developed, Room, auxiliaries_of, develop, gain_map_of},
@@ -213,7 +214,7 @@ impl Packer {
         let turned = if decoded.is_none() { picture.metadata.orientation() } else { Orientation::Upright };
         let (picture, orientation) = match turned {
             Orientation::Upright => (picture, turned),
-            _ if carry::is_turned_by_readers(options.format) => (picture, turned),
+            _ if carry::turned(options) != Turned::Here => (picture, turned),
             _ => (Arc::new(picture.upright(turned)?), Orientation::Upright),
         };
         let need = (options.format.memory)(&picture.main, options);
@@ -253,8 +254,11 @@ fn press(ready: &Ready<'_>, options: &Options, notes: Notes, sink: &mut dyn Sink
         }
     };
     tell_dropped(picture, options, &notes);
-    let metadata =
+    let mut metadata =
         carry::prepare(&picture.metadata, &carry::Output::of(&rows, *orientation, options, pool, &notes))?;
+    if carry::turned(options) == Turned::ByFile {
+        metadata.stored = *orientation;
+    }
     let mut counted = Counted::new(sink);
     let further = options.format.features & features::GAIN_MAP != 0;
     let plan = Plan {
@@ -270,7 +274,7 @@ fn press(ready: &Ready<'_>, options: &Options, notes: Notes, sink: &mut dyn Sink
     (options.format.encode)(&plan, &mut counted)?;
     Ok(Report {
         bytes: counted.bytes,
-        size: (rows.width(), rows.height()),
+        size: carry::seen(&rows, *orientation, options),
         quality: options.quality,
         format: options.format,
         codec: (options.format.codec)(),

@@ -166,7 +166,7 @@ fn picture(orientation: u16, big: bool) -> Picture {
         xmp: Some(XMP.as_bytes().into()),
         iptc: Some(IPTC.into()),
         density: Density::per_inch(300.0, 300.0),
-        provenance: false,
+        ..Metadata::default()
     };
     picture
 }

@@ -14,7 +14,7 @@ use crate::{
         gain_map::{GainMap, GainMapParams},
         picture::AuxiliaryKind,
     },
-    pixels,
+    pixels::{self, Orientation},
     sink::Sink,
 };
 
@@ -26,6 +26,8 @@ pub(super) struct Facts<'a> {
     pub color: &'a Color,
     /// Of the HDR image, be it the main one or the derived one.
     pub light: Light,
+    /// How the pixels of all images are stored.
+    pub stored: Orientation,
 }
 
 /// Puts the coded images of several files, each of them alone in its own, into one.
@@ -65,6 +67,12 @@ pub(super) fn write(
             }
         }
     }
+    // Images are turned as a whole, not by their tiles, and the derived one is made of upright ones.
+    let whole = |kind: &Kind| matches!(kind, b"hvc1" | b"av01" | b"grid");
+    let grids = file.items.iter().filter(|item| item.kind == *b"grid");
+    let tiles: Vec<u32> = grids.flat_map(|grid| file.referred(b"dimg", grid.id)).collect();
+    let images = file.items.iter_mut().filter(|item| whole(&item.kind) && !tiles.contains(&item.id));
+    images.for_each(|item| item.turn(facts.stored));
     file.write(sink)
 }
 
@@ -82,7 +90,7 @@ fn tone_mapped<'a>(map: &GainMap, facts: &Facts<'_>) -> Item<'a> {
         properties: Vec::new(),
         data: Some(vec![payload.into()]),
     };
-    let (width, height) = facts.size;
+    let (width, height) = facts.stored.size(facts.size.0, facts.size.1);
     item.add(b"ispe", false, [[0; 4], width.to_be_bytes(), height.to_be_bytes()].concat());
     let bits = if cicp.is_hdr() { 10 } else { 8 };
     item.add(b"pixi", false, vec![0, 0, 0, 0, 3, bits, bits, bits]);

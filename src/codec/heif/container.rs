@@ -11,6 +11,7 @@ use crate::{
     bail, err,
     error::{Error, Result},
     model::color::{Cicp, Light, MasteringDisplay},
+    pixels::Orientation,
 };
 
 /// A box's type.
@@ -148,6 +149,26 @@ impl Item<'_> {
 
     fn without_data(&self) -> Error {
         damaged(format_args!("no bytes of item {} ({})", self.id, self.kind.escape_ascii()))
+    }
+
+    /// Says how to turn the stored pixels: a number of quarter turns counterclockwise, then a flip, of top and bottom (0) or
+    /// of left and right (1) (ISO/IEC 23008-12, 6.5.10 and 6.5.12).
+    pub fn turn(&mut self, stored: Orientation) {
+        use Orientation::*;
+        let (turns, flip) = match stored {
+            Upright => (0, None),
+            MirrorX => (0, Some(1)),
+            Half => (2, None),
+            MirrorY => (0, Some(0)),
+            Transpose => (1, Some(0)),
+            Right => (3, None),
+            Transverse => (3, Some(0)),
+            Left => (1, None),
+        };
+        let property =
+            |kind: &Kind, code: u8| Property { essential: true, kind: *kind, body: vec![code].into() };
+        self.properties.extend((turns > 0).then(|| property(b"irot", turns)));
+        self.properties.extend(flip.map(|axis| property(b"imir", axis)));
     }
 
     /// Puts a property where it belongs: before those that change the image's shape.

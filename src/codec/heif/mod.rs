@@ -47,7 +47,7 @@ use crate::{
         pixelmap::{AlphaType, Pixels},
     },
     pack::plan::Plan,
-    pixels::{Layout, Rows, Sampling, Scratch, YuvLayout, YuvPacking},
+    pixels::{Layout, Orientation, Rows, Sampling, Scratch, YuvLayout, YuvPacking},
     sink::{Sink, memory::Buffer},
 };
 
@@ -396,11 +396,17 @@ fn encode(codec: &Codec, plan: &Plan<'_>, sink: &mut dyn Sink) -> Result<()> {
         None => None,
     };
     let main = encode_one(codec, plan, true)?;
-    if map.is_none() && auxiliaries.is_empty() && light == Light::default() {
+    let stored = plan.metadata.stored;
+    if map.is_none() && auxiliaries.is_empty() && light == Light::default() && stored == Orientation::Upright
+    {
         return sink.write(main.as_slice());
     }
-    let facts =
-        Facts { size: (plan.rows.width(), plan.rows.height()), color: &plan.rows.pixels().color, light };
+    let facts = Facts {
+        size: (plan.rows.width(), plan.rows.height()),
+        color: &plan.rows.pixels().color,
+        light,
+        stored,
+    };
     let auxiliaries: Vec<_> = auxiliaries.iter().map(|(kind, bytes)| (*kind, bytes.as_slice())).collect();
     let map = map.as_ref().map(|(map, bytes)| (*map, bytes.as_slice()));
     assembly::write(main.as_slice(), map, &auxiliaries, &facts, sink)
