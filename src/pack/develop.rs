@@ -181,7 +181,7 @@ fn alone(picture: Arc<Picture>, room: Room<'_>) -> Result<Developed> {
     }
     let recipe = settings::recipe(&pixels, cicp, options, wanted);
     let turned = picture.metadata.orientation() != Orientation::Upright
-        && !carry::is_turned_by_readers(options.format);
+        && carry::turned(options) == carry::Turned::Here;
     let on_demand = options.format.developed.is_some()
         && options.max_bytes == 0
         && !turned
