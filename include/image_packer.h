@@ -2406,8 +2406,8 @@ ImageStatus image_picture_get_property(const ImagePicture *picture,
 
 /**
  * How the pixels are stored, 1 to 8 as in EXIF: 1 upright, 3 half a turn, 6 to be turned a quarter clockwise, 8
- * counterclockwise; 2, 4, 5, 7 mirrored. Kept with and without other properties: as a tag in JPEG, by turning the
- * pixels elsewhere.
+ * counterclockwise; 2, 4, 5, 7 mirrored. Kept with and without other properties: as a tag in JPEG, by the file's
+ * structure in HEIC and AVIF, by turning the pixels elsewhere.
  */
 IMAGE_PACKER_API
 ImageStatus image_picture_set_orientation(ImagePicture *picture,
