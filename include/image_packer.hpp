@@ -208,6 +208,12 @@ class PixelMap {
     check(image_pixelmap_set_content_light_level(get(), max_cll, max_fall));
     return *this;
   }
+  /** The same two; 0 is unknown. */
+  std::pair<std::uint16_t, std::uint16_t> content_light_level() const {
+    std::pair<std::uint16_t, std::uint16_t> level;
+    check(image_pixelmap_get_content_light_level(get(), &level.first, &level.second));
+    return level;
+  }
   /** The display of HDR content: x, y of red, green, blue and white in 0.00002; luminance in 0.0001 cd/m². */
   PixelMap &mastering_display(const std::array<std::uint16_t, 8> &points, std::uint32_t max, std::uint32_t min) {
     check(image_pixelmap_set_mastering_display(get(), points.data(), points.data() + 6, max, min));
@@ -413,6 +419,25 @@ class Picture {
   Picture &gps(const Place &place) {
     return set(image_picture_set_gps(get(), place.latitude, place.longitude, place.altitude));
   }
+  /** Whether the file had provenance data (C2PA), which is never written again. */
+  bool provenance() const {
+    bool provenance = false;
+    check(image_picture_get_provenance(get(), &provenance));
+    return provenance;
+  }
+  /** The HDR rendition of an SDR main image; none if none was set. */
+  std::optional<PixelMap> hdr_rendition() const {
+    ImagePixelMap *map = nullptr;
+    check(image_picture_get_hdr_rendition(get(), &map));
+    return detail::optional<PixelMap>(map);
+  }
+  Picture &hdr_rendition(const PixelMap &map) { return set(image_picture_set_hdr_rendition(get(), map.get())); }
+  /** The main image with its gain map applied, for a display whose peak is `headroom` stops above diffuse white. */
+  PixelMap hdr_pixelmap(ImagePixelFormat format, float headroom) const {
+    ImagePixelMap *map = nullptr;
+    check(image_picture_create_hdr_pixelmap(get(), format, headroom, &map));
+    return PixelMap(map);
+  }
   Picture &remove_gps() { return set(image_picture_remove_gps(get())); }
   /** The file of a source with this metadata, without encoding anew: JPEG, PNG, WebP. */
   Data edited(const Source &source) const {
@@ -529,6 +554,8 @@ class Options {
   Options &sync(bool sync) { return set(image_packing_options_set_sync(get(), sync)); }
   Options &max_bytes(std::uint64_t bytes) { return set(image_packing_options_set_max_bytes(get(), bytes)); }
   Options &buffer_size(std::uint64_t size) { return set(image_packing_options_set_buffer_size(get(), size)); }
+  /** IMAGE_COLOR_KEEP, or IMAGE_COLOR_SRGB to convert. */
+  Options &color(ImageColorPolicy color) { return set(image_packing_options_set_color(get(), color)); }
   Options &keep_gps(bool keep) { return set(image_packing_options_set_keep_gps(get(), keep)); }
   Options &max_embed_thumbnail(std::uint32_t pixels) {
     return set(image_packing_options_set_max_embed_thumbnail(get(), pixels));

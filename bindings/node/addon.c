@@ -313,6 +313,12 @@ static ImageStatus set_number(ImagePackingOptions *options, const char *name, in
   if (strcmp(name, "lossless") == 0) return image_packing_options_set_lossless(options, value != 0);
   if (strcmp(name, "chromaSubsampling") == 0)
     return image_packing_options_set_subsampling(options, (ImageSubsampling)value);
+  if (strcmp(name, "color") == 0) return image_packing_options_set_color(options, (ImageColorPolicy)value);
+  /* Dots per inch, of both axes. */
+  if (strcmp(name, "density") == 0)
+    return image_packing_options_set_density(options, (uint16_t)(value > 65535 ? 65535 : value),
+                                             (uint16_t)(value > 65535 ? 65535 : value));
+  if (strcmp(name, "sync") == 0) return image_packing_options_set_sync(options, value != 0);
   if (strcmp(name, "timeout") == 0) return image_packing_options_set_timeout(options, (uint32_t)value);
   return -1;
 }

@@ -41,6 +41,12 @@ export interface PackingOption {
   /** The highest quality, up to the one given, whose bytes are no more. */
   maxBytes?: number;
   keepGps?: boolean;
+  /** 'srgb': colours are converted to sRGB. Default: 'keep', with their profile. */
+  color?: 'keep' | 'srgb';
+  /** Dots per inch, written where the format has a place for them. */
+  density?: number;
+  /** Files are on the disk before the pack is done. */
+  sync?: boolean;
   /** Milliseconds after which the pack fails. */
   timeout?: number;
   /** Settings of one codec: {'webp.sharp_yuv': true} */

@@ -62,13 +62,14 @@ function settle(callback, begin) {
   promise.then((result) => callback(undefined, result), (error) => callback(error));
 }
 
+const COLORS = { keep: 0, srgb: 1 };
 const OWN = new Set(['format', 'quality', 'settings', 'signal', 'onProgress']);
 
 function packingOptions(options) {
   const format = Array.isArray(options.format) ? options.format[options.format.length - 1] : options.format;
   const handle = native.createOptions(format, options.quality);
   for (const [name, value] of Object.entries(options)) {
-    if (!OWN.has(name) && value !== undefined) native.setOption(handle, name, Number(value));
+    if (!OWN.has(name) && value !== undefined) native.setOption(handle, name, Number(name === 'color' ? COLORS[value] : value));
   }
   for (const [name, value] of Object.entries(options.settings ?? {})) {
     native.setSetting(handle, name, typeof value === 'boolean' ? String(Number(value)) : String(value), false);

@@ -332,6 +332,27 @@ static void limited(void) {
   }
 }
 
+/* 17 MB of ICC profile are more than 255 segments of a JPEG hold: nothing is written, nothing moves. */
+static void profile_without_room(void) {
+  size_t size = 17000000;
+  uint8_t *profile = calloc(size, 1);
+  NEED(profile != NULL);
+  for (int i = 0; i < 4; ++i) profile[i] = (uint8_t)(size >> (24 - 8 * i));
+  memcpy(profile + 8, "\4\60\0\0mntrRGB XYZ ", 16);
+  memcpy(profile + 36, "acsp", 4);
+  ImagePixelMap *map = host_picture(64, 48);
+  CHECK(image_pixelmap_set_icc_profile(map, profile, size) == IMAGE_OK, "a profile of 17 MB");
+  int fd = reopen(MANY, O_RDWR);
+  NEED(lseek(fd, 500, SEEK_SET) == 500);
+  HostBytes before = host_file(path);
+  CHECK(image_packer_pack_to_file(packer, map, fd, options) == IMAGE_ERROR_ICC, "no room for the profile");
+  CHECK(offset_of(fd) == 500 && equal(host_file(path), before.bytes, before.size), "the file is as it was");
+  close(fd);
+  free(before.bytes);
+  image_pixelmap_release(map);
+  free(profile);
+}
+
 int main(void) {
   const char *folder = host_folder();
   snprintf(path, sizeof path, "%s/image", folder);
@@ -345,6 +366,7 @@ int main(void) {
     large = host_expected(packer, large_map, options);
     printf("%s: %zu and %zu bytes\n", format, small.size, large.size);
     regular_files();
+    if (strcmp(format, "image/jpeg") == 0) profile_without_room();
     if (i == 0) { /* the same for every format: they see the image, not the codec */
       memory_files();
       refused();

@@ -73,10 +73,16 @@ fn pictures_stand_upright_in_every_format() {
 
 #[test]
 fn thumbnails_show_the_new_pixels() {
-    let mut options = options("image/jpeg");
+    for mime in carriers() {
+        thumbnail_shows_the_new_pixels(mime);
+    }
+}
+
+fn thumbnail_shows_the_new_pixels(mime: &str) {
+    let mut options = options(mime);
     options.max_embed_thumbnail = 24;
     let (file, _) = pack_picture(picture(1, true), &options);
-    assert!(!has(&file, b"THUMBNAIL"));
+    assert!(!has(&file, b"THUMBNAIL"), "{mime}");
     let exif = found(&file).metadata.exif.unwrap();
     let exif = metadata::exif::Exif::new(&exif).unwrap();
     use metadata::exif::{Dir, tag};

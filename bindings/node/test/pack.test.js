@@ -164,3 +164,19 @@ test('the process ends while packs run', () => {
     setTimeout(() => process.exit(7), 20);`;
   assert.throws(() => execFileSync(process.execPath, ['-e', script], { stdio: 'pipe' }), { status: 7 });
 });
+
+test('colours become sRGB where that is asked for, and density is written', async () => {
+  const pixels = Buffer.from([200, 30, 60, 255]);
+  const map = new image.PixelMap(pixels, {
+    size: { width: 1, height: 1 }, srcPixelFormat: image.PixelMapFormat.RGBA_8888, alphaType: image.AlphaType.OPAQUE, cicp: [12, 13],
+  });
+  const packer = image.createImagePacker();
+  const pack = async (more) => Buffer.from(await packer.packToData(map, { format: 'image/png', quality: 90, ...more }));
+  assert.deepStrictEqual([...decodePng(await pack({})).pixels].slice(0, 3), [200, 30, 60]);
+  const srgb = await pack({ color: 'srgb', density: 254 });
+  assert.ok(srgb.includes('sRGB') && !srgb.includes('iCCP'));
+  const [red, green] = decodePng(srgb).pixels;
+  assert.ok(red > 210 && green < 10, `${red} ${green}`);
+  assert.strictEqual(srgb.readUInt32BE(srgb.indexOf('pHYs') + 4), 10000);
+  await assert.rejects(pack({ color: 'adobe' }));
+});

@@ -107,3 +107,53 @@ def test_a_limit_of_bytes_lowers_the_quality(photo):
     assert bytes(packed) == bytes(ip.pack(photo, "jpeg", report.quality))
     with pytest.raises(ip.Error, match="1000"):
         ip.pack(photo, "jpeg", max_bytes=1000)
+
+
+def test_colours_are_converted_where_that_is_asked_for(decode):
+    red = np.full((8, 8, 3), (200, 30, 60), np.uint8)
+    report = ip.Report()
+    kept = Image.open(io.BytesIO(ip.pack(red, "png", cicp=(12, 13))))
+    assert kept.convert("RGB").getpixel((0, 0)) == (200, 30, 60) and kept.info.get("icc_profile")
+    packed = ip.pack(red, "png", cicp=(12, 13), color="srgb", report=report)
+    seen = Image.open(io.BytesIO(packed))
+    assert seen.convert("RGB").getpixel((0, 0))[0] > 210 and not seen.info.get("icc_profile")
+    assert [warning.code for warning in report.warnings] == ["COLOR_CONVERTED"]
+    with pytest.raises(ip.InvalidArgumentError):
+        ip.pack(red, "png", color="adobe")
+
+
+def test_an_hdr_rendition_becomes_a_gain_map_and_light_again():
+    sdr = np.full((32, 32, 3), 128, np.uint8)
+    light = np.full((32, 32, 4), 0.2158605, np.float32)
+    light[:, 16:, :3] *= 16
+    light[..., 3] = 1
+    picture = ip.Picture(sdr)
+    picture.set_hdr_rendition(light, cicp=(1, 8))
+    packed = ip.pack(picture, "jpeg", 95)
+    read = ip.Picture.open(packed)
+    assert read.gain_map is not None and read.provenance is False
+    hdr = read.hdr
+    assert hdr.shape == (32, 32, 4)
+    assert np.allclose(hdr[4:-4, 4:12, :3], 0.2158605, rtol=0.05) and np.allclose(hdr[4:-4, 20:-4, :3], 3.453768, rtol=0.05)
+    assert np.allclose(read.hdr_at(0)[4:-4, 20:-4, :3], 0.2158605, rtol=0.05)
+    picture.set_hdr_rendition(None)
+    assert ip.Picture.open(ip.pack(picture, "jpeg")).gain_map is None
+
+
+def test_the_level_of_light_goes_into_the_file():
+    pixels = np.full((8, 8, 3), 40000, np.uint16)
+    packed = bytes(ip.pack(pixels, "png", cicp=(9, 16), light_level=(1200, 300), settings={"hdr.form": "signal"}))
+    at = packed.index(b"cLLI")
+    assert [int.from_bytes(packed[at + 4 + i : at + 8 + i], "big") for i in (0, 4)] == [12000000, 3000000]
+
+
+def test_animations_carry_metadata():
+    frames = [np.full((8, 8, 3), value, np.uint8) for value in (0, 100, 200)]
+    about = ip.Picture(frames[0])
+    about.copyright, about.gps = "Someone", (48.1, 11.6, None)
+    report = ip.Report()
+    file = ip.pack_animation(frames, "webp", metadata=about, report=report, timeout=60)
+    assert Image.open(io.BytesIO(file)).getexif()[33432] == "Someone" and report.format == "image/webp"
+    again = ip.Picture.metadata_of(ip.pack_animation(ip.Source(file), "apng", properties=True, keep_gps=False))
+    assert again.copyright == "Someone" and again.gps is None
+    assert ip.Picture.metadata_of(ip.pack_animation(ip.Source(file), "apng")).copyright is None

@@ -100,6 +100,7 @@ def pack(
     background    what shows through where the format has no alpha: "#rrggbb", (r, g, b) or 0xRRGGBB; default black
     density       (x, y) in dots per inch
     sdr           True: never HDR
+    color         "srgb": colours are converted to sRGB; default "keep", with their profile
     properties    True: EXIF, XMP and IPTC of a Picture or a Source are written
     keep_gps      False: where the image was taken is not written
     thumbnail     longest side in pixels of a thumbnail in EXIF; default none
@@ -109,7 +110,7 @@ def pack(
     settings      {"webp.sharp_yuv": 1, ...}: settings of one codec
     layout        "HWC" or "CHW";  order: "RGB" or "BGR";  premultiplied: True if colour is multiplied by alpha
     cicp          (primaries, transfer[, matrix[, full_range]]) of ITU-T H.273; floats are then light, not 0 to 1
-    icc_profile   bytes
+    icc_profile   bytes;  light_level: (brightest pixel, brightest frame average) of HDR in nits
     pixel_format  with size=(width, height) and row_stride: a flat buffer as the C header names it: "NV12"
     """
     return _packer().pack(image, format, quality, progress=progress, **more)
@@ -152,6 +153,11 @@ def pack_animation(
     lossless: bool = False,
     settings: Optional[dict] = None,
     progress: Optional[Progress] = None,
+    properties: bool = False,
+    keep_gps: bool = True,
+    metadata: Optional[Picture] = None,
+    timeout: Optional[float] = None,
+    report: Optional[Report] = None,
     **meaning: Any,
 ) -> Optional[memoryview]:
     """Encodes frames into an animated GIF, APNG or WebP.
@@ -165,10 +171,33 @@ def pack_animation(
     disposal  0 to 3 as in GIF, for all or for each frame: 1, the default, stays; 2 becomes transparent; 3 as it was before
     offsets   (left, top) of each frame on the canvas
     canvas    (width, height); default the first frame's
+    metadata  a Picture whose EXIF and XMP the file gets; of a Source, properties=True carries its own, and keep_gps=False leaves
+              out where it was taken
+    timeout   seconds after which it is stopped
+    report    a Report, which is filled in
     meaning   layout, order, premultiplied, cicp, icc_profile, pixel_format, size and row_stride as in pack()
     """
     return _pack_animation(
-        _packer(), frames, format, quality, file, duration, loop, disposal, offsets, canvas, effort, lossless, settings, progress, meaning
+        _packer(),
+        frames,
+        format,
+        quality,
+        file,
+        offsets,
+        progress,
+        meaning,
+        duration=duration,
+        loop=loop,
+        disposal=disposal,
+        canvas=canvas,
+        effort=effort,
+        lossless=lossless,
+        settings=settings,
+        properties=properties,
+        keep_gps=keep_gps,
+        metadata=metadata,
+        timeout=timeout,
+        report=report,
     )
 
 

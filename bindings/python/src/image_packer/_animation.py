@@ -6,10 +6,11 @@ import itertools
 import os
 from typing import Any, Iterable, Iterator, Optional, Sequence, Tuple, Union
 
-from ._inputs import Source
+from ._inputs import Picture, Source
 from ._library import InvalidArgumentError, check, ffi, lib, made
 from ._pack import Packer, Progress, Watched, descriptor, format_of, taken
 from ._pixels import PLAIN, Meaning, pixelmap
+from ._report import Report
 
 Durations = Union[float, Sequence[float]]
 
@@ -41,6 +42,11 @@ def _settings(
     effort: Optional[int],
     lossless: bool,
     settings: Optional[dict],
+    properties: bool,
+    keep_gps: bool,
+    metadata: Optional[Picture],
+    timeout: Optional[float],
+    report: Optional[Report],
 ) -> Any:
     options = made(
         "ImageSequenceOptions", lib.image_sequence_options_release, lib.image_sequence_options_create, format.encode(), count
@@ -60,6 +66,16 @@ def _settings(
         check(lib.image_sequence_options_set_effort(options, effort))
     if lossless:
         check(lib.image_sequence_options_set_lossless(options, True))
+    if properties:
+        check(lib.image_sequence_options_set_needs_pack_properties(options, True))
+    if not keep_gps:
+        check(lib.image_sequence_options_set_keep_gps(options, False))
+    if metadata is not None:
+        check(lib.image_sequence_options_set_metadata(options, metadata.handle))
+    if timeout is not None:
+        check(lib.image_sequence_options_set_timeout(options, max(1, round(timeout * 1000))))
+    if report is not None:
+        check(lib.image_sequence_options_set_report(options, report.handle))
     for name, value in (settings or {}).items():
         value = str(int(value)) if isinstance(value, bool) else str(value)
         check(lib.image_sequence_options_set(options, name.encode(), value.encode()))
@@ -79,16 +95,10 @@ def pack_animation(
     format: Optional[str],
     quality: int,
     file: Any,
-    duration: Optional[Durations],
-    loop: Optional[int],
-    disposal: Union[None, int, Sequence[int]],
     offsets: Optional[Sequence[Tuple[int, int]]],
-    canvas: Optional[Tuple[int, int]],
-    effort: Optional[int],
-    lossless: bool,
-    settings: Optional[dict],
     progress: Optional[Progress],
     meaning: dict,
+    **more: Any,
 ) -> Optional[memoryview]:
     path = os.fspath(file) if isinstance(file, (str, bytes, os.PathLike)) else None
     if format is None:
@@ -99,7 +109,7 @@ def pack_animation(
         frames = [frames]  # an animated Pillow image
     whole = isinstance(frames, Source)
     known = 0 if whole or not isinstance(frames, (list, tuple)) else sum(getattr(frame, "n_frames", 1) for frame in frames)
-    options = _settings(format, known, quality, duration, loop, disposal, canvas, effort, lossless, settings)
+    options = _settings(format, known, quality, **more)
     watched = _Watched(options, progress) if progress is not None else None
     ok = watched.check if watched else check
     place = ffi.new("ImageData **")

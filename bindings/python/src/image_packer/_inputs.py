@@ -147,7 +147,7 @@ class Picture:
     >>> jpeg = image_packer.pack(picture, properties=True)
 
     main     what pack() takes; its memory is borrowed for as long as the picture lives
-    meaning  layout, order, premultiplied, cicp, icc_profile, pixel_format, size and row_stride as in pack()
+    meaning  layout, order, premultiplied, cicp, icc_profile, light_level, pixel_format, size and row_stride as in pack()
     """
 
     kind = PICTURE
@@ -218,6 +218,38 @@ class Picture:
         finally:
             lib.image_pixelmap_release(handle)
         self._keep[name] = keep
+
+    @property
+    def hdr(self) -> Any:
+        """The main image with its gain map applied in full: linear light of BT.2020 as floats of height x width x 4, 1.0 is
+        diffuse white. As hdr_at() of an infinite headroom."""
+        return self.hdr_at(math.inf)
+
+    def hdr_at(self, headroom: float) -> Any:
+        """The same for a display whose peak is ``headroom`` stops above diffuse white: 0 is SDR, 2 four times as bright."""
+        create, kind = lib.image_picture_create_hdr_pixelmap, lib.IMAGE_PIXEL_FORMAT_RGBA_F32
+        return array_of(made("ImagePixelMap", lib.image_pixelmap_release, create, self.handle, kind, headroom))
+
+    def set_hdr_rendition(self, pixels: Any, **meaning: Any) -> None:
+        """Sets or, with None, removes the HDR rendition of an SDR main image; its memory is borrowed as the main image's is.
+        ``cicp`` has to name PQ (16) or HLG (18), or with floats linear light (8)."""
+        if pixels is None:
+            check(lib.image_picture_set_hdr_rendition(self.handle, ffi.NULL))
+            self._keep.pop("hdr", None)
+            return
+        handle, keep = pixelmap(pixels, Meaning(**meaning) if meaning else PLAIN)
+        try:
+            check(lib.image_picture_set_hdr_rendition(self.handle, handle))
+        finally:
+            lib.image_pixelmap_release(handle)
+        self._keep["hdr"] = keep
+
+    @property
+    def provenance(self) -> bool:
+        """Whether the file had provenance data (C2PA). It is never written again, for its signatures are of the old file."""
+        place = ffi.new("bool *")
+        check(lib.image_picture_get_provenance(self.handle, place))
+        return place[0]
 
     @property
     def gain_map(self) -> Optional[GainMap]:

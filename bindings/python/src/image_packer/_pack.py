@@ -18,6 +18,7 @@ SUBSAMPLING = {
     "422": lib.IMAGE_SUBSAMPLING_422,
     "444": lib.IMAGE_SUBSAMPLING_444,
 }
+COLOR = {"keep": lib.IMAGE_COLOR_KEEP, "srgb": lib.IMAGE_COLOR_SRGB}
 DEVICE_USE = {
     "auto": lib.IMAGE_DEVICE_USE_AUTO,
     "cpu": lib.IMAGE_DEVICE_USE_CPU,
@@ -47,6 +48,7 @@ def new_options(
     background: Optional[Background] = None,
     density: Optional[Tuple[int, int]] = None,
     sdr: bool = False,
+    color: str = "keep",
     sync: bool = False,
     properties: bool = False,
     keep_gps: bool = True,
@@ -81,6 +83,10 @@ def new_options(
         check(lib.image_packing_options_set_density(options, *density))
     if sdr:
         check(lib.image_packing_options_set_dynamic_range(options, lib.IMAGE_DYNAMIC_RANGE_SDR))
+    if color != "keep":
+        if color not in COLOR:
+            raise InvalidArgumentError(f"color {color!r} is none of {', '.join(COLOR)}")
+        check(lib.image_packing_options_set_color(options, COLOR[color]))
     if sync:
         check(lib.image_packing_options_set_sync(options, True))
     if device != "auto":

@@ -53,6 +53,7 @@ class Meaning(NamedTuple):
     size: Optional[Tuple[int, int]] = None
     pixel_format: Optional[str] = None
     row_stride: int = 0
+    light_level: Optional[Tuple[int, int]] = None
 
 
 PLAIN = Meaning()
@@ -124,7 +125,7 @@ def _new(width: int, height: int, kind: int, pixels: Any, size: int, stride: int
     place = ffi.new(_MAP)
     check(lib.image_pixelmap_create_borrowed(width, height, kind, pixels, size, stride, _NULL, _NULL, place))
     new = place[0]
-    if meaning.premultiplied or meaning.cicp or meaning.icc_profile:
+    if meaning.premultiplied or meaning.cicp or meaning.icc_profile or meaning.light_level:
         try:
             if meaning.premultiplied:
                 check(lib.image_pixelmap_set_alpha_type(new, lib.IMAGE_ALPHA_PREMULTIPLIED))
@@ -134,6 +135,8 @@ def _new(width: int, height: int, kind: int, pixels: Any, size: int, stride: int
                 check(lib.image_pixelmap_set_cicp(new, primaries, transfer, matrix, bool(full)))
             if meaning.icc_profile:
                 check(lib.image_pixelmap_set_icc_profile(new, meaning.icc_profile, len(meaning.icc_profile)))
+            if meaning.light_level:
+                check(lib.image_pixelmap_set_content_light_level(new, *meaning.light_level))
         except BaseException:
             lib.image_pixelmap_release(new)
             raise
