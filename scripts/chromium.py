@@ -50,7 +50,8 @@ class Chromium:
     """A browser with one empty page; `with Chromium() as browser`."""
 
     def __enter__(self):
-        self.profile = tempfile.TemporaryDirectory(prefix="chromium-check")
+        # Its helpers may still write there for a moment when it has been killed.
+        self.profile = tempfile.TemporaryDirectory(prefix="chromium-check", ignore_cleanup_errors=True)
         to_browser, self.commands = os.pipe()
         self.answers, from_browser = os.pipe()
 
