@@ -94,7 +94,8 @@ fn geometry(width: u32, height: u32, info: &FormatInfo, row_stride: usize) -> Re
             (_, 0) => plane.row_bytes(width),
             (0, stride) => stride,
             // `row_stride / group` pixels a row, subsampled as the width is.
-            (_, stride) => ((stride / group + (1 << plane.shift_x) - 1) >> plane.shift_x)
+            (_, stride) => (stride / group)
+                .div_ceil(1 << plane.shift_x)
                 .saturating_mul(u64::from(plane.bytes))
                 .max(plane.row_bytes(width)),
         };
@@ -195,14 +196,13 @@ impl Pixels {
         check_size(bytes.len(), &source, info, width, height)?;
         let target = geometry(width, height, info, 0)?;
         let mut copy = try_vec(sum(&target.bytes, info, width, height)?, "pixels")?;
-        let (mut from, mut to) = (0, 0);
+        let (from, mut to) = (starts(&source, info, height), 0);
         for (index, plane) in info.planes.iter().enumerate() {
             let row = plane.row_bytes(width) as usize;
             for y in 0..plane.rows(height) as usize {
-                let (a, b) = (from + y * source.strides[index], to + y * target.strides[index]);
+                let (a, b) = (from[index] + y * source.strides[index], to + y * target.strides[index]);
                 copy[b..b + row].copy_from_slice(&bytes[a..a + row]);
             }
-            from += plane_span(&source, index, plane.rows(height));
             to += target.bytes[index];
         }
         Ok(Self::from_tight(width, height, info, copy, &target))
@@ -212,14 +212,13 @@ impl Pixels {
     pub fn copy_to(&self, bytes: &mut [u8], row_stride: usize) -> Result<()> {
         let target = geometry(self.width, self.height, self.info, row_stride)?;
         check_size(bytes.len(), &target, self.info, self.width, self.height)?;
-        let mut to = 0;
+        let to = starts(&target, self.info, self.height);
         for (index, plane) in self.info.planes.iter().enumerate() {
             let row = plane.row_bytes(self.width) as usize;
             for y in 0..plane.rows(self.height) as usize {
-                let b = to + y * target.strides[index];
+                let b = to[index] + y * target.strides[index];
                 bytes[b..b + row].copy_from_slice(self.row(index, y as u32));
             }
-            to += plane_span(&target, index, plane.rows(self.height));
         }
         Ok(())
     }
@@ -236,13 +235,8 @@ impl Pixels {
         let info = format.info();
         let geometry = geometry(width, height, info, row_stride)?;
         check_size(size, &geometry, info, width, height)?;
-        let mut pieces = [(0, 0, 0); 3];
-        let mut offset = 0;
-        for (index, plane) in info.planes.iter().enumerate() {
-            pieces[index] = (offset, geometry.bytes[index], geometry.strides[index]);
-            offset += plane_span(&geometry, index, plane.rows(height));
-        }
-        Ok(pieces)
+        let starts = starts(&geometry, info, height);
+        Ok([0, 1, 2].map(|index| (starts[index], geometry.bytes[index], geometry.strides[index])))
     }
 
     /// Checks separately placed planes: answers the bytes of each that will be read.
@@ -417,9 +411,15 @@ impl Pixels {
     }
 }
 
-/// Bytes from the start of a plane to the start of the next: whole rows, the last one's padding included.
-fn plane_span(geometry: &Geometry, index: usize, rows: u64) -> usize {
-    geometry.strides[index] * rows as usize
+/// Where the planes start in memory that holds them one behind the other: behind whole rows, the last one's padding
+/// included. [`check_size`] has seen that this memory is there; of the last plane's rows it knows only what is needed.
+fn starts(geometry: &Geometry, info: &FormatInfo, height: u32) -> [usize; 3] {
+    let mut starts = [0; 3];
+    for next in 1..info.planes.len() {
+        let rows = info.planes[next - 1].rows(height) as usize;
+        starts[next] = starts[next - 1] + geometry.strides[next - 1] * rows;
+    }
+    starts
 }
 
 fn sum(bytes: &[usize; 3], info: &FormatInfo, width: u32, height: u32) -> Result<usize> {

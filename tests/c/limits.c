@@ -89,6 +89,28 @@ static void strides_and_sizes(void) {
   }
   CHECK(map == UNTOUCHED, "a failure wrote its output");
 
+  /* Where a plane has few rows, the largest strides are not multiplied, and must not be added up either. */
+  for (size_t i = 0; i < PIXEL_FORMAT_COUNT; ++i) {
+    for (size_t s = 0; s < sizeof overflowing / sizeof *overflowing; ++s) {
+      for (uint32_t height = 1; height <= 4; ++height) {
+        ImagePixelMap *lent = NULL, *copied = NULL;
+        size_t stride = overflowing[s];
+        ImageStatus status =
+            image_pixelmap_create_borrowed(6, height, PIXEL_FORMATS[i], bytes, 4096, stride, NULL, NULL, &lent);
+        CHECK(status == IMAGE_OK || image_packer_last_error_cause() != IMAGE_CAUSE_BUG, "lent, stride %zu", stride);
+        status = image_pixelmap_create_from_copy(6, height, PIXEL_FORMATS[i], bytes, 4096, stride, &copied);
+        CHECK(status == IMAGE_OK || image_packer_last_error_cause() != IMAGE_CAUSE_BUG, "copied, stride %zu", stride);
+        if (lent != NULL) {
+          static uint8_t copy[4096];
+          status = image_pixelmap_read_pixels(lent, copy, sizeof copy, stride);
+          CHECK(status == IMAGE_OK || image_packer_last_error_cause() != IMAGE_CAUSE_BUG, "read, stride %zu", stride);
+        }
+        image_pixelmap_release(lent);
+        image_pixelmap_release(copied);
+      }
+    }
+  }
+
   const void *planes[] = {bytes, bytes, bytes, bytes};
   const size_t sizes[] = {64, 32, 16, 16}, strides[] = {0, 0, 0, 0};
   for (size_t count = 0; count < 5; ++count) {

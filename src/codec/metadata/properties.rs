@@ -84,8 +84,8 @@ impl Metadata {
         if !(-90.0..=90.0).contains(&latitude) || !(-180.0..=180.0).contains(&longitude) {
             bail!(OutOfRange, "latitude {latitude} and longitude {longitude} are no place on Earth");
         }
-        if altitude.is_some_and(|v| !(-1e6..=1e6).contains(&v)) {
-            bail!(OutOfRange, "an altitude of {altitude:?} metres");
+        if let Some(altitude) = altitude.filter(|v| !(-1e6..=1e6).contains(v)) {
+            bail!(OutOfRange, "an altitude of {altitude} metres is not within 1000000");
         }
         self.remove_place()?;
         let mut exif = self.open()?;
