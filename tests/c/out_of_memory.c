@@ -465,8 +465,8 @@ static void hdr(const char *name) {
   static uint32_t pixels[96 * 40];
   char what[100];
   for (uint32_t i = 0; i < 96 * 40; ++i) pixels[i] = (i % 96 * 8) * 0x100401u | 3u << 30;
-  NEED(image_pixelmap_create_borrowed(96, 40, IMAGE_PIXEL_FORMAT_RGBA_1010102, pixels, sizeof pixels, 0, NULL, NULL, &map) ==
-       IMAGE_OK);
+  NEED(image_pixelmap_create_borrowed(96, 40, IMAGE_PIXEL_FORMAT_RGBA_1010102, pixels, sizeof pixels, 0, NULL, NULL,
+                                      &map) == IMAGE_OK);
   NEED(image_pixelmap_set_cicp(map, 9, 16, 0, true) == IMAGE_OK);
   options = host_options(name);
   image = host_expected(packer, map, options);
