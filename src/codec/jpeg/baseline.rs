@@ -15,7 +15,7 @@ use super::{
     geometry::{Geometry, Sampling},
     huffman::{self, STANDARD, Tables},
     kernels::Kernels,
-    look,
+    look::{self, Look},
     markers::{self, Density, Header},
     raw::RawStrip,
     strip::{Counter, Shared, Worker, Writer},
@@ -124,8 +124,9 @@ pub fn encode_with(
     }
     let quality = plan.options.quality;
     let quantizers = if recipe.tuned {
-        let flat = FLAT * look::flatness(kernels, source, &geometry, &mut RawStrip::default())?;
-        let tuning = tune::tuning(tune::scale(quality, flat, geometry.sampling), geometry.sampling);
+        let flat = FLAT * look::at(kernels, source, &geometry, &mut RawStrip::default())?.flat;
+        let look = Look { flat, edges: 0.0 };
+        let tuning = tune::tuning(tune::scale(quality, look, geometry.sampling), geometry.sampling);
         core::array::from_fn(|c| Quantizer::with_dead_zone(&tuning.steps[c], &tuning.dead[c]))
     } else {
         let [luma, chroma] =

@@ -122,8 +122,8 @@ pub fn encode_with(
     }
     let view = View { kernels, plan, source, geometry };
     let mut worker = Box::<Worker>::default();
-    let flat = look::flatness(kernels, source, &geometry, &mut worker.raw)?;
-    let mut scale = tune::scale(plan.options.quality, flat, geometry.sampling);
+    let look = look::at(kernels, source, &geometry, &mut worker.raw)?;
+    let mut scale = tune::scale(plan.options.quality, look, geometry.sampling);
     if effort.levels == Weighing::All {
         scale *= THOROUGH;
     }
@@ -341,7 +341,7 @@ impl<'a> Press<'a> {
         let (_, v) = geometry.sampling.factors();
         let Worker { raw, quantised, scratch } = worker;
         let components = if geometry.sampling == Sampling::Gray { 1 } else { 3 };
-        raw.begin(&geometry, self.chroma)?;
+        raw.begin(&geometry, self.chroma, self.zones[0].steps())?;
         for (c, quantised) in quantised[..components].iter_mut().enumerate() {
             quantised.begin(raw.planes[c].across, if c == 0 { rows * v } else { rows })?;
         }

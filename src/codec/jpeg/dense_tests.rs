@@ -12,6 +12,7 @@ use super::{
     dense::{self, EFFORTS, Effort, LOWEST, Scans, Weighing},
     geometry::{Geometry, Sampling},
     kernels::Kernels,
+    look::Look,
     markers::{self, Density, Header},
     scan::{Job, Scan},
     scripts::{self, LONG, SHORT, Search},
@@ -535,7 +536,8 @@ fn scans_change_bytes_but_not_pixels() {
 fn steps_grow_as_quality_falls() {
     for sampling in SAMPLINGS {
         for flat in [0.0, 0.3, 1.0] {
-            let steps = |quality| tune::tuning(tune::scale(quality, flat, sampling), sampling).steps;
+            let look = Look { flat, edges: flat };
+            let steps = |quality| tune::tuning(tune::scale(quality, look, sampling), sampling).steps;
             assert_eq!(steps(100), [[1; 64]; 3]);
             for quality in 0..100 {
                 let (coarse, fine) = (steps(quality), steps(quality + 1));

@@ -15,14 +15,23 @@ use crate::{
 /// MCU rows that are looked at.
 const SAMPLES: usize = 8;
 
-/// How much of the image is flat, as large parts of screens and drawings are, 0 to 1: the share of luma blocks
-/// without texture in a few rows. `raw` is for use in between.
-pub fn flatness(kernels: &Kernels, source: &Source, geometry: &Geometry, raw: &mut RawStrip) -> Result<f32> {
+/// What an image is like.
+#[derive(Clone, Copy, Default)]
+pub struct Look {
+    /// How much of it is flat, as large parts of screens and drawings are, 0 to 1: the share of luma blocks without
+    /// texture.
+    pub flat: f32,
+    /// How much of the rest borders on white, as text does, 0 to 1.
+    pub edges: f32,
+}
+
+/// Looks at a few rows. `raw` is for use in between.
+pub fn at(kernels: &Kernels, source: &Source, geometry: &Geometry, raw: &mut RawStrip) -> Result<Look> {
     let zone = Zone::plain(&[16; 64]);
     let rows = geometry.mcu_rows();
     let samples = SAMPLES.min(rows);
     let (mut activity, mut scratch) = (Vec::new(), Scratch::default());
-    raw.begin(geometry, Chroma::Ignored)?;
+    raw.begin(geometry, Chroma::Ignored, zone.steps())?;
     let (mut flat, mut all) = (0, 0);
     for sample in 0..samples {
         // The middles of equal parts.
@@ -36,5 +45,6 @@ pub fn flatness(kernels: &Kernels, source: &Source, geometry: &Geometry, raw: &m
             all += activity.len();
         }
     }
-    Ok(flat as f32 / all as f32)
+    let edges = raw.edges as f32 / (all - flat).max(1) as f32;
+    Ok(Look { flat: flat as f32 / all as f32, edges: edges.min(1.0) })
 }

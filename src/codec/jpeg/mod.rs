@@ -15,6 +15,7 @@ mod huffman;
 mod kernels;
 mod look;
 mod markers;
+mod overshoot;
 mod raw;
 mod scan;
 mod scripts;

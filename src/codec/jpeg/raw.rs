@@ -7,6 +7,7 @@ use super::{
     front::{Place, TILE, Tile},
     geometry::{Geometry, Sampling},
     kernels::Kernels,
+    overshoot::{self, Overshoot},
     tables::Block,
 };
 use crate::error::{Error, Result};
@@ -42,6 +43,14 @@ impl RawPlane {
         let place = Place { base: y % KEPT * self.stride + x, across: 1, per_mcu: 1 };
         kernels.forward(samples, blocks, None, &mut self.blocks, place);
     }
+
+    /// Adds what goes beyond white to blocks of row `y` from block `x` on.
+    fn add<'a>(&mut self, more: impl Iterator<Item = (usize, &'a Block)>, y: usize, x: usize) {
+        let row = &mut self.blocks[y % KEPT * self.stride + x..];
+        for (i, more) in more {
+            row[i].0.iter_mut().zip(&more.0).for_each(|(to, more)| *to += more);
+        }
+    }
 }
 
 /// What becomes of chroma.
@@ -60,11 +69,20 @@ pub struct RawStrip {
     /// Subsampled chroma of the strip while it waits for its neighbours.
     chroma: [ChromaRows; 2],
     tile: Box<Tile>,
+    overshoot: Box<Overshoot>,
+    /// Blocks of luma so far that hold white and something else.
+    pub edges: usize,
 }
 
 impl Default for RawStrip {
     fn default() -> RawStrip {
-        RawStrip { planes: Default::default(), chroma: Default::default(), tile: Tile::new() }
+        RawStrip {
+            planes: Default::default(),
+            chroma: Default::default(),
+            tile: Tile::new(),
+            overshoot: Overshoot::new(),
+            edges: 0,
+        }
     }
 }
 
@@ -81,8 +99,10 @@ impl ChromaRows {
 }
 
 impl RawStrip {
-    /// Makes ready for a strip.
-    pub fn begin(&mut self, geometry: &Geometry, chroma: Chroma) -> Result<()> {
+    /// Makes ready for a strip that will be quantised with these steps of luma.
+    pub fn begin(&mut self, geometry: &Geometry, chroma: Chroma, steps: &[u16; 64]) -> Result<()> {
+        self.overshoot.begin(steps);
+        self.edges = 0;
         let (h, _) = geometry.sampling.factors();
         let tiles = tiles(geometry);
         for (c, plane) in self.planes.iter_mut().enumerate() {
@@ -116,13 +136,18 @@ impl RawStrip {
     ) {
         let (h, v) = geometry.sampling.factors();
         let across = TILE / h;
-        let RawStrip { planes: [luma, planes @ ..], chroma, tile } = self;
+        let RawStrip { planes: [luma, planes @ ..], chroma, tile, overshoot, edges } = self;
         for index in 0..tiles(geometry) {
             band.load(kernels, geometry, index * TILE, tile);
             for row in 0..v {
                 let samples = &tile.y[8 * row * TILE..];
                 let x = index * (TILE / 8);
                 luma.transform(kernels, samples, TILE / 8, mcu_row * v + row, x);
+                let found = overshoot::found(samples, (TILE / 8).min(luma.across - x));
+                *edges += found.count_ones() as usize;
+                if wanted != Chroma::Ignored {
+                    luma.add(overshoot.of(kernels, samples, found), mcu_row * v + row, x);
+                }
             }
             if geometry.sampling == Sampling::Gray || wanted == Chroma::Ignored {
                 continue;
@@ -150,7 +175,7 @@ impl RawStrip {
     /// the decoder's interpolation.
     pub fn sharpen(&mut self, kernels: &Kernels, geometry: &Geometry, mcu_row: usize, mcu_rows: usize) {
         let (_, v) = geometry.sampling.factors();
-        let RawStrip { planes, chroma, tile } = self;
+        let RawStrip { planes, chroma, tile, .. } = self;
         for (chroma, plane) in chroma.iter().zip(&mut planes[1..]) {
             for x in (0..chroma.stride).step_by(TILE) {
                 let count = TILE.min(chroma.stride - x);

@@ -5,7 +5,7 @@
 //! lib/jpegli/quant.cc of google/jpegli) was run at three operating points; between them everything is interpolated.
 //! All arithmetic is plain single precision (no fused operations, no library functions): the same on every machine.
 
-use super::geometry::Sampling;
+use super::{geometry::Sampling, look::Look};
 
 /// One operating point.
 struct Point {
@@ -178,14 +178,30 @@ static SCALES: [(u8, f32); 18] = [
 /// By how much flat images (see [`scale`]) may be scaled more: they score higher at the same scale.
 static FLAT: [(u8, f32); 6] = [(0, 0.0), (40, 0.17), (50, 0.2), (75, 0.33), (90, 0.4), (100, 0.6)];
 
+/// The same for images with edges against white, which gain from [`super::overshoot`]: pages of text.
+static EDGES: [(u8, f32); 10] = [
+    (0, 0.5),
+    (50, 0.5),
+    (60, 0.42),
+    (70, 0.3),
+    (75, 0.2),
+    (80, 0.15),
+    (85, 0.1),
+    (90, 0.05),
+    (95, 0.0),
+    (100, 0.0),
+];
+
 /// What the scale is multiplied with when chroma has full resolution.
 static FULL: [(u8, f32); 7] =
     [(0, 1.13), (50, 1.13), (75, 1.13), (85, 1.08), (90, 1.05), (95, 0.98), (100, 1.0)];
 
-/// The scale for a quality of 0 to 100 and an image of which the share `flat` has no texture.
-pub fn scale(quality: u8, flat: f32, sampling: Sampling) -> f32 {
+/// The scale for a quality of 0 to 100 and an image that looks like this.
+pub fn scale(quality: u8, look: Look, sampling: Sampling) -> f32 {
     let full = if matches!(sampling, Sampling::S444) { between(&FULL, quality) } else { 1.0 };
-    between(&SCALES, quality) * full * (1.0 + between(&FLAT, quality) * (2.0 * flat).min(1.0))
+    let flat = 1.0 + between(&FLAT, quality) * (2.0 * look.flat).min(1.0);
+    let edges = 1.0 + between(&EDGES, quality) * look.edges;
+    between(&SCALES, quality) * full * flat * edges
 }
 
 /// Linear interpolation.
