@@ -430,8 +430,7 @@ fn half_floats_are_the_nearest_and_whole_numbers_too() {
             let bits = pixel.map(u16::from_ne_bytes);
             assert_eq!(bits, [bits[0]; 4]);
             let wanted = if value > 0.0 { value.min(65504.0) } else { 0.0 };
-            let [below, found, above] =
-                [bits[0].saturating_sub(1), bits[0], bits[0] + 1].map(|bits| value_of(bits));
+            let [below, found, above] = [bits[0].saturating_sub(1), bits[0], bits[0] + 1].map(value_of);
             let off = (found - wanted).abs();
             assert!(off <= (below - wanted).abs() && off <= (above - wanted).abs(), "{value}: {found}");
         }
