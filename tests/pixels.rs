@@ -541,6 +541,7 @@ fn developed(pixels: &Pixels, primaries: u8) -> Pixels {
         primaries,
         linear_white: 203.0,
         scale: None,
+        sharp: false,
         background: None,
     };
     let cicp = hdr::code_points(pixels).unwrap();

@@ -59,6 +59,9 @@ pub const MAP_QUALITY: Setting = Setting {
     help: c"gain_map.quality: quality of a gain map, 0 to 100, default -1 (that of the image)",
 };
 
+/// From this effort on the SDR image makes up for what a gain map of fewer samples than pixels cannot tell.
+const SHARP: u8 = 5;
+
 /// How to develop HDR pixels of these code points: with a gain map where the options and the format want one.
 pub fn recipe(pixels: &Pixels, cicp: Cicp, options: &Options, gain_map: bool) -> Recipe {
     let mapper = match options.get(&TONE_MAPPER) {
@@ -80,6 +83,7 @@ pub fn recipe(pixels: &Pixels, cicp: Cicp, options: &Options, gain_map: bool) ->
         primaries,
         linear_white: linear_white(options),
         scale: gain_map.then(|| map_scale(options)),
+        sharp: options.effort >= SHARP,
         background: (!keeps_alpha).then_some(options.background),
     }
 }

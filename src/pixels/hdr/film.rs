@@ -9,8 +9,9 @@ use std::{
 use super::{
     BAND, LEAST_PEAK, Recipe, Rendition, add, average,
     kernels::Kernels,
-    measure,
+    lean, measure, raise,
     reader::{Reader, Work},
+    sharpen::Sharpener,
     tables::{Decoder, Developer},
 };
 use crate::{
@@ -33,6 +34,9 @@ use crate::{
     },
 };
 
+/// Pixels that are made again together: few, because most images have highlights in few places.
+const RUN: usize = TILE / 8;
+
 /// An HDR image before its development. Any thread may make any rows.
 #[derive(Debug)]
 pub struct Film {
@@ -41,6 +45,8 @@ pub struct Film {
     keeps_alpha: bool,
     color: Color,
     map: Option<Map>,
+    /// For a map of fewer samples than pixels.
+    sharpener: Option<Sharpener>,
 }
 
 /// The gain map that is made along with the rows.
@@ -84,8 +90,15 @@ impl Film {
             Some(scale) => Some(Map::new(scale as usize, pixels)?),
             None => None,
         };
+        let sharpener = match map.as_ref().filter(|map| recipe.sharp && map.scale > 1) {
+            Some(map) => {
+                let size = (pixels.width() as usize, pixels.height() as usize);
+                Some(Sharpener::new(size, (map.width, map.height), &developer)?)
+            }
+            None => None,
+        };
         let (keeps_alpha, color) = (recipe.keeps_alpha(pixels), recipe.color());
-        Ok(Self { reader, developer, keeps_alpha, color, map })
+        Ok(Self { reader, developer, keeps_alpha, color, map, sharpener })
     }
 
     /// The HDR pixels.
@@ -120,43 +133,104 @@ impl Film {
             None => work.insert(Work::new()?),
         };
         let (width, height) = (self.pixels().width() as usize, self.pixels().height() as usize);
-        let (pixel_bytes, kernels) = (layout.pixel_bytes(), self.reader.kernels());
+        let row_bytes = width * layout.pixel_bytes();
+        let own = rows.start as usize..rows.end as usize;
+        // With a sharpener also the rows around these that its samples are made of.
+        let seen = match (&self.map, &self.sharpener) {
+            (Some(map), Some(sharpener)) => {
+                let last = (sharpener.row(own.end - 1).0 as usize + 2).min(map.height);
+                sharpener.row(own.start).0 as usize * map.scale..(last * map.scale).min(height)
+            }
+            _ => own.clone(),
+        };
         let columns = self.map.as_ref().map_or(0, |map| map.width);
         let mut sums: Vec<u32> = try_vec(columns, "a row of gains")?;
-        let (mut codes, mut gains) = ([0; 4 * TILE], [0; TILE]);
+        let mut near = match (&self.map, &self.sharpener) {
+            (Some(map), Some(_)) => Some(Near::new(map, seen.clone())?),
+            _ => None,
+        };
+        // For rows that nobody asked for.
+        let mut spare: Vec<u8> =
+            try_vec(if near.is_some() { row_bytes } else { 0 }, "a row of the SDR image")?;
+        let mut gains = [0; TILE];
         // Rows of the current block that have been added up.
         let mut below = 0;
-        for (y, row) in (rows.start as usize..rows.end as usize).zip(to.chunks_exact_mut(width * pixel_bytes))
-        {
+        for y in seen {
             let scale = match &self.map {
                 Some(map) if below > 0 || y.is_multiple_of(map.scale) => map.scale,
                 _ => 0,
             };
+            let row = match own.contains(&y) {
+                true => &mut to[(y - own.start) * row_bytes..][..row_bytes],
+                false => &mut spare[..],
+            };
             for x in (0..width).step_by(TILE) {
                 let n = TILE.min(width - x);
                 self.reader.read(y as u32, x, n, work);
-                let out = &mut row[x * pixel_bytes..][..n * pixel_bytes];
-                if layout == Layout::Rgb8 {
-                    kernels.develop(&work.light, &self.developer, &mut codes, &mut gains, n);
-                    pack_3(&codes.as_chunks().0[..n], out.as_chunks_mut().0, false);
-                } else {
-                    kernels.develop(&work.light, &self.developer, out, &mut gains, n);
-                }
-                if layout == Layout::Rgba8 {
-                    for (pixel, alpha) in out.as_chunks_mut::<4>().0.iter_mut().zip(work.alpha) {
-                        pixel[3] = (unit(alpha) * 255.0 + 0.5) as u8;
-                    }
-                }
+                let out = &mut row[x * layout.pixel_bytes()..][..n * layout.pixel_bytes()];
+                write(layout, n, &work.alpha, out, |codes| {
+                    self.reader.kernels().develop(&work.light, &self.developer, codes, &mut gains, n);
+                });
                 if scale != 0 {
                     add(&gains[..n], scale, &mut sums[x / scale..]);
+                    if let Some(near) = &mut near {
+                        raise(&gains[..n], scale, &mut near.most[x / scale..]);
+                    }
                 }
             }
             let Some(map) = self.map.as_ref().filter(|_| scale != 0) else { continue };
             below += 1;
             if below == scale || y + 1 == height {
-                map.put(y / scale, &sums, below, width)?;
+                match &mut near {
+                    Some(near) => {
+                        let samples = near.put(y / scale, &sums, scale, below, width);
+                        if own.contains(&y) && own.contains(&(y + 1 - below)) {
+                            map.put(y / scale, |to| to.copy_from_slice(samples))?;
+                        }
+                    }
+                    None => map.put(y / scale, |to| average(&sums, scale, below, width, to))?,
+                }
                 sums.fill(0);
                 below = 0;
+            }
+        }
+        match (&self.sharpener, &near) {
+            (Some(sharpener), Some(near)) => self.sharpen(sharpener, near, own, layout, to, work),
+            _ => Ok(()),
+        }
+    }
+
+    /// Makes those pixels again whose gain is not the one that decoders find in the map.
+    fn sharpen(
+        &self,
+        sharpener: &Sharpener,
+        near: &Near,
+        rows: Range<usize>,
+        layout: Layout,
+        to: &mut [u8],
+        work: &mut Work,
+    ) -> Result<()> {
+        let width = self.pixels().width() as usize;
+        let kernels = self.reader.kernels();
+        let mut between: Vec<u32> = try_vec(near.columns, "a row of gains")?;
+        let (mut gains, mut factors, mut codes) = ([0; TILE], [0.0; TILE], [0; 4 * TILE]);
+        let pixel_bytes = layout.pixel_bytes();
+        for (y, row) in rows.zip(to.chunks_exact_mut(width * pixel_bytes)) {
+            let place = sharpener.row(y);
+            Sharpener::between(near.rows(place.0 as usize), place, &mut between);
+            for x in (0..width).step_by(RUN) {
+                let n = RUN.min(width - x);
+                if sharpener.is_dark(&between, x, n) {
+                    continue;
+                }
+                self.reader.read(y as u32, x, n, work);
+                kernels.develop(&work.light, &self.developer, &mut codes, &mut gains, n);
+                if sharpener.factors(&between, &gains, x, n, &mut factors) {
+                    let out = &mut row[x * pixel_bytes..][..n * pixel_bytes];
+                    write(layout, n, &work.alpha, out, |codes| {
+                        kernels.expose(&work.light, &self.developer, &factors, codes, n);
+                    });
+                }
             }
         }
         Ok(())
@@ -208,13 +282,68 @@ impl Map {
         Ok(Self { scale, width, height, samples })
     }
 
-    /// Row `y`, of the sums of so many rows of `width` pixels.
-    fn put(&self, y: usize, sums: &[u32], rows: usize, width: usize) -> Result<()> {
+    /// Has row `y` written.
+    fn put(&self, y: usize, write: impl FnOnce(&mut [u8])) -> Result<()> {
         let mut samples = self.samples.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(to) = samples.get_mut(y * self.width..(y + 1) * self.width) else {
             bail!(Bug, "row {y} of a gain map was made after the map had been taken");
         };
-        average(sums, self.scale, rows, width, to);
+        write(to);
         Ok(())
+    }
+}
+
+/// Rows of the gain map around the rows of the image that are made.
+struct Near {
+    columns: usize,
+    /// The first row.
+    first: usize,
+    samples: Vec<u8>,
+    /// The largest gains of the current row of blocks.
+    most: Vec<u32>,
+}
+
+impl Near {
+    /// For these rows of the image, from the first of a block on.
+    fn new(map: &Map, rows: Range<usize>) -> Result<Self> {
+        let count = rows.len().div_ceil(map.scale);
+        Ok(Self {
+            columns: map.width,
+            first: rows.start / map.scale,
+            samples: try_vec(count * map.width, "rows of a gain map")?,
+            most: try_vec(map.width, "a row of gains")?,
+        })
+    }
+
+    /// Where row `y` goes; the largest gains go back to nothing.
+    fn put(&mut self, y: usize, sums: &[u32], scale: usize, rows: usize, width: usize) -> &[u8] {
+        let row = &mut self.samples[(y - self.first) * self.columns..][..self.columns];
+        average(sums, scale, rows, width, row);
+        lean(row, &self.most);
+        self.most.fill(0);
+        row
+    }
+
+    /// Row `y` and the next.
+    fn rows(&self, y: usize) -> [&[u8]; 2] {
+        let row = |y: usize| &self.samples[y * self.columns..][..self.columns];
+        let last = self.samples.len() / self.columns - 1;
+        [row(y - self.first), row((y + 1 - self.first).min(last))]
+    }
+}
+
+/// Writes `n` pixels whose codes, four bytes each, `make` makes.
+fn write(layout: Layout, n: usize, alpha: &[f32; TILE], out: &mut [u8], make: impl FnOnce(&mut [u8])) {
+    if layout == Layout::Rgb8 {
+        let mut codes = [0; 4 * TILE];
+        make(&mut codes);
+        pack_3(&codes.as_chunks().0[..n], out.as_chunks_mut().0, false);
+    } else {
+        make(out);
+    }
+    if layout == Layout::Rgba8 {
+        for (pixel, alpha) in out.as_chunks_mut::<4>().0.iter_mut().zip(alpha) {
+            pixel[3] = (unit(*alpha) * 255.0 + 0.5) as u8;
+        }
     }
 }

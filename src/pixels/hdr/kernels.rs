@@ -40,6 +40,7 @@ pub struct Kernels {
     halves: unsafe fn(&[u8], &Decoder, &mut Planes, usize),
     signals: unsafe fn(&Decoder, &mut Planes, usize),
     develop: unsafe fn(&Planes, &Developer, &mut [u8], &mut [u32], usize),
+    expose: unsafe fn(&Planes, &Developer, &[f32; TILE], &mut [u8], usize),
     gains: unsafe fn(&[f32], &[f32], &Ruler, &mut [u32], usize),
     eight: unsafe fn(&[u8], &Decoder, &mut Planes, usize),
     boost: unsafe fn(&mut [f32], &[f32], &Boost, usize),
@@ -102,6 +103,17 @@ macro_rules! kernels {
                 loops::develop::<f32>(light, developer, codes, gains, n / N * N..n);
             }
             $(#[target_feature(enable = $feature)])?
+            pub unsafe fn expose(
+                light: &Planes,
+                developer: &Developer,
+                factors: &[f32; TILE],
+                codes: &mut [u8],
+                n: usize,
+            ) {
+                loops::expose::<$lanes>(light, developer, factors, codes, 0..n / N * N);
+                loops::expose::<f32>(light, developer, factors, codes, n / N * N..n);
+            }
+            $(#[target_feature(enable = $feature)])?
             pub unsafe fn gains(over: &[f32], under: &[f32], ruler: &Ruler, to: &mut [u32], n: usize) {
                 loops::gains::<$lanes>(over, under, ruler, to, 0..n / N * N);
                 loops::gains::<f32>(over, under, ruler, to, n / N * N..n);
@@ -137,7 +149,7 @@ macro_rules! kernels {
                 loops::pack::<f32>(kind, planes, alpha, to, n / N * N..n);
             }
             pub const KERNELS: Kernels = Kernels {
-                ten, p010, halves, signals, develop, gains, eight, boost, boost_all, enlarge, pack, curve,
+                ten, p010, halves, signals, develop, expose, gains, eight, boost, boost_all, enlarge, pack, curve,
             };
         }
     };
@@ -223,6 +235,21 @@ impl Kernels {
         assert!(developer.oetf.len() == ((1f32.to_bits() - DARK.to_bits()) >> BELOW) as usize + 4);
         // SAFETY: all slices are at least that long, and the tables have an entry for every value in their range.
         unsafe { (self.develop)(light, developer, codes, gains, n) }
+    }
+
+    /// Codes as [`Kernels::develop`] makes them, of light that is multiplied with a factor of each pixel's own.
+    pub fn expose(
+        &self,
+        light: &Planes,
+        developer: &Developer,
+        factors: &[f32; TILE],
+        codes: &mut [u8],
+        n: usize,
+    ) {
+        assert!(n <= TILE && codes.len() >= 4 * n);
+        assert!(developer.oetf.len() == ((1f32.to_bits() - DARK.to_bits()) >> BELOW) as usize + 4);
+        // SAFETY: all slices are at least that long, and the tables have an entry for every value in their range.
+        unsafe { (self.expose)(light, developer, factors, codes, n) }
     }
 
     /// How much brighter `n` values are than others, as the ruler counts.

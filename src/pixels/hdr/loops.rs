@@ -9,6 +9,7 @@ use super::{
     lanes::Lanes,
     tables::{BELOW, Boost, Columns, DARK, Decoder, Developer, GAIN_MASK, LogTable, Ruler, SIGNAL_STEPS},
 };
+use crate::pixels::convert::TILE;
 
 /// The entry of a value, which is moved into the table's range.
 ///
@@ -185,17 +186,50 @@ pub unsafe fn develop<V: Lanes>(
     lanes: Range<usize>,
 ) {
     for i in lanes.step_by(V::COUNT) {
-        let [r, g, b] = load::<V>(light, i);
+        let rgb @ [r, g, b] = load::<V>(light, i);
         let both = entry(&developer.tone, r.max(g).max(b));
         let factor = V::from_bits(V::and(both, V::splat_bits(!GAIN_MASK)));
-        let r = code_of(r.mul(factor), developer);
-        let g = code_of(g.mul(factor), developer);
-        let b = code_of(b.mul(factor), developer);
-        let opaque = V::or(r, V::splat_bits(0xff00_0000));
-        let code = V::or(V::or(opaque, V::shl::<8>(g)), V::shl::<16>(b));
-        V::store_words(code, codes.as_mut_ptr().add(4 * i));
+        put_codes(rgb, factor, developer, codes, i);
         V::store_words(V::and(both, V::splat_bits(GAIN_MASK)), gains.as_mut_ptr().add(i).cast());
     }
+}
+
+/// # Safety
+/// As [`super::kernels::Kernels::expose`] demands; `lanes` is inside a tile and the slices.
+#[inline(always)]
+pub unsafe fn expose<V: Lanes>(
+    light: &Planes,
+    developer: &Developer,
+    factors: &[f32; TILE],
+    codes: &mut [u8],
+    lanes: Range<usize>,
+) {
+    for i in lanes.step_by(V::COUNT) {
+        let rgb @ [r, g, b] = load::<V>(light, i);
+        let both = entry(&developer.tone, r.max(g).max(b));
+        let factor = V::from_bits(V::and(both, V::splat_bits(!GAIN_MASK)));
+        put_codes(rgb, factor.mul(V::load(factors.as_ptr().add(i))), developer, codes, i);
+    }
+}
+
+/// Stores the codes of light that is multiplied with a factor.
+///
+/// # Safety
+/// That of [`Lanes`]; `i` and what follows are inside the slice.
+#[inline(always)]
+unsafe fn put_codes<V: Lanes>(
+    [r, g, b]: [V; 3],
+    factor: V,
+    developer: &Developer,
+    codes: &mut [u8],
+    i: usize,
+) {
+    let r = code_of(r.mul(factor), developer);
+    let g = code_of(g.mul(factor), developer);
+    let b = code_of(b.mul(factor), developer);
+    let opaque = V::or(r, V::splat_bits(0xff00_0000));
+    let code = V::or(V::or(opaque, V::shl::<8>(g)), V::shl::<16>(b));
+    V::store_words(code, codes.as_mut_ptr().add(4 * i));
 }
 
 /// The logarithm to base 2 of normal numbers above 0, within 2e-5.

@@ -14,6 +14,7 @@ mod lanes;
 mod level;
 mod loops;
 mod reader;
+mod sharpen;
 mod tables;
 #[cfg(test)]
 mod tests;
@@ -53,6 +54,8 @@ pub struct Recipe {
     pub linear_white: f64,
     /// Pixels of the image for one sample of the gain map, across and down: 1, 2 or 4. None for no map.
     pub scale: Option<u32>,
+    /// Whether the SDR image makes up for what a map of fewer samples cannot tell.
+    pub sharp: bool,
     /// What shows through transparent pixels, in sRGB; none to keep alpha.
     pub background: Option<[u8; 3]>,
 }
@@ -146,6 +149,21 @@ fn add(gains: &[u32], scale: usize, sums: &mut [u32]) {
         1 => whole::<1>(gains, sums),
         2 => whole::<2>(gains, sums),
         _ => whole::<4>(gains, sums),
+    }
+}
+
+/// The largest gains of blocks, as [`add`] has their sums.
+fn raise(gains: &[u32], scale: usize, most: &mut [u32]) {
+    for (most, block) in most.iter_mut().zip(gains.chunks(scale)) {
+        *most = block.iter().fold(*most, |most, gain| most.max(*gain));
+    }
+}
+
+/// Moves samples halfway to the largest gain of their block. Darkening a pixel beside a highlight is possible, brightening
+/// one that is nearly white is not.
+fn lean(samples: &mut [u8], most: &[u32]) {
+    for (sample, most) in samples.iter_mut().zip(most) {
+        *sample = ((u32::from(*sample) + (most + GAIN_STEPS / 2) / GAIN_STEPS).div_ceil(2)) as u8;
     }
 }
 

@@ -186,6 +186,26 @@ impl Developer {
         };
         Ok(Self { tone, oetf, params })
     }
+
+    /// Steps of gains for a stop.
+    pub fn steps_of_a_stop(&self) -> f64 {
+        f64::from(255 * GAIN_STEPS) / f64::from(self.params.max[0] - self.params.min[0]).max(1e-6)
+    }
+
+    /// For every gain, how many steps brighter the SDR image can be where the light has it.
+    pub fn room(&self) -> Result<Vec<u16>> {
+        let mut room = try_vec(255 * GAIN_STEPS as usize + 1, "room above the SDR image")?;
+        room.fill(u16::MAX);
+        for (index, entry) in (0u32..).zip(&self.tone.entries) {
+            // The brightest light that finds this entry.
+            let light = f32::from_bits(self.tone.first.to_bits() + ((index + 1) << BELOW));
+            let white = f64::from(light) * f64::from(f32::from_bits(entry & !GAIN_MASK));
+            let above = (-white.log2() * self.steps_of_a_stop()).clamp(0.0, f64::from(u16::MAX)) as u16;
+            let place = &mut room[(entry & GAIN_MASK) as usize];
+            *place = above.min(*place);
+        }
+        Ok(room)
+    }
 }
 
 /// How gains, log2 of one light over another, become whole numbers.

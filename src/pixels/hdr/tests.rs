@@ -1,5 +1,6 @@
 use super::{
     super::{
+        Layout,
         color::Curve,
         space::{Space, linear_to_d50},
     },
@@ -30,6 +31,7 @@ const RECIPE: Recipe = Recipe {
     primaries: 12,
     linear_white: 203.0,
     scale: Some(1),
+    sharp: false,
     background: Some([0; 3]),
 };
 
@@ -120,7 +122,7 @@ fn every_instruction_set_makes_the_same_bytes() {
     ] {
         for (width, height, scale) in [(37, 9, 1), (600, 35, 2), (1, 1, 2), (515, 66, 4), (3, 70, 4)] {
             let (pixels, cicp) = image(format, transfer, width, height, top);
-            let recipe = Recipe { scale: Some(scale), ..RECIPE };
+            let recipe = Recipe { scale: Some(scale), sharp: width != 515, ..RECIPE };
             let portable = run(Kernels::PORTABLE, &pixels, cicp, &recipe, 1);
             let others = [(Some(Kernels::best()), 1), (Some(Kernels::best()), 3), (Kernels::avx2(), 1)];
             for (kernels, threads) in others.into_iter().filter_map(|(k, t)| Some((k?, t))) {
@@ -163,6 +165,85 @@ fn every_instruction_set_compares_and_applies_alike() {
             let now = (map.pixels.plane(0).0.to_vec(), map.params, applied.to_vec());
             let first = seen.get_or_insert(now.clone());
             assert!(*first == now, "{width} x {height} {base_format:?}");
+        }
+    }
+}
+
+/// Bars of highlights of 1000 nits, 3 pixels wide, on gray, as PQ in the primaries of the base; light by nits.
+fn bars(width: u32, height: u32) -> (Pixels, Vec<f64>) {
+    let nits = |x: u32, y: u32| {
+        if x % 16 < 3 { 1000.0 } else { 60.0 + f64::from((7 * x + 5 * y) % 90) }
+    };
+    let all: Vec<f64> = (0..height).flat_map(|y| (0..width).map(move |x| nits(x, y))).collect();
+    let word = |nits: &f64| ((nits_to_pq(*nits) * 1023.0).round() as u32 * 0x10_0401 | 3 << 30).to_ne_bytes();
+    let bytes = all.iter().flat_map(word).collect();
+    (Pixels::from_vec(width, height, PixelFormat::Rgba1010102, bytes).unwrap(), all)
+}
+
+/// Light with the map enlarged bilinearly between the centres of its samples.
+fn enlarged(rendition: &Rendition, width: usize, height: usize) -> Vec<f64> {
+    let map = rendition.gain_map.as_ref().unwrap();
+    let (columns, rows) = (map.pixels.width() as usize, map.pixels.height() as usize);
+    let near = |at: usize, size: usize, of: usize| {
+        let at = ((at as f64 + 0.5) * of as f64 / size as f64 - 0.5).clamp(0.0, (of - 1) as f64);
+        (at as usize, (at as usize + 1).min(of - 1), at.fract())
+    };
+    let sample = |x: usize, y: usize| f64::from(map.pixels.row(0, y as u32)[x]) / 255.0;
+    let span = f64::from(map.params.max[0] - map.params.min[0]);
+    let place = |i: usize| {
+        let ((x0, x1, fx), (y0, y1, fy)) = (near(i % width, width, columns), near(i / width, height, rows));
+        let across = |y: usize| sample(x0, y) * (1.0 - fx) + sample(x1, y) * fx;
+        let gain = f64::from(map.params.min[0]) + span * (across(y0) * (1.0 - fy) + across(y1) * fy);
+        let code = f64::from(rendition.base.row(0, (i / width) as u32)[3 * (i % width) + 1]);
+        Curve::SRGB.decode(code / 255.0) * gain.exp2() * WHITE
+    };
+    (0..width * height).map(place).collect()
+}
+
+#[test]
+fn the_sdr_image_makes_up_for_a_small_map() {
+    for (width, height, scale) in [(128, 64, 2), (130, 66, 4), (101, 37, 2), (99, 50, 4)] {
+        let (pixels, truth) = bars(width, height);
+        let code_points = Cicp { primaries: 12, ..cicp(16, 0) };
+        let [soft, sharp] = [false, true].map(|sharp| {
+            let recipe = Recipe { scale: Some(scale), sharp, ..RECIPE };
+            let rendition = run(Kernels::best(), &pixels, code_points, &recipe, 1);
+            let seen = enlarged(&rendition, width as usize, height as usize);
+            let squares = seen.iter().zip(&truth).map(|(a, b)| (nits_to_pq(*a) - nits_to_pq(*b)).powi(2));
+            (rendition, -10.0 * (squares.sum::<f64>() / truth.len() as f64).log10())
+        });
+        println!("1/{scale}: {} dB, {} dB", soft.1, sharp.1);
+        assert!(sharp.1 > soft.1 + 2.0, "{width} x {height} at 1/{scale}: {} dB, {} dB", soft.1, sharp.1);
+        // And stays within half a stop of the tone curve, and 2 codes.
+        let pairs = soft.0.base.plane(0).0.iter().zip(sharp.0.base.plane(0).0);
+        for (soft, sharp) in pairs {
+            let [low, high] = [soft.min(sharp), soft.max(sharp)].map(|code| f64::from(*code) / 255.0);
+            let stops = (Curve::SRGB.decode(high - 2.0 / 255.0) / Curve::SRGB.decode(low)).log2();
+            assert!(stops <= 0.5, "{soft} became {sharp}");
+        }
+    }
+}
+
+#[test]
+fn rows_are_the_same_however_they_are_asked_for() {
+    let (pixels, _) = bars(90, 53);
+    let code_points = Cicp { primaries: 12, ..cicp(16, 0) };
+    let (pool, control) = (Pool::new(1), Control::default());
+    for scale in [2, 4] {
+        let recipe = Recipe { scale: Some(scale), sharp: true, ..RECIPE };
+        let film = || Film::with(Kernels::best(), &pixels, code_points, &recipe, &pool, &control).unwrap();
+        let whole = film().print(&pool, &control).unwrap();
+        for step in [4u32, 8, 20] {
+            let film = film();
+            let mut work = None;
+            for first in (0..53).step_by(step as usize) {
+                let rows = first..(first + step).min(53);
+                let mut to = vec![0; 90 * 3 * rows.len()];
+                film.develop(rows.clone(), Layout::Rgb8, &mut to, &mut work).unwrap();
+                assert_eq!(to, whole.base.plane(0).0[90 * 3 * first as usize..][..to.len()], "{rows:?}");
+            }
+            let map = film.take_gain_map().unwrap().unwrap().pixels;
+            assert_eq!(map.plane(0).0, whole.gain_map.as_ref().unwrap().pixels.plane(0).0, "steps of {step}");
         }
     }
 }
