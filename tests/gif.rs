@@ -197,6 +197,7 @@ impl Film {
             height,
             loops: self.loops,
             frames,
+            streamed: false,
             options,
             icc: None,
             metadata: Metadata::default(),

@@ -28,6 +28,8 @@ pub struct Animation {
     /// How many frames will come, if that is known; the caller of the encoder sees to it that so many come. APNG
     /// merges equal frames and holds its bytes back in any case.
     pub frames: Option<u32>,
+    /// Frames come one by one from somebody who does not hold them all: memory counts more than time. The bytes are the same.
+    pub streamed: bool,
     /// Quality, effort, exactness, background, the codec's settings.
     pub options: Arc<Options>,
     /// The profile to embed; none for sRGB.

@@ -41,6 +41,8 @@ pub struct Stream {
     total: Option<u32>,
     /// Frames so far.
     count: u32,
+    /// Whether nobody holds all frames, so that memory counts.
+    frugal: bool,
     /// What the source holds beside its frames.
     metadata: Option<Metadata>,
     state: State,
@@ -106,7 +108,7 @@ impl Stream {
     /// A stream of as many frames as the options say, or of any number.
     pub fn new(options: Arc<SequenceOptions>) -> Self {
         let total = (options.frame_count != 0).then_some(options.frame_count);
-        Self { options, total, count: 0, metadata: None, state: State::New }
+        Self { options, total, count: 0, frugal: true, metadata: None, state: State::New }
     }
 
     /// Frames that have been added.
@@ -259,8 +261,11 @@ impl Stream {
             bail!(Unsupported, "{} has no animations", pack.format.name());
         };
         let pixels = u64::from(width) * u64::from(height);
-        // Our canvas and its copy, the encoder's canvases, and what one frame takes.
-        let frame = (pack.format.memory)(sample, &pack);
+        // Our canvas and its copy, the encoder's canvases, and what the frames in work take, each as large as the canvas.
+        let (frame, own) =
+            ((pack.format.memory)(sample, &pack), sample.width() as u64 * sample.height() as u64);
+        let frame =
+            frame.saturating_mul(pixels.div_ceil(own.max(1))).saturating_mul(if self.frugal { 1 } else { 2 });
         let share =
             limits.memory().take(pixels.saturating_mul(6 * 4).saturating_add(frame), "this sequence")?;
         let output = carry::Output {
@@ -274,8 +279,9 @@ impl Stream {
         };
         let metadata = self.options.metadata.clone().or(metadata).unwrap_or_default();
         let metadata = carry::prepare(&metadata, &output)?;
+        let (frames, streamed) = (self.total, self.frugal);
         let animation =
-            Animation { width, height, loops, frames: self.total, options: pack, icc: icc.clone(), metadata };
+            Animation { width, height, loops, frames, streamed, options: pack, icc: icc.clone(), metadata };
         let encoder = animate(animation)?;
         self.state = State::Running(Box::new(Running {
             encoder,
@@ -395,6 +401,7 @@ fn pack_pixels(
     let options = Arc::new(options);
     let mut stream = Stream::new(options.clone());
     stream.metadata = metadata;
+    stream.frugal = false;
     for index in 0..total as usize {
         let Some(pixels) = frames.get(index).or(frames.last()) else { break };
         let step = Step {

@@ -25,13 +25,14 @@ static int count(void *user, const uint8_t *bytes, size_t size) {
 }
 
 /* Most bytes that are held at a time while so many frames go through. */
-static long stream(const char *format, int frames) {
+static long stream(const char *format, int effort, bool lossless, int frames) {
   ImagePacker *packer = NULL;
   ImageSequenceOptions *options = NULL;
   ImageSequence *sequence = NULL;
   NEED(image_packer_create(&packer) == IMAGE_OK);
   NEED(image_sequence_options_create(format, (uint32_t)frames, &options) == IMAGE_OK);
-  NEED(image_sequence_options_set_effort(options, 1) == IMAGE_OK);
+  NEED(image_sequence_options_set_effort(options, effort) == IMAGE_OK);
+  NEED(image_sequence_options_set_lossless(options, lossless) == IMAGE_OK);
   sent = 0;
   long before = held;
   most = held;
@@ -52,18 +53,30 @@ static long stream(const char *format, int frames) {
   return most - before;
 }
 
+/* Eight frames' worth, and what is kept compressed to the end: with many frames as with few. */
+static void check(const char *format, int effort, bool lossless, int frames) {
+  long few = stream(format, effort, lossless, 12);
+  long bytes = (long)sent, many = stream(format, effort, lossless, frames);
+  printf("%s, effort %d%s: 12 frames take %.1f frames' worth and make %ld bytes, %d take %.1f and make %zu\n", format,
+         effort, lossless ? ", lossless" : "", (double)few / (double)FRAME, bytes, frames,
+         (double)many / (double)FRAME, sent);
+  /* What a format cannot pass on yet it keeps compressed, and puts together at the end. */
+  CHECK(many <= 8 * FRAME + 2 * (long)sent, "%s, effort %d: %ld bytes for frames of %ld", format, effort, many, FRAME);
+  CHECK(many <= few + FRAME / 2 + 3 * (long)sent, "%s: %ld bytes, %ld for fewer frames", format, many, few);
+}
+
 int main(int argc, char **argv) {
   for (size_t index = 0;; ++index) {
     const char *format = image_packer_get_supported_format(index);
     if (format == NULL) break;
     if (!(image_packer_get_format_features(format) & IMAGE_FORMAT_ANIMATION)) continue;
-    long few = stream(format, 12);
-    long bytes = (long)sent, many = stream(format, argc > 1 ? atoi(argv[1]) : 48);
-    printf("%s: 12 frames take %.1f frames' worth and make %ld bytes, more take %.1f and make %zu\n", format,
-           (double)few / (double)FRAME, bytes, (double)many / (double)FRAME, sent);
-    /* What a format cannot pass on yet it keeps compressed, and puts together at the end. */
-    CHECK(many <= 8 * FRAME + 2 * (long)sent, "%s: %ld bytes for frames of %ld", format, many, FRAME);
-    CHECK(many <= few + FRAME / 2 + 3 * (long)sent, "%s: %ld bytes, %ld for fewer frames", format, many, few);
+    check(format, 1, false, argc > 1 ? atoi(argv[1]) : 48);
+    check(format, 5, false, 24);
+    if (strcmp(format, "image/webp") != 0) continue;
+    for (int effort = 1; effort <= 10; effort += 3) {
+      check(format, effort, true, 24);
+      check(format, effort, false, 16);
+    }
   }
   return host_end("sequences");
 }

@@ -1,38 +1,39 @@
 //! Animated WebP: what changes from frame to frame is drawn over what is there. Every frame is an image that libwebp
 //! compresses by itself, so several of them are compressed at a time.
 
-use std::{
-    ops::Range,
-    sync::{Mutex, PoisonError},
-};
-
-use libwebp_sys::WebPConfig;
+use std::sync::{Mutex, PoisonError};
 
 use super::{
-    EXACT, KEY_FRAMES, METHOD, MINIMIZE, MIXED, Mode,
-    encode::{config, part},
+    KEY_FRAMES, Mode,
     riff::{self, Container, Extras},
+    ways::{Part, Ways, keep_blocks},
 };
 use crate::{
     bail,
     codec::animation::{Animation, Animator, Clock, Frame, Rect, Work},
-    err,
-    error::{Error, Result, try_vec},
+    error::{Result, try_vec},
     model::options::Subsampling,
-    pack::control::Control,
     sink::{Sink, memory::Buffer},
 };
 
 /// Longest time on screen of one frame in milliseconds, by the width of its field.
 const MOST_MILLIS: u32 = (1 << 24) - 1;
-/// From this effort on, every way to code a frame is tried.
-const THOROUGH: u8 = 7;
 /// Lossless frames that are compressed together. Lossy ones are fast, and alone take less memory.
 const BATCH: usize = 2;
-/// A side of the blocks that a lossy frame leaves out as a whole.
-const BLOCK: usize = 8;
+/// Frames' worth (4 bytes a pixel) in which frames of a stream are compressed together. Beside them there are two canvases, and
+/// 8 shall not be passed.
+const ROOM: u64 = 5;
 
-type Pixel = [u8; 4];
+/// Alpha, red, green, blue, as libwebp has them.
+type Pixel = u32;
+
+fn pixel([r, g, b, a]: [u8; 4]) -> Pixel {
+    u32::from_be_bytes([a, r, g, b])
+}
+
+fn alpha(pixel: Pixel) -> u32 {
+    pixel >> 24
+}
 
 /// Starts an animated WebP.
 pub fn animate(animation: Animation) -> Result<Box<dyn Animator>> {
@@ -48,23 +49,13 @@ pub fn animate(animation: Animation) -> Result<Box<dyn Animator>> {
     {
         bail!(Unsupported, "lossy WebP has 4:2:0 chroma only; choose 4:2:0, auto, or lossless");
     }
-    let mut config = config(options, mode)?;
-    // What is transparent on a canvas has no colour that anybody could have meant, unless it was asked for.
-    config.exact = options.explicit(&EXACT).unwrap_or(0) as _;
-    // Whoever names libwebp's method gets what its own encoder of animations does by default.
-    let thorough = options.effort >= THOROUGH && options.explicit(&METHOD).is_none();
-    let lossless = matches!(mode, Mode::Lossless { .. });
-    let ways = Ways {
-        config,
-        mixed: !lossless && options.explicit(&MIXED).unwrap_or(thorough.into()) != 0,
-        minimize: options.explicit(&MINIMIZE).unwrap_or(thorough.into()) != 0,
-    };
+    let ways = Ways::new(options, animation.pixels())?;
     let shown = try_vec(animation.pixels(), "the canvas of an animation")?;
     Ok(Box::new(Frames {
         key_frames: options.get(&KEY_FRAMES) as u32,
         since_key: 0,
-        still: if lossless { 0 } else { still(config.quality) },
-        batch: if lossless { BATCH } else { 1 },
+        still: if ways.exactly { 0 } else { still(ways.quality()) },
+        room: if animation.streamed { ROOM * 4 * animation.pixels() as u64 } else { u64::MAX },
         animation,
         ways,
         shown,
@@ -92,7 +83,8 @@ struct Frames {
     since_key: u32,
     /// How far a colour may change unseen.
     still: u8,
-    batch: usize,
+    /// Bytes that frames may take which are compressed together.
+    room: u64,
     /// What a decoder has on its canvas, in the colours that were asked for.
     shown: Vec<Pixel>,
     /// Frames to compress.
@@ -107,28 +99,8 @@ struct Frames {
     clock: Clock,
 }
 
-/// What is drawn of a frame.
-struct Part {
-    place: Rect,
-    pixels: Vec<Pixel>,
-    /// Which of them are there already.
-    kept: Vec<bool>,
-    /// Whether what is new can be drawn over what is there.
-    over: bool,
-    millis: u32,
-}
-
-/// How a part may be coded.
-struct Ways {
-    config: WebPConfig,
-    /// Lossy or lossless, whichever is smaller.
-    mixed: bool,
-    /// Drawn over what is there or in its place, whichever is smaller.
-    minimize: bool,
-}
-
 impl Animator for Frames {
-    fn frame(&mut self, frame: &Frame<'_>, work: Work<'_>, sink: &mut dyn Sink) -> Result<()> {
+    fn frame(&mut self, frame: &Frame<'_>, work: Work<'_>, _sink: &mut dyn Sink) -> Result<()> {
         let millis = self.clock.ticks(frame.delay, MOST_MILLIS);
         let first = self.first.is_none() && self.chunks.is_empty() && self.pending.is_empty();
         let key = first || (self.key_frames > 0 && self.since_key >= self.key_frames);
@@ -140,13 +112,18 @@ impl Animator for Frames {
             _ => Rect { x: 0, y: 0, width: self.animation.width, height: self.animation.height },
         };
         self.since_key = if key { 1 } else { self.since_key.saturating_add(1) };
-        let part = self.part(frame.canvas, place, millis, key)?;
+        let need = |place: Rect| self.ways.need(place);
+        let alone = !self.ways.exactly || need(place) > self.room / 2;
+        if alone || self.pending.iter().map(|part| need(part.place)).sum::<u64>() + need(place) > self.room {
+            self.compress(work)?;
+        }
+        let part = self.part(frame.canvas, place, millis, key, alone)?;
         self.pending.push(part);
-        if self.pending.len() >= self.batch { self.compress(work, sink) } else { Ok(()) }
+        if alone || self.pending.len() == BATCH { self.compress(work) } else { Ok(()) }
     }
 
     fn finish(&mut self, work: Work<'_>, sink: &mut dyn Sink) -> Result<()> {
-        self.compress(work, sink)?;
+        self.compress(work)?;
         let Animation { icc, metadata, .. } = &self.animation;
         let (icc, exif, xmp) = (icc.as_deref(), metadata.exif.as_deref(), metadata.xmp.as_deref());
         let (size, extras) = ((self.animation.width, self.animation.height), Extras { icc, exif, xmp });
@@ -166,25 +143,27 @@ impl Frames {
 
     /// Whether a pixel need not be drawn.
     fn stays(&self, shown: Pixel, wanted: Pixel) -> bool {
-        if shown == wanted || (shown[3], wanted[3]) == (0, 0) && self.ways.config.exact == 0 {
+        if shown == wanted || (alpha(shown), alpha(wanted)) == (0, 0) && !self.ways.exact() {
             return true;
         }
+        if self.still == 0 || alpha(shown) != alpha(wanted) {
+            return false;
+        }
         // Differences weigh as much as the pixel is opaque.
+        let ([_, a @ ..], [_, b @ ..]) = (shown.to_be_bytes(), wanted.to_be_bytes());
         let most = u32::from(self.still) * 255;
-        let near = |a: u8, b: u8| u32::from(a.abs_diff(b)) * u32::from(wanted[3]) <= most;
-        self.still > 0 && shown[3] == wanted[3] && (0..3).all(|c| near(shown[c], wanted[c]))
+        (0..3).all(|c| u32::from(a[c].abs_diff(b[c])) * alpha(wanted) <= most)
     }
 
     /// The part of the canvas that has to be drawn; it starts at even numbers.
-    fn changed(&self, canvas: &[Pixel]) -> Option<Rect> {
+    fn changed(&self, canvas: &[[u8; 4]]) -> Option<Rect> {
         let width = self.width();
         let (mut left, mut right, mut top, mut bottom) = (usize::MAX, 0, None, 0);
         for (y, (shown, wanted)) in self.shown.chunks_exact(width).zip(canvas.chunks_exact(width)).enumerate()
         {
-            if shown == wanted {
-                continue;
-            }
-            let differs = |&x: &usize| !self.stays(shown[x], wanted[x]);
+            // Most of a row is equal to the bit, or none of it.
+            let differs =
+                |&x: &usize| shown[x] != pixel(wanted[x]) && !self.stays(shown[x], pixel(wanted[x]));
             let Some(start) = (0..width).find(differs) else { continue };
             let end = (0..width).rfind(differs).unwrap_or(start);
             (left, right, bottom) = (left.min(start), right.max(end), y);
@@ -196,35 +175,49 @@ impl Frames {
         Some(Rect { x: left as u32, y: top as u32, width, height })
     }
 
-    /// Cuts out what is to be drawn, and draws it on our canvas.
-    fn part(&mut self, canvas: &[Pixel], place: Rect, millis: u32, key: bool) -> Result<Part> {
+    /// Draws a frame on our canvas, and cuts out what is to be drawn. `alone`: it will be compressed before the canvas changes.
+    fn part(&mut self, canvas: &[[u8; 4]], place: Rect, millis: u32, key: bool, alone: bool) -> Result<Part> {
         let (columns, rows) = (place.width as usize, place.height as usize);
-        let mut pixels = try_vec(columns * rows, "a frame")?;
-        let mut kept = try_vec(columns * rows, "a frame")?;
         let start = place.y as usize * self.width() + place.x as usize;
-        let mut over = !key;
+        let mut part = Part { place, argb: Vec::new(), kept: Vec::new(), over: !key, millis };
+        if !key {
+            part.kept = try_vec(columns * rows, "a frame")?;
+            for y in 0..rows {
+                let at = start + y * self.width();
+                for (x, &wanted) in canvas[at..at + columns].iter().enumerate() {
+                    let wanted = pixel(wanted);
+                    let stays = self.stays(self.shown[at + x], wanted);
+                    part.kept[y * columns + x] = stays;
+                    // What is lossy and stays may be drawn, too.
+                    part.over &= alpha(wanted) == 255 || stays && (self.still == 0 || alpha(wanted) == 0);
+                }
+            }
+            if part.over {
+                let width = self.width();
+                let alpha = |i: usize| canvas[start + i / columns * width + i % columns][3];
+                keep_blocks(&mut part.kept, columns, rows, |i| !matches!(alpha(i), 0 | 255));
+            }
+            if !part.over || !part.kept.contains(&true) {
+                part.kept = Vec::new();
+            }
+        }
+        let whole = part.kept.is_empty();
+        if !alone || !whole {
+            part.argb = try_vec(columns * rows, "a frame")?;
+        }
         for y in 0..rows {
             let at = start + y * self.width();
             for (x, &wanted) in canvas[at..at + columns].iter().enumerate() {
-                let stays = self.stays(self.shown[at + x], wanted);
-                pixels[y * columns + x] = wanted;
-                kept[y * columns + x] = stays;
-                // What is lossy and stays may be drawn, too.
-                over &= wanted[3] == 255 || stays && (self.still == 0 || wanted[3] == 0);
-            }
-        }
-        if over && self.still > 0 {
-            keep_blocks(&mut kept, columns, rows);
-        }
-        for y in 0..rows {
-            let at = start + y * self.width();
-            for x in 0..columns {
-                if !over || !kept[y * columns + x] {
-                    self.shown[at + x] = pixels[y * columns + x];
+                let (wanted, i) = (pixel(wanted), y * columns + x);
+                if whole || !part.kept[i] {
+                    self.shown[at + x] = wanted;
+                }
+                if let Some(argb) = part.argb.get_mut(i) {
+                    *argb = wanted;
                 }
             }
         }
-        Ok(Part { place, pixels, kept, over, millis })
+        Ok(part)
     }
 
     /// Shows the last frame for longer. Not if that were too long.
@@ -243,120 +236,53 @@ impl Frames {
     }
 
     /// Compresses what is pending.
-    fn compress(&mut self, work: Work<'_>, _sink: &mut dyn Sink) -> Result<()> {
-        let (pending, ways) = (std::mem::take(&mut self.pending), &self.ways);
+    fn compress(&mut self, work: Work<'_>) -> Result<()> {
+        let width = self.width();
+        let mut pending = std::mem::take(&mut self.pending);
+        if pending.len() == 1
+            && let Some(part) = pending.pop()
+        {
+            let (place, millis) = (part.place, part.millis);
+            let found = self.ways.smallest(part, &mut self.shown, width, work.control)?;
+            self.ways.learn(&found);
+            return self.append(place, millis, found.over, found.file);
+        }
+        let ways = &self.ways;
+        let places: Vec<_> = pending.iter().map(|part| (part.place, part.millis)).collect();
+        let parts: Vec<_> = pending.into_iter().map(|part| Mutex::new(Some(part))).collect();
         let files = [const { Mutex::new(None) }; BATCH];
-        work.pool.for_each(pending.len(), &|index| {
-            let found = ways.smallest(&pending[index], work.control)?;
+        work.pool.for_each(parts.len(), &|index| {
+            let Some(part) = parts[index].lock().unwrap_or_else(PoisonError::into_inner).take() else {
+                return Ok(());
+            };
+            let found = ways.smallest(part, &mut [], width, work.control)?;
             *files[index].lock().unwrap_or_else(PoisonError::into_inner) = Some(found);
             Ok(())
         })?;
-        for (part, file) in pending.iter().zip(files) {
-            let Some((file, over)) = file.into_inner().unwrap_or_else(PoisonError::into_inner) else {
+        for ((place, millis), file) in places.into_iter().zip(files) {
+            let Some(found) = file.into_inner().unwrap_or_else(PoisonError::into_inner) else {
                 bail!(Bug, "a frame was not compressed");
             };
-            if self.chunks.is_empty() && self.first.is_none() {
-                self.first = Some((file, part.millis));
-                continue;
-            }
-            if let Some((first, millis)) = self.first.take() {
-                let all = Rect { x: 0, y: 0, width: self.animation.width, height: self.animation.height };
-                self.add(all, millis, false, first.as_slice())?;
-            }
-            self.add(part.place, part.millis, over, file.as_slice())?;
+            self.append(place, millis, found.over, found.file)?;
         }
         Ok(())
+    }
+
+    fn append(&mut self, place: Rect, millis: u32, over: bool, file: Buffer) -> Result<()> {
+        if self.chunks.is_empty() && self.first.is_none() {
+            self.first = Some((file, millis));
+            return Ok(());
+        }
+        if let Some((first, millis)) = self.first.take() {
+            let all = Rect { x: 0, y: 0, width: self.animation.width, height: self.animation.height };
+            self.add(all, millis, false, first.as_slice())?;
+        }
+        self.add(place, millis, over, file.as_slice())
     }
 
     fn add(&mut self, place: Rect, millis: u32, over: bool, file: &[u8]) -> Result<()> {
         self.last = self.chunks.len() + riff::DURATION;
         self.alpha |= riff::frame(&mut self.chunks, place, millis, over, file)?;
         Ok(())
-    }
-}
-
-/// Hands on every block as the ranges of its lines.
-fn blocks(
-    columns: usize,
-    rows: usize,
-    mut each: impl FnMut(std::iter::Map<Range<usize>, &dyn Fn(usize) -> Range<usize>>),
-) {
-    for top in (0..rows).step_by(BLOCK) {
-        for left in (0..columns).step_by(BLOCK) {
-            let line = |y: usize| y * columns + left..y * columns + (left + BLOCK).min(columns);
-            each((top..(top + BLOCK).min(rows)).map(&line));
-        }
-    }
-}
-
-/// Blocks that stay as a whole are left out; what stays elsewhere is drawn, because an edge to nothing costs more.
-fn keep_blocks(kept: &mut [bool], columns: usize, rows: usize) {
-    blocks(columns, rows, |lines| {
-        if !lines.clone().all(|line| kept[line].iter().all(|&kept| kept)) {
-            lines.for_each(|line| kept[line].fill(false));
-        }
-    });
-}
-
-/// The mean colour, with nothing of it to be seen: what compresses best where nothing is drawn.
-fn mean<'a>(pixels: impl Iterator<Item = &'a Pixel>) -> u32 {
-    let (mut sum, mut count) = ([0u32; 3], 0);
-    for pixel in pixels {
-        (0..3).for_each(|c| sum[c] += u32::from(pixel[c]));
-        count += 1;
-    }
-    let [r, g, b] = sum.map(|sum| (sum / count.max(1)) as u8);
-    u32::from_be_bytes([0, r, g, b])
-}
-
-impl Ways {
-    /// The smallest file of a part, and whether it is drawn over what is there.
-    fn smallest(&self, part: &Part, control: &Control) -> Result<(Buffer, bool)> {
-        let mut best: Option<(Buffer, bool)> = None;
-        for other in [false, true] {
-            if other && !self.mixed {
-                continue;
-            }
-            let mut config = self.config;
-            if other {
-                config.lossless = 1 - config.lossless;
-            }
-            for over in [true, false] {
-                if over && !part.over || !over && part.over && !self.minimize {
-                    continue;
-                }
-                let file = part.encode(over, &config, control)?;
-                if best.as_ref().is_none_or(|(best, _)| file.as_slice().len() < best.as_slice().len()) {
-                    best = Some((file, over));
-                }
-            }
-        }
-        best.ok_or_else(|| err!(Bug, "a frame without a way to code it"))
-    }
-}
-
-impl Part {
-    fn encode(&self, over: bool, config: &WebPConfig, control: &Control) -> Result<Buffer> {
-        let count = self.pixels.len();
-        let mut samples = Vec::new();
-        samples.try_reserve_exact(count).map_err(|_| Error::out_of_memory(4 * count, "WebP pixels"))?;
-        let left_out = |kept: bool| over && kept;
-        samples.extend(self.pixels.iter().zip(&self.kept).map(|(&[r, g, b, a], &kept)| {
-            match left_out(kept) {
-                true if config.lossless != 0 => 0,
-                true => u32::from_be_bytes([0, r, g, b]),
-                false => u32::from_be_bytes([a, r, g, b]),
-            }
-        }));
-        if config.lossless == 0 {
-            let columns = self.place.width as usize;
-            blocks(columns, self.place.height as usize, |lines| {
-                if lines.clone().next().is_some_and(|line| left_out(self.kept[line.start])) {
-                    let mean = mean(lines.clone().flat_map(|line| &self.pixels[line]));
-                    lines.for_each(|line| samples[line].fill(mean));
-                }
-            });
-        }
-        part(samples, (self.place.width, self.place.height), config, control)
     }
 }

@@ -60,9 +60,14 @@ pub fn encode(plan: &Plan<'_>, sink: &mut dyn Sink) -> Result<()> {
 }
 
 /// Encodes a part of an animation, whose progress is counted in frames.
-pub fn part(samples: Vec<u32>, size: (u32, u32), config: &WebPConfig, control: &Control) -> Result<Buffer> {
+pub fn part(
+    mut samples: Samples<'_>,
+    size: (u32, u32),
+    config: &WebPConfig,
+    control: &Control,
+) -> Result<Buffer> {
     let mut bytes = Buffer::default();
-    press(&mut Samples::Argb(samples), size, config, &mut bytes, control, false)?;
+    press(&mut samples, size, config, &mut bytes, control, false)?;
     Ok(bytes)
 }
 

@@ -21,8 +21,10 @@ mod animate;
 mod encode;
 mod riff;
 mod samples;
+mod screen;
 #[cfg(test)]
 mod tests;
+mod ways;
 
 use super::{Format, Setting, SettingKind, features, hdr};
 use crate::{
@@ -89,7 +91,7 @@ const MIXED: Setting = Setting {
     name: "webp.mixed",
     kind: SettingKind::Flag,
     default: 0,
-    help: c"webp.mixed: animations: each frame lossy or lossless, whichever is smaller, 0 or 1, default 1 from effort 7 on; frames of a lossless animation stay lossless",
+    help: c"webp.mixed: animations: each frame lossy or lossless, whichever is smaller, 0 or 1; default: from effort 3 on frames that look like a screen; frames of a lossless animation stay lossless",
 };
 const KEY_FRAMES: Setting = Setting {
     name: "webp.key_frames",
@@ -220,11 +222,21 @@ fn memory(pixels: &Pixels, options: &Options) -> u64 {
         (_, ..90) => 16,
         _ => 28,
     };
-    let per_pixel = match mode {
-        Mode::Lossy => lossy,
-        Mode::Sharp => lossy + 20,
-        Mode::Lossless { .. } => 60,
-    };
     let count = u64::from(pixels.width()) * u64::from(pixels.height());
-    (1 << 20) + count.saturating_mul(per_pixel)
+    (1 << 20)
+        + match mode {
+            Mode::Lossy => count.saturating_mul(lossy),
+            Mode::Sharp => count.saturating_mul(lossy + 20),
+            Mode::Lossless { .. } => {
+                let method = options.explicit(&METHOD).map_or(LOSSLESS[step].0, |method| method as i32);
+                count.saturating_mul(60).saturating_add(tiles(count, method))
+            }
+        }
+}
+
+/// Bytes for the histograms of the tiles into which a lossless image is cut: 2600 at most, the smaller the higher the method,
+/// and 8.5 KiB each at the most (libwebp's `GetHistoBits` and `VP8LAllocateHistogramSet`).
+fn tiles(pixels: u64, method: i32) -> u64 {
+    let side = 1u64 << (7 - method.clamp(0, 5));
+    (pixels / (side * side) + 1).min(2600) * 8704
 }

@@ -39,6 +39,8 @@ pub enum Samples<'a> {
         uv_stride: usize,
     },
     Argb(Vec<u32>),
+    /// Rows of a larger picture, so many samples apart.
+    Within(&'a mut [u32], usize),
 }
 
 impl<'a> Samples<'a> {
@@ -132,7 +134,7 @@ impl<'a> Samples<'a> {
                 let alpha = std::mem::take(alpha);
                 Some(Samples::Yuv { y, u, v, alpha, y_stride: *y_stride, uv_stride: *uv_stride })
             }
-            Self::Yuv { .. } => None,
+            Self::Yuv { .. } | Self::Within(..) => None,
         }
     }
 
@@ -145,6 +147,14 @@ impl<'a> Samples<'a> {
                 target.use_argb = 1;
                 target.argb = argb.as_mut_ptr();
                 target.argb_stride = size.0 as c_int;
+            }
+            Self::Within(argb, stride) => {
+                if (size.1 as usize - 1) * *stride + size.0 as usize > argb.len() {
+                    return Err(err!(Bug, "{} samples for {} x {} pixels", argb.len(), size.0, size.1));
+                }
+                target.use_argb = 1;
+                target.argb = argb.as_mut_ptr();
+                target.argb_stride = *stride as c_int;
             }
             Self::Yuv { y, u, v, alpha, y_stride, uv_stride } => {
                 target.use_argb = 0;

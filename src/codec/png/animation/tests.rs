@@ -34,6 +34,7 @@ fn encode(frames: &[(Canvas, u32)], effort: i32, threads: usize) -> Vec<u8> {
         height,
         loops: 3,
         frames: None,
+        streamed: false,
         options: Arc::new(options),
         icc: None,
         metadata: Metadata::default(),
