@@ -1138,7 +1138,8 @@ ImageStatus image_packing_options_set_progress(ImagePackingOptions *options,
 
 /**
  * Most time that a pack with these options may take, in milliseconds, from the call on; for a job the time in the queue
- * counts too. A pack whose time is over answers 1001 with cause TIMED_OUT. Default, and 0: no limit.
+ * counts too, and so does waiting for whoever reads a pipe or a socket. A pack whose time is over answers 1001 with
+ * cause TIMED_OUT. Default, and 0: no limit.
  */
 IMAGE_PACKER_API
 ImageStatus image_packing_options_set_timeout(ImagePackingOptions *options,

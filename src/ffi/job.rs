@@ -141,8 +141,8 @@ pub(super) fn to_file(
         commit(
             family,
             order,
-            move |image| {
-                let result = destination.commit(image);
+            move |image, control| {
+                let result = destination.commit(image, control);
                 drop(duplicate);
                 result
             },
@@ -161,7 +161,7 @@ pub(super) fn to_path(
     run(family, || {
         let order = order()?;
         let destination = sink::path::Destination::check(path(file, "path")?, order.options.sync)?;
-        commit(family, order, move |image| destination.commit(image), reply)
+        commit(family, order, move |image, control| destination.commit(image, control), reply)
     })
 }
 
@@ -169,7 +169,7 @@ pub(super) fn to_path(
 fn commit(
     family: Family,
     order: Order,
-    place: impl FnOnce(&[u8]) -> Result<()> + Send + 'static,
+    place: impl FnOnce(&[u8], &Control) -> Result<()> + Send + 'static,
     reply: Reply,
 ) -> Result<()> {
     let (packer, control) = (order.packer.clone(), Control::new(&order.options));
@@ -177,7 +177,7 @@ fn commit(
     let task = move |pool: &Pool, control: &Control| {
         let image = order.encode(pool, control)?;
         let place = place.lock().unwrap_or_else(PoisonError::into_inner).take();
-        place.map_or(Ok(()), |place| place(image.as_slice()))?;
+        place.map_or(Ok(()), |place| place(image.as_slice(), control))?;
         Ok(None)
     };
     submit(&packer, family, control, Box::new(task), reply)

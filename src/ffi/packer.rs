@@ -142,9 +142,9 @@ pub extern "C" fn image_packer_get_setting(format: *const c_char, index: usize) 
 }
 
 /// Encodes into memory.
-fn encode(packer: &Packer, input: Input, options: &Options) -> Result<Buffer> {
+fn encode(packer: &Packer, input: Input, options: &Options, control: &Control) -> Result<Buffer> {
     let mut bytes = Buffer::with_hint(usize::try_from(options.buffer_size).unwrap_or(usize::MAX));
-    packer.pack(input, options, &mut bytes, &Control::new(options))?;
+    packer.pack(input, options, &mut bytes, control)?;
     Ok(bytes)
 }
 
@@ -159,7 +159,7 @@ pub(super) fn to_data(
     run(family, || {
         let data = out(data, "data")?;
         let (packer, input, options) = (get(packer)?, input()?, packing_options::snapshot(options)?);
-        data.put(data::make(encode(&packer, input, &options)?)?);
+        data.put(data::make(encode(&packer, input, &options, &Control::new(&options))?)?);
         Ok(())
     })
 }
@@ -176,7 +176,8 @@ pub(super) fn to_file(
         let (packer, input, options) = (get(packer)?, input()?, packing_options::snapshot(options)?);
         let file_options = FileOptions { tail: options.tail, sync: options.sync };
         let destination = fd::Destination::check(descriptor, file_options)?;
-        destination.commit(encode(&packer, input, &options)?.as_slice())
+        let control = Control::new(&options);
+        destination.commit(encode(&packer, input, &options, &control)?.as_slice(), &control)
     })
 }
 
@@ -191,7 +192,8 @@ pub(super) fn to_path(
     run(family, || {
         let (packer, input, options) = (get(packer)?, input()?, packing_options::snapshot(options)?);
         let destination = sink::path::Destination::check(path(file, "path")?, options.sync)?;
-        destination.commit(encode(&packer, input, &options)?.as_slice())
+        let control = Control::new(&options);
+        destination.commit(encode(&packer, input, &options, &control)?.as_slice(), &control)
     })
 }
 

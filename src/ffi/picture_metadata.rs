@@ -31,6 +31,7 @@ use crate::{
         options::Tail,
         picture::Parts,
     },
+    pack::control::Control,
     pixels::Orientation,
     sink::{
         self,
@@ -361,7 +362,7 @@ pub extern "C" fn image_packer_edit_metadata_to_file(
     run(Family::Data, || {
         let file_options = FileOptions { tail: Tail::Auto, sync: false };
         let destination = fd::Destination::check(fd, file_options)?;
-        destination.commit(edited(source, picture)?.as_slice())
+        destination.commit(edited(source, picture)?.as_slice(), &Control::default())
     })
 }
 
@@ -375,7 +376,7 @@ pub extern "C" fn image_packer_edit_metadata_to_path(
 ) -> ImageStatus {
     run(Family::Data, || {
         let destination = sink::path::Destination::check(pointer::path(path, "path")?, false)?;
-        destination.commit(edited(source, picture)?.as_slice())
+        destination.commit(edited(source, picture)?.as_slice(), &Control::default())
     })
 }
 

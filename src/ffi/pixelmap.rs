@@ -371,9 +371,9 @@ pub extern "C" fn image_pixelmap_set_cicp(
 ) -> ImageStatus {
     run(Family::Data, || {
         let map = get(pixelmap)?;
-        let [primaries, transfer, matrix] = [primaries, transfer, matrix].map(u8::try_from);
-        let (Ok(primaries), Ok(transfer), Ok(matrix)) = (primaries, transfer, matrix) else {
-            bail!(OutOfRange, "a CICP code point is above 255");
+        let [Ok(primaries), Ok(transfer), Ok(matrix)] = [primaries, transfer, matrix].map(u8::try_from)
+        else {
+            bail!(OutOfRange, "code points {primaries}/{transfer}/{matrix}: none may be above 255");
         };
         map.update(|pixels| pixels.color.cicp = Cicp { primaries, transfer, matrix, full_range })
     })

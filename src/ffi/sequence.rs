@@ -64,14 +64,14 @@ fn from_source(source: *const ImageSource, options: *const ImageSequenceOptions)
     Ok(Sequence { frames, options: sequence_options::snapshot(options)? })
 }
 
-fn pack(packer: &Packer, sequence: Sequence, sink: &mut dyn Sink) -> Result<()> {
+fn pack(packer: &Packer, sequence: Sequence, sink: &mut dyn Sink, control: &Control) -> Result<()> {
     let options = sequence.options.clone();
-    packer.pack(Input::Sequence(sequence), &options.pack, sink, &Control::new(&options.pack)).map(drop)
+    packer.pack(Input::Sequence(sequence), &options.pack, sink, control).map(drop)
 }
 
-fn encode(packer: &Packer, sequence: Sequence) -> Result<Buffer> {
+fn encode(packer: &Packer, sequence: Sequence, control: &Control) -> Result<Buffer> {
     let mut bytes = Buffer::default();
-    pack(packer, sequence, &mut bytes)?;
+    pack(packer, sequence, &mut bytes, control)?;
     Ok(bytes)
 }
 
@@ -87,7 +87,9 @@ fn to_data(
 ) -> ImageStatus {
     run(Family::Picture, || {
         let data = out(data, "data")?;
-        data.put(data::make(encode(&*packer::get(packer)?, sequence()?)?)?);
+        let (packer, sequence) = (packer::get(packer)?, sequence()?);
+        let control = Control::new(&sequence.options.pack);
+        data.put(data::make(encode(&packer, sequence, &control)?)?);
         Ok(())
     })
 }
@@ -100,7 +102,8 @@ fn to_file(
     run(Family::Picture, || {
         let (packer, sequence) = (packer::get(packer)?, sequence()?);
         let destination = fd::Destination::check(descriptor, file_options(&sequence.options))?;
-        destination.commit(encode(&packer, sequence)?.as_slice())
+        let control = Control::new(&sequence.options.pack);
+        destination.commit(encode(&packer, sequence, &control)?.as_slice(), &control)
     })
 }
 
@@ -112,7 +115,8 @@ fn to_path(
     run(Family::Picture, || {
         let (packer, sequence) = (packer::get(packer)?, sequence()?);
         let destination = Destination::check(path(file, "path")?, sequence.options.pack.sync)?;
-        destination.commit(encode(&packer, sequence)?.as_slice())
+        let control = Control::new(&sequence.options.pack);
+        destination.commit(encode(&packer, sequence, &control)?.as_slice(), &control)
     })
 }
 
@@ -124,7 +128,9 @@ fn to_writer(
 ) -> ImageStatus {
     run(Family::Picture, || {
         let write = writer(write, user)?;
-        pack(&*packer::get(packer)?, sequence()?, &mut Writer::new(write))
+        let (packer, sequence) = (packer::get(packer)?, sequence()?);
+        let control = Control::new(&sequence.options.pack);
+        pack(&packer, sequence, &mut Writer::new(write), &control)
     })
 }
 

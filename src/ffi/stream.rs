@@ -47,7 +47,7 @@ pub struct ImageSequence {
 }
 
 /// Puts the whole image in its file.
-type Commit = Box<dyn FnOnce(&[u8]) -> Result<()> + Send>;
+type Commit = Box<dyn FnOnce(&[u8], &Control) -> Result<()> + Send>;
 
 /// Where the bytes go at the end.
 enum Target {
@@ -156,8 +156,8 @@ pub extern "C" fn image_sequence_begin_to_file(
 ) -> ImageStatus {
     begin(packer, options, sequence, |options| {
         let (duplicate, destination) = fd::Destination::check_duplicate(fd, file_options(options))?;
-        let commit = move |bytes: &[u8]| {
-            let result = destination.commit(bytes);
+        let commit = move |bytes: &[u8], control: &Control| {
+            let result = destination.commit(bytes, control);
             drop(duplicate);
             result
         };
@@ -175,7 +175,10 @@ pub extern "C" fn image_sequence_begin_to_path(
 ) -> ImageStatus {
     begin(packer, options, sequence, |options| {
         let destination = Destination::check(path(file, "file")?, options.pack.sync)?;
-        Ok(Target::File(Buffer::default(), Box::new(move |bytes: &[u8]| destination.commit(bytes))))
+        Ok(Target::File(
+            Buffer::default(),
+            Box::new(move |bytes: &[u8], control: &Control| destination.commit(bytes, control)),
+        ))
     })
 }
 
@@ -273,7 +276,7 @@ pub extern "C" fn image_sequence_finish(
         let made = match std::mem::replace(&mut running.target, Target::Done) {
             Target::Memory(bytes) => data::make(bytes)?,
             Target::File(bytes, commit) => {
-                commit(bytes.as_slice())?;
+                commit(bytes.as_slice(), &cell.control)?;
                 ptr::null_mut()
             }
             Target::Writer(_) | Target::Done => ptr::null_mut(),

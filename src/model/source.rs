@@ -151,6 +151,7 @@ impl ReadAt for &[u8] {
 }
 
 impl Probe for &[u8] {
+    #[cfg(feature = "heif")]
     fn all(&self) -> Result<Bytes<'_>> {
         Ok(Bytes::Lent(self))
     }
@@ -194,10 +195,12 @@ fn read_all<'a>(from: &dyn ReadAt, expected: usize) -> Result<Bytes<'a>> {
 /// What [`decode::probe`] reads headers from.
 pub(crate) trait Probe: ReadAt {
     /// All bytes, for formats whose header is spread over the file.
+    #[cfg(feature = "heif")]
     fn all(&self) -> Result<Bytes<'_>>;
 }
 
 impl Probe for Storage {
+    #[cfg(feature = "heif")]
     fn all(&self) -> Result<Bytes<'_>> {
         self.bytes()
     }

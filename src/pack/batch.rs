@@ -357,8 +357,8 @@ impl Batch {
         let mut bytes = Buffer::with_hint(usize::try_from(options.buffer_size).unwrap_or(usize::MAX));
         *report = Some(self.packer()?.pack_with(pool, input, &options, &mut bytes, &control)?);
         match (path, descriptor) {
-            (Some(path), _) => path.commit(bytes.as_slice()).map(|()| None),
-            (_, Some(descriptor)) => descriptor.commit(bytes.as_slice()).map(|()| None),
+            (Some(path), _) => path.commit(bytes.as_slice(), &control).map(|()| None),
+            (_, Some(descriptor)) => descriptor.commit(bytes.as_slice(), &control).map(|()| None),
             _ => {
                 bytes.shrink();
                 Ok(Some(bytes))

@@ -24,4 +24,5 @@ pub use layout::{Layout, Sampling, YuvLayout, YuvPacking};
 pub(crate) use load::half;
 pub use orient::{Orientation, upright};
 pub use rows::{Band, Plane, Rows, Scratch};
+#[cfg(feature = "heif")]
 pub(crate) use yuv::{Codes, FromRgb};

@@ -2,6 +2,7 @@
 #![allow(unsafe_code, reason = "island: borrows a descriptor by its number; poll, fcntl")]
 
 use std::{
+    ffi::c_int,
     fs::File,
     io::{self, ErrorKind as Io, Write},
     mem::ManuallyDrop,
@@ -12,7 +13,13 @@ use std::{
 };
 
 use super::file;
-use crate::{bail, err, error::Result, host::signals, model::options::Tail};
+use crate::{
+    bail, err,
+    error::{Error, Result},
+    host::signals,
+    model::options::Tail,
+    pack::control::Control,
+};
 
 /// Linux moves at most 2 GiB less a page in one call and other systems less; this much all of them accept.
 pub(super) const MOST_AT_ONCE: usize = 1 << 30;
@@ -88,14 +95,15 @@ impl Destination {
     }
 
     /// Writes `image`. On failure a regular file has its old bytes, length and offset again; where
-    /// that could not be done, and for streams, the message says what was written.
-    pub fn commit(self, image: &[u8]) -> Result<()> {
+    /// that could not be done, and for streams, the message says what was written. Waiting for whoever reads a
+    /// stream ends when `control` says so, even on a descriptor whose writes block.
+    pub fn commit(self, image: &[u8], control: &Control) -> Result<()> {
         // A closed pipe or a file past its limit is an error here, never a signal in the host.
         let _quiet = signals::Quiet::new();
         if self.regular {
             file::replace(&self.file, image, self.access, self.options)
         } else {
-            stream(&self.file, image)
+            stream(&self.file, image, control)
         }
     }
 }
@@ -111,18 +119,30 @@ pub fn duplicate(fd: RawFd) -> Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(duplicate) })
 }
 
-fn stream(mut file: &File, bytes: &[u8]) -> Result<()> {
-    let mut sent = 0;
+/// What a pipe or socket that is ready takes without making the writer wait (POSIX, `poll` and `PIPE_BUF`).
+const READY_FOR: usize = if libc::PIPE_BUF < 4096 { libc::PIPE_BUF } else { 4096 };
+
+/// How often a wait for a reader looks whether it should go on, in milliseconds.
+const PATIENCE: c_int = 20;
+
+fn stream(mut file: &File, bytes: &[u8], control: &Control) -> Result<()> {
+    // SAFETY: F_GETFL takes no third argument, and the descriptor is open.
+    let waits = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_GETFL) } & libc::O_NONBLOCK == 0;
+    let most = if waits { READY_FOR } else { MOST_AT_ONCE };
+    let (mut sent, mut ask) = (0, waits);
     while sent < bytes.len() {
         let failed = |why: &dyn std::fmt::Display| {
             err!(Write, "could not send {} bytes: {why}; {sent} bytes were sent", bytes.len())
         };
-        let piece = &bytes[sent..bytes.len().min(sent.saturating_add(MOST_AT_ONCE))];
-        match file.write(piece) {
+        control.check().map_err(|stop| Error { kind: stop.kind, ..failed(&stop) })?;
+        if ask && !ready(file).map_err(|e| failed(&e))? {
+            continue;
+        }
+        match file.write(&bytes[sent..bytes.len().min(sent.saturating_add(most))]) {
             Ok(0) => return Err(failed(&"the descriptor takes no more")),
-            Ok(count) => sent += count,
+            Ok(count) => (sent, ask) = (sent + count, waits),
             Err(e) if e.kind() == Io::Interrupted => {}
-            Err(e) if e.kind() == Io::WouldBlock => wait_writable(file).map_err(|e| failed(&e))?,
+            Err(e) if e.kind() == Io::WouldBlock => ask = true,
             Err(e) => return Err(failed(&e)),
         }
     }
@@ -140,16 +160,17 @@ pub(super) fn close(file: File) -> io::Result<()> {
     Ok(())
 }
 
-/// Waits until a write may go on.
-fn wait_writable(file: &File) -> io::Result<()> {
+/// Waits a while for a write to be possible; whether it is.
+fn ready(file: &File) -> io::Result<bool> {
     let mut ask = libc::pollfd { fd: file.as_raw_fd(), events: libc::POLLOUT, revents: 0 };
     // SAFETY: `ask` is one valid pollfd for the length of the call.
-    if unsafe { libc::poll(&mut ask, 1, -1) } < 0 {
+    let count = unsafe { libc::poll(&mut ask, 1, PATIENCE) };
+    if count < 0 {
         let error = io::Error::last_os_error();
-        return if error.kind() == Io::Interrupted { Ok(()) } else { Err(error) };
+        return if error.kind() == Io::Interrupted { Ok(false) } else { Err(error) };
     }
     if ask.revents & libc::POLLNVAL != 0 {
         return Err(io::Error::from_raw_os_error(libc::EBADF));
     }
-    Ok(())
+    Ok(count > 0)
 }

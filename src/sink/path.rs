@@ -16,7 +16,7 @@ use std::{
 use super::fd::{self, FileOptions};
 #[cfg(unix)]
 use crate::model::options::Tail;
-use crate::{bail, err, error::Result};
+use crate::{bail, err, error::Result, pack::control::Control};
 
 /// Most symbolic links in a row, as the Linux kernel has it.
 const MOST_LINKS: usize = 40;
@@ -43,7 +43,7 @@ impl Destination {
     }
 
     /// Puts `image` in place. On failure the old file is as it was.
-    pub fn commit(self, image: &[u8]) -> Result<()> {
+    pub fn commit(self, image: &[u8], control: &Control) -> Result<()> {
         match self.target {
             Target::File { path, old } => {
                 #[cfg(unix)]
@@ -54,7 +54,7 @@ impl Destination {
             Target::Stream(file) => {
                 let descriptor = std::os::fd::AsRawFd::as_raw_fd(&file);
                 let options = FileOptions { tail: Tail::Keep, sync: false }; // a stream has neither
-                fd::Destination::check(descriptor, options)?.commit(image)
+                fd::Destination::check(descriptor, options)?.commit(image, control)
             }
         }
     }

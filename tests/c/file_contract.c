@@ -275,6 +275,46 @@ static void streams(void) {
   storm(false);
 }
 
+/* Nobody reads: the pack ends when its time is over, or when the job is cancelled, on descriptors of either kind. */
+static void stalled(void) {
+  for (int mode = 0; mode < 4; ++mode) {
+    bool nonblocking = mode & 1, is_socket = mode & 2;
+    int ends[2];
+    NEED((is_socket ? socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) : pipe2(ends, O_CLOEXEC)) == 0);
+    if (nonblocking) NEED(fcntl(ends[1], F_SETFL, O_NONBLOCK | O_WRONLY) == 0);
+    ImagePackingOptions *lossless = host_options("image/png"); /* 600 KB of noise: more than pipes and sockets hold */
+    size_t bytes = (size_t)500 * 400 * 3;
+    uint8_t *noise = malloc(bytes);
+    NEED(noise != NULL);
+    uint32_t state = 1;
+    for (size_t i = 0; i < bytes; ++i) noise[i] = (uint8_t)((state = state * 1664525u + 1013904223u) >> 24);
+    ImagePixelMap *map = NULL;
+    NEED(image_pixelmap_create_from_copy(500, 400, IMAGE_PIXEL_FORMAT_RGB_888, noise, bytes, 0, &map) == IMAGE_OK);
+    free(noise);
+
+    ImageJob *job = NULL;
+    NEED(image_packer_pack_to_file_async(packer, map, ends[1], lossless, NULL, NULL, &job) == IMAGE_OK);
+    struct pollfd some = {ends[0], POLLIN, 0};
+    NEED(poll(&some, 1, -1) == 1); /* it writes, so it will wait */
+    CHECK(image_job_cancel(job) == IMAGE_OK, "cancel");
+    CHECK(image_job_wait(job, -1) == IMAGE_ERROR_CANCELLED, "stalled, mode %d: %s", mode,
+          image_packer_last_error_message());
+    CHECK(image_packer_last_error_cause() == IMAGE_CAUSE_CANCELLED, "cause");
+    CHECK(strstr(image_packer_last_error_message(), "bytes were sent") != NULL, "%s",
+          image_packer_last_error_message());
+    image_job_release(job);
+
+    NEED(image_packing_options_set_timeout(lossless, 300) == IMAGE_OK);
+    ImageStatus status = image_packer_pack_to_file(packer, map, ends[1], lossless);
+    CHECK(status == IMAGE_ERROR_CANCELLED, "stalled, mode %d: %d", mode, status);
+    CHECK(image_packer_last_error_cause() == IMAGE_CAUSE_TIMED_OUT, "%s", image_packer_last_error_message());
+    image_pixelmap_release(map);
+    image_packing_options_release(lossless);
+    close(ends[0]);
+    close(ends[1]);
+  }
+}
+
 static void in_child(void (*body)(void), const char *what) {
   int ended = host_apart(body);
   CHECK(ended == 0, "%s: child ended with %d", what, ended);
@@ -371,6 +411,7 @@ int main(void) {
       memory_files();
       refused();
       streams();
+      stalled();
       in_child(closed_ends, "closed end");
       in_child(waiting_signal, "waiting signal");
       in_child(limited, "limited file size");
