@@ -58,8 +58,8 @@ static void check(const char *format, int effort, bool lossless, int frames) {
   long few = stream(format, effort, lossless, 12);
   long bytes = (long)sent, many = stream(format, effort, lossless, frames);
   printf("%s, effort %d%s: 12 frames take %.1f frames' worth and make %ld bytes, %d take %.1f and make %zu\n", format,
-         effort, lossless ? ", lossless" : "", (double)few / (double)FRAME, bytes, frames,
-         (double)many / (double)FRAME, sent);
+         effort, lossless ? ", lossless" : "", (double)few / (double)FRAME, bytes, frames, (double)many / (double)FRAME,
+         sent);
   /* What a format cannot pass on yet it keeps compressed, and puts together at the end. */
   CHECK(many <= 8 * FRAME + 2 * (long)sent, "%s, effort %d: %ld bytes for frames of %ld", format, effort, many, FRAME);
   CHECK(many <= few + FRAME / 2 + 3 * (long)sent, "%s: %ld bytes, %ld for fewer frames", format, many, few);
