@@ -282,14 +282,14 @@ static FIXED: [Strategy; 5] = [
 /// What is said about the pixels, in the order in which PNG wants it.
 fn ancillary<'a>(color: &Color, icc: Option<&'a [u8]>, metadata: &'a Metadata) -> Vec<Ancillary<'a>> {
     let mut pieces = Vec::new();
+    if color.icc.is_none() && !color.cicp.is_srgb() {
+        // More exact than the profile that was made from them, for readers that know them.
+        pieces.push(Ancillary::Cicp(color.cicp));
+    }
     if color.icc.is_none() && color.cicp.is_srgb() {
         pieces.push(Ancillary::Srgb);
     } else if let Some(profile) = icc {
         pieces.push(Ancillary::Icc(profile));
-    }
-    if color.icc.is_none() && !color.cicp.is_srgb() {
-        // More exact than the profile that was made from them, for readers that know them.
-        pieces.push(Ancillary::Cicp(color.cicp));
     }
     pieces.extend(described(metadata));
     pieces
