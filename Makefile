@@ -1,7 +1,8 @@
 # The short way in. The work is done by cargo and by CMake; see CMakeLists.txt.
 #
 #   make                  the library, ready to ship, under build/release
-#   make install PREFIX=… library, headers, pkg-config and CMake files
+#   make install PREFIX=… library, headers, pkg-config and CMake files; DESTDIR=… puts them below another root
+#   make uninstall PREFIX=… takes them away
 #   make demo             packs a photograph into every format
 #   make test             all tests
 #   make soak             random images through every format and effort, SECONDS long
@@ -17,8 +18,19 @@ all:
 	cmake -S . -B $(BUILD) -DIMAGE_PACKER_PROFILE=release -DIMAGE_PACKER_TESTS=OFF -DCMAKE_INSTALL_LIBDIR=lib
 	cmake --build $(BUILD)
 
-install: all
+# `sudo make install` installs what `make` has built: root has no Rust.
+install:
+	[ -n "$$SUDO_USER" -a -e $(BUILD)/lib/libimage_packer.a ] || $(MAKE) all
+	rm -f $(BUILD)/install_manifest.txt
 	DESTDIR="$(DESTDIR)" cmake --install $(BUILD) --prefix "$(PREFIX)"
+	@[ -n "$(DESTDIR)" -o "$$(id -u)" != 0 ] || ldconfig 2>/dev/null || true
+
+INSTALLED = $(DESTDIR)$(PREFIX)
+
+uninstall:
+	rm -f "$(INSTALLED)"/lib/libimage_packer.so* "$(INSTALLED)/lib/libimage_packer.a" "$(INSTALLED)/lib/pkgconfig/image_packer.pc"
+	rm -f "$(INSTALLED)/include/image_packer.h" "$(INSTALLED)/include/image_packer.hpp"
+	rm -rf "$(INSTALLED)/lib/cmake/image_packer" "$(INSTALLED)/share/doc/image_packer"
 
 demo:
 	./run-demo
@@ -62,4 +74,4 @@ hdr-check: all
 	out/gallery out/gallery.images
 	$(PYTHON) scripts/chromium_check.py out/gallery.images out/hdr_camera.jpg out/hdr_camera.p010; [ $$? = 0 -o $$? = 77 ]
 
-.PHONY: all install demo test soak fuzz hdr-check bench clean
+.PHONY: all install uninstall demo test soak fuzz hdr-check bench clean

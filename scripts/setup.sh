@@ -6,6 +6,12 @@ as_root() {
   if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
 }
 
+# give_up SENTENCE
+give_up() {
+  echo "$*" >&2
+  exit 1
+}
+
 # need PACKAGE…: installs those that are missing.
 need() {
   missing=
@@ -14,10 +20,8 @@ need() {
   done
   [ -n "$missing" ] || return 0
   say "Installing:$missing"
-  if ! command -v apt-get >/dev/null; then
-    echo "This is not a Debian; please install the counterparts of:$missing" >&2
-    exit 1
-  fi
+  command -v apt-get >/dev/null || give_up "This is not a Debian; please install the counterparts of:$missing"
+  [ "$(id -u)" = 0 ] || command -v sudo >/dev/null || give_up "Without sudo, please run as root: apt-get install$missing"
   # shellcheck disable=SC2086
   as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $missing >/dev/null || {
     as_root apt-get update -qq
@@ -32,10 +36,13 @@ need_tools() {
   if apt-cache show libheif-plugin-x265 >/dev/null 2>&1; then need libheif-plugin-x265; fi
   PATH=$PATH:$HOME/.cargo/bin
   export PATH IMAGE_PACKER_REQUIRE_SIMD=1
-  command -v cargo >/dev/null || {
-    echo "Rust is missing: see https://rustup.rs or install Debian's rustup" >&2
-    exit 1
-  }
+  command -v cargo >/dev/null || give_up "Rust is missing: see https://rustup.rs"
+  manifest=Cargo.toml
+  [ -f "$manifest" ] || manifest=../../Cargo.toml # for bindings/*/run-tests
+  wanted=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' "$manifest")
+  have=$(rustc --version | cut -d ' ' -f 2)
+  [ "$(printf '%s\n' "$wanted" "$have" | sort -V | head -n 1)" = "$wanted" ] ||
+    give_up "Rust $have is too old, $wanted is needed: see https://rustup.rs"
 }
 
 # build_fast [--target NAME]: the library as the C programs use it; optimised, without link-time optimisation.

@@ -29,13 +29,22 @@ eval "cc -o pc_static '$source/examples/c/hello.c' -Wl,-Bstatic $(pkg-config --c
 ./pc_static pc_static.jpg || fail "pkg-config, static"
 
 cmake -S "$source/tests/packaging/consumer" -B consumer -DCMAKE_PREFIX_PATH="$prefix" \
-  -DHELLO="$source/examples/c/hello.c" >consumer.log || { cat consumer.log; fail "find_package"; }
+  -DHELLO="$source/examples/c/hello.c" -DHELLO_CPP="$source/examples/cpp/hello.cpp" >consumer.log || { cat consumer.log; fail "find_package"; }
 cmake --build consumer >consumer.log || { cat consumer.log; fail "build after find_package"; }
 consumer/shared shared.jpg || fail "find_package, shared"
 consumer/static static.jpg || fail "find_package, static"
+consumer/cpp >cpp.log || fail "find_package, C++"
 
 for image in pc_static shared static; do cmp pc_shared.jpg $image.jpg || fail "the $image program's image"; done
 for program in pc_static consumer/static; do
   if readelf -d $program | grep -q image_packer; then fail "$program is not static"; fi
 done
-echo "moved prefix: pkg-config and find_package, shared and static"
+# As a packager does it; and what is installed can be taken away.
+DESTDIR="$work/stage" cmake --install "$build" --prefix "/opt/with blank" >stage.log
+[ -f "$work/stage/opt/with blank/include/image_packer.h" ] || fail "DESTDIR"
+if grep -rIl "$work" "$work/stage"; then fail "these files name the stage"; fi
+make -s -C "$source" uninstall PREFIX="$prefix" >uninstall.log
+left=$(find "$prefix" ! -type d)
+[ -z "$left" ] || fail "left behind by make uninstall: $left"
+
+echo "moved prefix: pkg-config and find_package, shared and static, C and C++; DESTDIR; uninstall"
