@@ -4,6 +4,7 @@ import ctypes
 import io
 import os
 import pickle
+import struct
 import threading
 import tracemalloc
 
@@ -230,3 +231,22 @@ def test_threads_share_one_packer(photo):
         thread.join()
     assert results == [True] * 8
     assert bytes(pickle.loads(pickle.dumps(ip.Packer(threads=1))).pack(photo)) == wanted
+
+
+def test_formats_tell_what_they_can():
+    assert {"lossless", "alpha", "metadata", "deep"} <= ip.features("png") and "lossy" not in ip.features("image/png")
+    assert ip.features("image/none") == frozenset()
+    assert any(text.startswith("webp.sharp_yuv:") for text in ip.settings("webp")) and ip.settings("image/none") == ()
+
+
+def test_hdr_says_the_display_it_was_made_on():
+    pixels = np.full((8, 8, 3), 40000, np.uint16)
+    points = (0.68, 0.32, 0.265, 0.69, 0.15, 0.06, 0.3127, 0.329)
+    more = dict(cicp=(9, 16), settings={"hdr.form": "signal"}, light_level=(900, 300))
+    png = bytes(ip.pack(pixels, "png", mastering_display=(points, 1000, 0.005), **more))
+    at = png.index(b"mDCV") + 4
+    numbers = [round(point * 50000) for point in points]
+    assert struct.unpack(">8H2I", png[at : at + 24]) == (*numbers, 10000000, 50)
+    assert b"mDCV" not in bytes(ip.pack(pixels, "png", **more))
+    with pytest.raises(ip.InvalidArgumentError, match="3 chromaticities"):
+        ip.pack(pixels, mastering_display=((1, 2, 3), 1000, 0), **more)

@@ -31,7 +31,7 @@ from ._animation import Durations as _Durations, pack_animation as _pack_animati
 from ._batch import BatchError, BatchJob, submit_batch as _submit_batch, wait as _wait
 from ._inputs import GainMap, Picture, Source
 from ._jobs import Job, awaited, submit as _submit
-from ._pack import Packer, Progress, descriptor as _descriptor, formats, taken as _taken
+from ._pack import Packer, Progress, descriptor as _descriptor, features, formats, settings, taken as _taken
 from ._report import Report
 from .encoder import PRESETS, ColumnEncoder, ImageBatchEncoder
 
@@ -56,6 +56,7 @@ __all__ = [
     "TooLargeError",
     "UnknownFormatError",
     "edit_metadata",
+    "features",
     "formats",
     "pack",
     "pack_animation",
@@ -65,6 +66,7 @@ __all__ = [
     "pack_to_file",
     "pack_to_file_async",
     "reencode",
+    "settings",
     "submit",
     "submit_batch",
     "version",
@@ -107,10 +109,11 @@ def pack(
     max_bytes     the highest quality, up to the one given, whose bytes are no more
     timeout       seconds after which the pack is stopped
     report        a Report, which is filled in
-    settings      {"webp.sharp_yuv": 1, ...}: settings of one codec
+    settings      {"webp.sharp_yuv": 1, ...}: settings of one codec; settings(format) lists them
     layout        "HWC" or "CHW";  order: "RGB" or "BGR";  premultiplied: True if colour is multiplied by alpha
     cicp          (primaries, transfer[, matrix[, full_range]]) of ITU-T H.273; floats are then light, not 0 to 1
     icc_profile   bytes;  light_level: (brightest pixel, brightest frame average) of HDR in nits
+    mastering_display  (x and y of red, green, blue and white: 8 numbers, largest luminance, smallest luminance in nits)
     pixel_format  with size=(width, height) and row_stride: a flat buffer as the C header names it: "NV12"
     """
     return _packer().pack(image, format, quality, progress=progress, **more)

@@ -147,7 +147,8 @@ class Picture:
     >>> jpeg = image_packer.pack(picture, properties=True)
 
     main     what pack() takes; its memory is borrowed for as long as the picture lives
-    meaning  layout, order, premultiplied, cicp, icc_profile, light_level, pixel_format, size and row_stride as in pack()
+    meaning  layout, order, premultiplied, cicp, icc_profile, light_level, mastering_display, pixel_format, size and
+             row_stride as in pack()
     """
 
     kind = PICTURE

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import re
-from typing import Any, Callable, List, Optional, Tuple, Union
+from typing import Any, Callable, FrozenSet, List, Optional, Tuple, Union
 
 from ._library import InvalidArgumentError, check, fail, ffi, lib, made
 from ._inputs import Source, entered, leave
@@ -39,6 +39,10 @@ def _color(value: Background) -> int:
     return value
 
 
+def _mime(format: str) -> str:
+    return format if "/" in format else "image/" + format.lower().lstrip(".")
+
+
 def new_options(
     format: str = "image/jpeg",
     quality: int = 75,
@@ -60,13 +64,11 @@ def new_options(
     settings: Tuple[Tuple[str, Any], ...] = (),
 ) -> Any:
     """A handle of packing options."""
-    if "/" not in format:
-        format = "image/" + format.lower().lstrip(".")
     options = made(
         "ImagePackingOptions",
         lib.image_packing_options_release,
         lib.image_packing_options_create,
-        format.encode(),
+        _mime(format).encode(),
         quality,
     )
     if effort is not None:
@@ -281,3 +283,22 @@ def formats() -> Tuple[str, ...]:
         if name == ffi.NULL:
             return tuple(found)
         found.append(ffi.string(name).decode())
+
+
+_FEATURES = ("lossy", "lossless", "alpha", "animation", "hdr", "gain_map", "deep", "metadata", "profiles")
+
+
+def features(format: str) -> FrozenSet[str]:
+    """What a format can carry here: "lossy", "lossless", "alpha", "animation", "hdr", "gain_map", "deep", "metadata", "profiles"."""
+    bits = lib.image_packer_get_format_features(_mime(format).encode())
+    return frozenset(name for name in _FEATURES if bits & getattr(lib, "IMAGE_FORMAT_" + name.upper()))
+
+
+def settings(format: str) -> Tuple[str, ...]:
+    """The settings of a format for ``settings=``, each as "name: meaning, values, default"."""
+    found: List[str] = []
+    while True:
+        text = lib.image_packer_get_setting(_mime(format).encode(), len(found))
+        if text == ffi.NULL:
+            return tuple(found)
+        found.append(ffi.string(text).decode())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, NamedTuple, Optional, Tuple
+from typing import Any, Dict, NamedTuple, Optional, Sequence, Tuple
 
 from ._library import InvalidArgumentError, check, ffi, lib
 
@@ -54,6 +54,7 @@ class Meaning(NamedTuple):
     pixel_format: Optional[str] = None
     row_stride: int = 0
     light_level: Optional[Tuple[int, int]] = None
+    mastering_display: Optional[Tuple[Tuple[float, ...], float, float]] = None
 
 
 PLAIN = Meaning()
@@ -125,7 +126,7 @@ def _new(width: int, height: int, kind: int, pixels: Any, size: int, stride: int
     place = ffi.new(_MAP)
     check(lib.image_pixelmap_create_borrowed(width, height, kind, pixels, size, stride, _NULL, _NULL, place))
     new = place[0]
-    if meaning.premultiplied or meaning.cicp or meaning.icc_profile or meaning.light_level:
+    if meaning.premultiplied or meaning.cicp or meaning.icc_profile or meaning.light_level or meaning.mastering_display:
         try:
             if meaning.premultiplied:
                 check(lib.image_pixelmap_set_alpha_type(new, lib.IMAGE_ALPHA_PREMULTIPLIED))
@@ -137,10 +138,20 @@ def _new(width: int, height: int, kind: int, pixels: Any, size: int, stride: int
                 check(lib.image_pixelmap_set_icc_profile(new, meaning.icc_profile, len(meaning.icc_profile)))
             if meaning.light_level:
                 check(lib.image_pixelmap_set_content_light_level(new, *meaning.light_level))
+            if meaning.mastering_display:
+                _set_display(new, *meaning.mastering_display)
         except BaseException:
             lib.image_pixelmap_release(new)
             raise
     return new
+
+
+def _set_display(handle: Any, points: Sequence[float], brightest: float, darkest: float) -> None:
+    # In the library's units of 0.00002 and of 0.0001 nits.
+    if len(points) != 8:
+        raise InvalidArgumentError(f"{len(points)} chromaticities of a mastering display are not 8: x and y of red, green, blue and white")
+    part = [round(point * 50000) for point in points]
+    check(lib.image_pixelmap_set_mastering_display(handle, part[:6], part[6:], round(brightest * 10000), round(darkest * 10000)))
 
 
 def _raw(image: Any, meaning: Meaning, pixel_format: str) -> Tuple[Any, Any]:
