@@ -136,9 +136,9 @@ impl Stream {
                     icc: rows.icc().map(Arc::from),
                     metadata: stream.metadata.take(),
                 };
-                let canvas = Canvas::new(look.size.0, look.size.1)?;
+                let (width, height) = look.size;
                 stream.start(site, look, &step.pixels)?;
-                stream.running()?.canvas = Some(canvas);
+                stream.running()?.canvas = Some(Canvas::new(width, height)?);
             }
             let running = stream.running()?;
             if rows.icc() != running.icc.as_deref() {

@@ -218,3 +218,32 @@ fn the_canvas_holds_every_frame_or_is_as_set() {
     );
     fails(image_sequence_options_set_canvas(options.0, 0, 1), 401, IMAGE_CAUSE_OUT_OF_RANGE, "0 x 1");
 }
+
+/// Decoders other than browsers show the background's colour where a frame without transparency was cleared.
+#[test]
+fn what_a_gif_clears_is_transparent_for_every_decoder() {
+    let transparency = |maps: &[Map], disposals: &[u32]| {
+        let options = exact(c"image/gif", maps.len() as u32);
+        ok(image_sequence_options_set_disposal_types(options.0, disposals.as_ptr(), disposals.len()));
+        let bytes = pack(maps, &options);
+        let mut frames = gif::Decoder::new(&bytes[..]).unwrap();
+        let mut seen = Vec::new();
+        while let Some(frame) = frames.read_next_frame().unwrap() {
+            seen.push(frame.transparent.is_some());
+        }
+        seen
+    };
+    let maps = [flat(6, 6, RED), flat(3, 3, GREEN), flat(1, 1, [0, 0, 9, 255])];
+    assert_eq!(transparency(&maps, &[1, 1, 1]), [false; 3]);
+    assert_eq!(transparency(&maps, &[2, 2, 1]), [true, true, false]);
+    // The first frame tells what the canvas was before it, and whether later ones clear it.
+    assert_eq!(transparency(&maps, &[3, 1, 1])[0], true);
+    assert_eq!(transparency(&maps, &[1, 2, 1]), [true, true, false]);
+    // A palette has room for it.
+    let many: Vec<u8> = (0..=255u8).flat_map(|i| [i, 255 - i, 7, 255]).collect();
+    let full = [map(16, 16, IMAGE_PIXEL_FORMAT_RGBA_8888, &many), flat(1, 1, RED)];
+    let options = options(c"image/gif", 2);
+    ok(image_sequence_options_set_disposal_types(options.0, [2u32, 2].as_ptr(), 2));
+    let (.., seen) = decode(&pack(&full, &options));
+    assert_eq!(seen[1].canvas[1..], [CLEAR; 255]);
+}

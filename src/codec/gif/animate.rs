@@ -54,6 +54,16 @@ struct Part {
     disposal: Disposal,
 }
 
+impl Part {
+    /// Whether the frame says that there is transparency, even if all of it is drawn. Where one that is cleared does not,
+    /// Pillow and ffmpeg show the background's colour in its place; some look at the `first` for what the canvas was, and
+    /// whether there is anything to clear it to later.
+    fn clears(&self, first: bool, together: &[Self]) -> bool {
+        let bares = |part: &Self| part.disposal == Disposal::Clear;
+        bares(self) || first && (self.disposal == Disposal::Restore || together.iter().any(bares))
+    }
+}
+
 /// A part of the canvas: first and last but one column and row.
 #[derive(Clone, Copy)]
 struct Place {
@@ -213,7 +223,7 @@ impl Gif {
         let (style, global) = (&self.style, self.global.as_deref());
         let (pending, images) = (&self.pending, [const { OnceLock::new() }; BATCH]);
         work.pool.for_each(pending.len(), &|index| {
-            let Part { pixels, place, .. } = &pending[index];
+            let part @ Part { pixels, place, .. } = &pending[index];
             let picture = Picture {
                 bytes: pixels.as_flattened(),
                 stride: 4 * place.width(),
@@ -221,6 +231,7 @@ impl Gif {
                 height: place.height(),
                 opaque: false,
                 animated: true,
+                clears: part.clears(first && index == 0, pending),
             };
             let image = frame::compress(&picture, style, global, &|_| work.control.check())?;
             let _ = images[index].set(image);

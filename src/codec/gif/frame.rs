@@ -29,6 +29,8 @@ pub struct Picture<'a> {
     pub opaque: bool,
     /// Whether pixels may be [`KEPT`].
     pub animated: bool,
+    /// Whether the palette has transparency even if every pixel is drawn.
+    pub clears: bool,
 }
 
 /// Alpha from which on a pixel is drawn.
@@ -228,7 +230,7 @@ impl Exact {
 
     /// The colours of a picture, if they are `most` at most, and whether anything is not drawn.
     fn of(picture: &Picture<'_>, most: usize) -> (Option<Self>, bool) {
-        let (mut exact, mut holes) = (Self::new(), false);
+        let (mut exact, mut holes) = (Self::new(), picture.clears);
         let mut last = Dot::Hole;
         for dot in picture.dots() {
             match dot {
@@ -451,8 +453,15 @@ mod tests {
     fn every_row_and_round_asks_whether_to_go_on() {
         let (width, height, rounds) = (64, 96, 9);
         let bytes: Vec<u8> = (0..4 * width * height).map(|i| (i * i / 7 + i / 3) as u8).collect();
-        let picture =
-            Picture { bytes: &bytes, stride: 4 * width, width, height, opaque: true, animated: false };
+        let picture = Picture {
+            bytes: &bytes,
+            stride: 4 * width,
+            width,
+            height,
+            opaque: true,
+            animated: false,
+            clears: false,
+        };
         let style = Style {
             colors: 32,
             rounds,

@@ -151,6 +151,7 @@ fn encode(plan: &Plan<'_>, sink: &mut dyn Sink) -> Result<()> {
         height: rows.height() as usize,
         opaque: !rows.layout().has_alpha(),
         animated: false,
+        clears: false,
     };
     let mut image = frame::compress(&picture, &style(plan.options), None, &|y| {
         plan.control.checkpoint(y as u64 + 1, rows.height().into())
