@@ -227,9 +227,7 @@ fn hues_that_the_base_has_not_become_their_neighbours() {
         [[0.486_571, 0.265_668, 0.198_217], [0.228_975, 0.691_739, 0.079_287], [0.0, 0.045_113, 1.043_944]];
     for ((_, seen), color) in sdr_of(&colors, 9).into_iter().zip(&colors).skip(1) {
         let hue = hue_difference(from_2020.map(|row| dot(row, *color)), from_p3.map(|row| dot(row, seen)));
-        // Red and green themselves, in which Display P3 lacks most, move by the most.
-        let gate =
-            if color.iter().filter(|&&part| part > 0.0).count() == 1 && color[2] == 0.0 { 6.5 } else { 3.0 };
-        assert!(hue < gate, "{color:?} is off by {hue}: {seen:?}");
+        println!("{color:?}: {hue}");
+        assert!(hue < 3.0, "{color:?} is off by {hue}: {seen:?}");
     }
 }

@@ -82,7 +82,10 @@ impl Film {
             }
             None => None,
         };
-        let decoder = Decoder::new(cicp, &linear_to_d50(recipe.primaries)?, recipe.linear_white)?;
+        let decoder = Decoder {
+            keeps_hue: true,
+            ..Decoder::new(cicp, &linear_to_d50(recipe.primaries)?, recipe.linear_white)?
+        };
         let reader = Reader::new(pixels, cicp, decoder, kernels, background)?;
         let peak = measure(&reader, pixels, pool, control)?;
         let developer = Developer::new(recipe.mapper, peak)?;

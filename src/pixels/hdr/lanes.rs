@@ -26,6 +26,9 @@ pub trait Lanes: Copy {
     unsafe fn splat(value: f32) -> Self;
     unsafe fn add(self, other: Self) -> Self;
     unsafe fn mul(self, other: Self) -> Self;
+    unsafe fn div(self, other: Self) -> Self;
+    /// Whether one lane or more is below 0.
+    unsafe fn any_negative(self) -> bool;
     /// `other` where either is not a number.
     unsafe fn min(self, other: Self) -> Self;
     /// `other` where either is not a number.
@@ -87,6 +90,14 @@ impl Lanes for f32 {
     #[inline(always)]
     unsafe fn mul(self, other: Self) -> Self {
         self * other
+    }
+    #[inline(always)]
+    unsafe fn div(self, other: Self) -> Self {
+        self / other
+    }
+    #[inline(always)]
+    unsafe fn any_negative(self) -> bool {
+        self < 0.0
     }
     #[inline(always)]
     unsafe fn min(self, other: Self) -> Self {
@@ -201,6 +212,14 @@ impl Lanes for __m256 {
     #[inline(always)]
     unsafe fn mul(self, other: Self) -> Self {
         _mm256_mul_ps(self, other)
+    }
+    #[inline(always)]
+    unsafe fn div(self, other: Self) -> Self {
+        _mm256_div_ps(self, other)
+    }
+    #[inline(always)]
+    unsafe fn any_negative(self) -> bool {
+        _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_LT_OQ>(self, _mm256_setzero_ps())) != 0
     }
     #[inline(always)]
     unsafe fn min(self, other: Self) -> Self {
@@ -319,6 +338,14 @@ impl Lanes for __m512 {
     #[inline(always)]
     unsafe fn mul(self, other: Self) -> Self {
         _mm512_mul_ps(self, other)
+    }
+    #[inline(always)]
+    unsafe fn div(self, other: Self) -> Self {
+        _mm512_div_ps(self, other)
+    }
+    #[inline(always)]
+    unsafe fn any_negative(self) -> bool {
+        _mm512_cmp_ps_mask::<_CMP_LT_OQ>(self, _mm512_setzero_ps()) != 0
     }
     #[inline(always)]
     unsafe fn min(self, other: Self) -> Self {

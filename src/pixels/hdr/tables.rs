@@ -63,6 +63,8 @@ pub struct Decoder {
     pub ootf: Option<([f32; 3], LogTable)>,
     /// From the source's primaries to those wanted.
     pub gamut: [[f32; 3]; 3],
+    /// Whether colours outside the gamut are moved into it so that their hue stays; else they are clipped.
+    pub keeps_hue: bool,
 }
 
 impl Decoder {
@@ -85,14 +87,21 @@ impl Decoder {
             let factor = |luminance: f64| (transfer::hlg_ootf(luminance) as f32).to_bits();
             ootf = Some((weights, LogTable::new(-24, 1, factor)?));
         }
-        Ok(Self { codes, signals, bytes: Vec::new(), ootf, gamut: color::single(gamut) })
+        Ok(Self { codes, signals, bytes: Vec::new(), ootf, gamut: color::single(gamut), keeps_hue: false })
     }
 
     /// For signals of standard range.
     pub fn standard(space: &Space, to_d50: &Matrix) -> Result<Self> {
         let (codes, signals) = (steps(1024, &space.light)?, steps(SIGNAL_STEPS, &space.light)?);
         let bytes = steps(256, &space.light)?;
-        Ok(Self { codes, signals, bytes, ootf: None, gamut: color::single(space.to(to_d50)) })
+        Ok(Self {
+            codes,
+            signals,
+            bytes,
+            ootf: None,
+            gamut: color::single(space.to(to_d50)),
+            keeps_hue: false,
+        })
     }
 
     /// For light that becomes that of other primaries.
@@ -104,7 +113,14 @@ impl Decoder {
     /// For numbers that are none of a colour: they stay as they are.
     pub fn identity() -> Self {
         let gamut = [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]];
-        Self { codes: Vec::new(), signals: Vec::new(), bytes: Vec::new(), ootf: None, gamut }
+        Self {
+            codes: Vec::new(),
+            signals: Vec::new(),
+            bytes: Vec::new(),
+            ootf: None,
+            gamut,
+            keeps_hue: false,
+        }
     }
 
     /// Whether signals are light.
