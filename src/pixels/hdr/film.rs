@@ -34,9 +34,6 @@ use crate::{
     },
 };
 
-/// Pixels that are made again together: few, because most images have highlights in few places.
-const RUN: usize = TILE / 8;
-
 /// An HDR image before its development. Any thread may make any rows.
 #[derive(Debug)]
 pub struct Film {
@@ -57,7 +54,14 @@ struct Map {
     width: usize,
     height: usize,
     /// Rows are written as they are made, each by the thread that has all pixels of it.
-    samples: Mutex<Vec<u8>>,
+    samples: Mutex<Samples>,
+}
+
+#[derive(Debug)]
+struct Samples {
+    bytes: Vec<u8>,
+    /// Which rows have been written.
+    made: Vec<bool>,
 }
 
 impl Film {
@@ -135,105 +139,105 @@ impl Film {
             Some(work) => work,
             None => work.insert(Work::new()?),
         };
+        let rows = rows.start as usize..rows.end as usize;
+        match (&self.map, &self.sharpener) {
+            (Some(map), Some(sharpener)) => self.sharp(map, sharpener, rows, layout, to, work),
+            _ => self.plain(rows, layout, to, work),
+        }
+    }
+
+    /// As the tone curve has them.
+    fn plain(&self, rows: Range<usize>, layout: Layout, to: &mut [u8], work: &mut Work) -> Result<()> {
         let (width, height) = (self.pixels().width() as usize, self.pixels().height() as usize);
-        let row_bytes = width * layout.pixel_bytes();
-        let own = rows.start as usize..rows.end as usize;
-        // With a sharpener also the rows around these that its samples are made of.
-        let seen = match (&self.map, &self.sharpener) {
-            (Some(map), Some(sharpener)) => {
-                let last = (sharpener.row(own.end - 1).0 as usize + 2).min(map.height);
-                sharpener.row(own.start).0 as usize * map.scale..(last * map.scale).min(height)
-            }
-            _ => own.clone(),
-        };
         let columns = self.map.as_ref().map_or(0, |map| map.width);
         let mut sums: Vec<u32> = try_vec(columns, "a row of gains")?;
-        let mut near = match (&self.map, &self.sharpener) {
-            (Some(map), Some(_)) => Some(Near::new(map, seen.clone())?),
-            _ => None,
-        };
-        // For rows that nobody asked for.
-        let mut spare: Vec<u8> =
-            try_vec(if near.is_some() { row_bytes } else { 0 }, "a row of the SDR image")?;
         let mut gains = [0; TILE];
         // Rows of the current block that have been added up.
         let mut below = 0;
-        for y in seen {
+        for (y, row) in rows.zip(to.chunks_exact_mut(width * layout.pixel_bytes())) {
             let scale = match &self.map {
                 Some(map) if below > 0 || y.is_multiple_of(map.scale) => map.scale,
                 _ => 0,
             };
-            let row = match own.contains(&y) {
-                true => &mut to[(y - own.start) * row_bytes..][..row_bytes],
-                false => &mut spare[..],
-            };
             for x in (0..width).step_by(TILE) {
                 let n = TILE.min(width - x);
                 self.reader.read(y as u32, x, n, work);
-                let out = &mut row[x * layout.pixel_bytes()..][..n * layout.pixel_bytes()];
-                write(layout, n, &work.alpha, out, |codes| {
+                write(layout, x..x + n, &work.alpha, row, |codes| {
                     self.reader.kernels().develop(&work.light, &self.developer, codes, &mut gains, n);
                 });
                 if scale != 0 {
                     add(&gains[..n], scale, &mut sums[x / scale..]);
-                    if let Some(near) = &mut near {
-                        raise(&gains[..n], scale, &mut near.most[x / scale..]);
-                    }
                 }
             }
             let Some(map) = self.map.as_ref().filter(|_| scale != 0) else { continue };
             below += 1;
             if below == scale || y + 1 == height {
-                match &mut near {
-                    Some(near) => {
-                        let samples = near.put(y / scale, &sums, scale, below, width);
-                        if own.contains(&y) && own.contains(&(y + 1 - below)) {
-                            map.put(y / scale, |to| to.copy_from_slice(samples))?;
-                        }
-                    }
-                    None => map.put(y / scale, |to| average(&sums, scale, below, width, to))?,
-                }
+                map.put(y / scale, |to| average(&sums, scale, below, width, to))?;
                 sums.fill(0);
                 below = 0;
             }
         }
-        match (&self.sharpener, &near) {
-            (Some(sharpener), Some(near)) => self.sharpen(sharpener, near, own, layout, to, work),
-            _ => Ok(()),
-        }
+        Ok(())
     }
 
-    /// Makes those pixels again whose gain is not the one that decoders find in the map.
-    fn sharpen(
+    /// With what the map cannot tell: first the rows of the map around these, as far as nobody has made them yet, then the
+    /// pixels.
+    fn sharp(
         &self,
+        map: &Map,
         sharpener: &Sharpener,
-        near: &Near,
         rows: Range<usize>,
         layout: Layout,
         to: &mut [u8],
         work: &mut Work,
     ) -> Result<()> {
-        let width = self.pixels().width() as usize;
-        let kernels = self.reader.kernels();
-        let mut between: Vec<u32> = try_vec(near.columns, "a row of gains")?;
-        let (mut gains, mut factors, mut codes) = ([0; TILE], [0.0; TILE], [0; 4 * TILE]);
-        let pixel_bytes = layout.pixel_bytes();
-        for (y, row) in rows.zip(to.chunks_exact_mut(width * pixel_bytes)) {
+        let (width, height) = (self.pixels().width() as usize, self.pixels().height() as usize);
+        let (kernels, row_bytes) = (self.reader.kernels(), width * layout.pixel_bytes());
+        let last = (sharpener.row(rows.end - 1).0 as usize + 2).min(map.height);
+        let mut near = Near::new(map, sharpener.row(rows.start).0 as usize..last)?;
+        let tiles = width.div_ceil(TILE);
+        // Tiles whose pixels are made along with the map: they have no gain.
+        let mut ready: Vec<bool> = try_vec(tiles * rows.len(), "tiles of the SDR image")?;
+        let (mut gains, mut found) = ([0; TILE], [0.0; TILE]);
+        while let Some(index) = near.missing() {
+            let block = index * map.scale..((index + 1) * map.scale).min(height);
+            for y in block.clone() {
+                for x in (0..width).step_by(TILE) {
+                    let n = TILE.min(width - x);
+                    self.reader.read(y as u32, x, n, work);
+                    kernels.tones(&work.light, &self.developer, &mut gains, n);
+                    if gains[..n].iter().fold(0, |all, gain| all | gain) != 0 {
+                        near.add(&gains[..n], x / map.scale);
+                    } else if rows.contains(&y) {
+                        let row = &mut to[(y - rows.start) * row_bytes..][..row_bytes];
+                        write(layout, x..x + n, &work.alpha, row, |codes| {
+                            kernels.develop(&work.light, &self.developer, codes, &mut gains, n);
+                        });
+                        ready[(y - rows.start) * tiles + x / TILE] = true;
+                    }
+                }
+            }
+            let samples = near.finish(block.len(), width);
+            map.put(index, |to| to.copy_from_slice(samples))?;
+        }
+        let mut between: Vec<f32> = try_vec(map.width + 1, "a row of gains")?;
+        for ((y, row), ready) in rows.zip(to.chunks_exact_mut(row_bytes)).zip(ready.chunks_exact(tiles)) {
             let place = sharpener.row(y);
             Sharpener::between(near.rows(place.0 as usize), place, &mut between);
-            for x in (0..width).step_by(RUN) {
-                let n = RUN.min(width - x);
-                if sharpener.is_dark(&between, x, n) {
+            for x in (0..width).step_by(TILE) {
+                let n = TILE.min(width - x);
+                let dark = sharpener.is_dark(&between, x, n);
+                if dark && ready[x / TILE] {
                     continue;
                 }
                 self.reader.read(y as u32, x, n, work);
-                kernels.develop(&work.light, &self.developer, &mut codes, &mut gains, n);
-                if sharpener.factors(&between, &gains, x, n, &mut factors) {
-                    let out = &mut row[x * pixel_bytes..][..n * pixel_bytes];
-                    write(layout, n, &work.alpha, out, |codes| {
-                        kernels.expose(&work.light, &self.developer, &factors, codes, n);
-                    });
-                }
+                kernels.enlarge(&between, &sharpener.columns, x, &mut found, n);
+                write(layout, x..x + n, &work.alpha, row, |codes| match dark {
+                    true => kernels.develop(&work.light, &self.developer, codes, &mut gains, n),
+                    false => {
+                        kernels.expose(&work.light, &self.developer, &sharpener.factors, &found, codes, n)
+                    }
+                });
             }
         }
         Ok(())
@@ -242,7 +246,7 @@ impl Film {
     /// The gain map, once, when all rows have been made.
     pub fn take_gain_map(&self) -> Result<Option<GainMap>> {
         let Some(map) = &self.map else { return Ok(None) };
-        let samples = std::mem::take(&mut *map.samples.lock().unwrap_or_else(PoisonError::into_inner));
+        let samples = std::mem::take(&mut map.samples.lock().unwrap_or_else(PoisonError::into_inner).bytes);
         let mut pixels = Pixels::from_vec(map.width as u32, map.height as u32, PixelFormat::Gray8, samples)?;
         // It is what the light of the HDR image is known from now.
         pixels.light = self.pixels().light;
@@ -281,62 +285,103 @@ impl Film {
 impl Map {
     fn new(scale: usize, pixels: &Pixels) -> Result<Self> {
         let [width, height] = [pixels.width(), pixels.height()].map(|side| (side as usize).div_ceil(scale));
-        let samples = Mutex::new(try_vec(width * height, "the gain map")?);
-        Ok(Self { scale, width, height, samples })
+        let samples = Samples {
+            bytes: try_vec(width * height, "the gain map")?,
+            made: try_vec(height, "rows of the gain map")?,
+        };
+        Ok(Self { scale, width, height, samples: Mutex::new(samples) })
     }
 
     /// Has row `y` written.
     fn put(&self, y: usize, write: impl FnOnce(&mut [u8])) -> Result<()> {
         let mut samples = self.samples.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(to) = samples.get_mut(y * self.width..(y + 1) * self.width) else {
+        let Samples { bytes, made } = &mut *samples;
+        let Some(to) = bytes.get_mut(y * self.width..(y + 1) * self.width) else {
             bail!(Bug, "row {y} of a gain map was made after the map had been taken");
         };
         write(to);
+        made[y] = true;
         Ok(())
     }
 }
 
 /// Rows of the gain map around the rows of the image that are made.
 struct Near {
+    scale: usize,
     columns: usize,
     /// The first row.
     first: usize,
     samples: Vec<u8>,
-    /// The largest gains of the current row of blocks.
+    /// Which of them there are.
+    made: Vec<bool>,
+    /// Of the row of blocks that is being made, sums and the largest gains.
+    sums: Vec<u32>,
     most: Vec<u32>,
 }
 
 impl Near {
-    /// For these rows of the image, from the first of a block on.
+    /// These rows of the map, as far as they have been made.
     fn new(map: &Map, rows: Range<usize>) -> Result<Self> {
-        let count = rows.len().div_ceil(map.scale);
-        Ok(Self {
+        let mut near = Self {
+            scale: map.scale,
             columns: map.width,
-            first: rows.start / map.scale,
-            samples: try_vec(count * map.width, "rows of a gain map")?,
+            first: rows.start,
+            samples: try_vec(rows.len() * map.width, "rows of a gain map")?,
+            made: try_vec(rows.len(), "rows of a gain map")?,
+            sums: try_vec(map.width, "a row of gains")?,
             most: try_vec(map.width, "a row of gains")?,
-        })
+        };
+        let samples = map.samples.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(bytes) = samples.bytes.get(rows.start * map.width..rows.end * map.width) else {
+            bail!(Bug, "rows {rows:?} of a gain map were wanted after the map had been taken");
+        };
+        near.samples.copy_from_slice(bytes);
+        near.made.copy_from_slice(&samples.made[rows]);
+        drop(samples);
+        Ok(near)
     }
 
-    /// Where row `y` goes; the largest gains go back to nothing.
-    fn put(&mut self, y: usize, sums: &[u32], scale: usize, rows: usize, width: usize) -> &[u8] {
-        let row = &mut self.samples[(y - self.first) * self.columns..][..self.columns];
-        average(sums, scale, rows, width, row);
+    /// The next row to make.
+    fn missing(&self) -> Option<usize> {
+        self.made.iter().position(|made| !made).map(|row| self.first + row)
+    }
+
+    /// Counts gains of the row that is missing, from this column on.
+    fn add(&mut self, gains: &[u32], column: usize) {
+        add(gains, self.scale, &mut self.sums[column..]);
+        raise(gains, self.scale, &mut self.most[column..]);
+    }
+
+    /// The row that was missing, of so many rows of pixels.
+    fn finish(&mut self, rows: usize, width: usize) -> &[u8] {
+        let index = self.made.iter().position(|made| !made).unwrap_or_default();
+        let row = &mut self.samples[index * self.columns..][..self.columns];
+        average(&self.sums, self.scale, rows, width, row);
         lean(row, &self.most);
+        self.sums.fill(0);
         self.most.fill(0);
+        self.made[index] = true;
         row
     }
 
     /// Row `y` and the next.
     fn rows(&self, y: usize) -> [&[u8]; 2] {
         let row = |y: usize| &self.samples[y * self.columns..][..self.columns];
-        let last = self.samples.len() / self.columns - 1;
+        let last = self.made.len() - 1;
         [row(y - self.first), row((y + 1 - self.first).min(last))]
     }
 }
 
-/// Writes `n` pixels whose codes, four bytes each, `make` makes.
-fn write(layout: Layout, n: usize, alpha: &[f32; TILE], out: &mut [u8], make: impl FnOnce(&mut [u8])) {
+/// Writes pixels of a row whose codes, four bytes each, `make` makes.
+fn write(
+    layout: Layout,
+    columns: Range<usize>,
+    alpha: &[f32; TILE],
+    row: &mut [u8],
+    make: impl FnOnce(&mut [u8]),
+) {
+    let (n, size) = (columns.len(), layout.pixel_bytes());
+    let out = &mut row[columns.start * size..columns.end * size];
     if layout == Layout::Rgb8 {
         let mut codes = [0; 4 * TILE];
         make(&mut codes);

@@ -11,7 +11,9 @@ use core::arch::x86_64::{__m256, __m512};
 use super::{
     lanes::Lanes,
     loops,
-    tables::{BELOW, Boost, Columns, DARK, Decoder, Developer, LogTable, Ruler, SIGNAL_STEPS},
+    tables::{
+        BELOW, Boost, Columns, DARK, Decoder, Developer, Factors, GAIN_MASK, LogTable, Ruler, SIGNAL_STEPS,
+    },
 };
 use crate::pixels::convert::TILE;
 
@@ -40,7 +42,8 @@ pub struct Kernels {
     halves: unsafe fn(&[u8], &Decoder, &mut Planes, usize),
     signals: unsafe fn(&Decoder, &mut Planes, usize),
     develop: unsafe fn(&Planes, &Developer, &mut [u8], &mut [u32], usize),
-    expose: unsafe fn(&Planes, &Developer, &[f32; TILE], &mut [u8], usize),
+    tones: unsafe fn(&Planes, &Developer, &mut [u32], usize),
+    expose: unsafe fn(&Planes, &Developer, &Factors, &[f32; TILE], &mut [u8], usize),
     gains: unsafe fn(&[f32], &[f32], &Ruler, &mut [u32], usize),
     eight: unsafe fn(&[u8], &Decoder, &mut Planes, usize),
     boost: unsafe fn(&mut [f32], &[f32], &Boost, usize),
@@ -103,15 +106,21 @@ macro_rules! kernels {
                 loops::develop::<f32>(light, developer, codes, gains, n / N * N..n);
             }
             $(#[target_feature(enable = $feature)])?
+            pub unsafe fn tones(light: &Planes, developer: &Developer, gains: &mut [u32], n: usize) {
+                loops::tones::<$lanes>(light, developer, gains, 0..n / N * N);
+                loops::tones::<f32>(light, developer, gains, n / N * N..n);
+            }
+            $(#[target_feature(enable = $feature)])?
             pub unsafe fn expose(
                 light: &Planes,
                 developer: &Developer,
-                factors: &[f32; TILE],
+                factors: &Factors,
+                found: &[f32; TILE],
                 codes: &mut [u8],
                 n: usize,
             ) {
-                loops::expose::<$lanes>(light, developer, factors, codes, 0..n / N * N);
-                loops::expose::<f32>(light, developer, factors, codes, n / N * N..n);
+                loops::expose::<$lanes>(light, developer, factors, found, codes, 0..n / N * N);
+                loops::expose::<f32>(light, developer, factors, found, codes, n / N * N..n);
             }
             $(#[target_feature(enable = $feature)])?
             pub unsafe fn gains(over: &[f32], under: &[f32], ruler: &Ruler, to: &mut [u32], n: usize) {
@@ -149,7 +158,7 @@ macro_rules! kernels {
                 loops::pack::<f32>(kind, planes, alpha, to, n / N * N..n);
             }
             pub const KERNELS: Kernels = Kernels {
-                ten, p010, halves, signals, develop, expose, gains, eight, boost, boost_all, enlarge, pack, curve,
+                ten, p010, halves, signals, develop, tones, expose, gains, eight, boost, boost_all, enlarge, pack, curve,
             };
         }
     };
@@ -237,19 +246,30 @@ impl Kernels {
         unsafe { (self.develop)(light, developer, codes, gains, n) }
     }
 
-    /// Codes as [`Kernels::develop`] makes them, of light that is multiplied with a factor of each pixel's own.
+    /// Samples of the gain map of `n` pixels alone.
+    pub fn tones(&self, light: &Planes, developer: &Developer, gains: &mut [u32], n: usize) {
+        assert!(n <= TILE && gains.len() >= n);
+        // SAFETY: the slice is at least that long, and the table has an entry for every value in its range.
+        unsafe { (self.tones)(light, developer, gains, n) }
+    }
+
+    /// Codes as [`Kernels::develop`] makes them, of light that makes up for the gains, in 16ths of steps, that decoders
+    /// find.
     pub fn expose(
         &self,
         light: &Planes,
         developer: &Developer,
-        factors: &[f32; TILE],
+        factors: &Factors,
+        found: &[f32; TILE],
         codes: &mut [u8],
         n: usize,
     ) {
         assert!(n <= TILE && codes.len() >= 4 * n);
         assert!(developer.oetf.len() == ((1f32.to_bits() - DARK.to_bits()) >> BELOW) as usize + 4);
+        assert!(factors.room.len() == GAIN_MASK as usize + 1);
+        assert!(factors.factors.len() == 2 * factors.limit as usize + 1);
         // SAFETY: all slices are at least that long, and the tables have an entry for every value in their range.
-        unsafe { (self.expose)(light, developer, factors, codes, n) }
+        unsafe { (self.expose)(light, developer, factors, found, codes, n) }
     }
 
     /// How much brighter `n` values are than others, as the ruler counts.

@@ -7,7 +7,9 @@ use std::ops::Range;
 use super::{
     kernels::{Pack, Planes, YuvFactors},
     lanes::Lanes,
-    tables::{BELOW, Boost, Columns, DARK, Decoder, Developer, GAIN_MASK, LogTable, Ruler, SIGNAL_STEPS},
+    tables::{
+        BELOW, Boost, Columns, DARK, Decoder, Developer, Factors, GAIN_MASK, LogTable, Ruler, SIGNAL_STEPS,
+    },
 };
 use crate::pixels::convert::TILE;
 
@@ -226,20 +228,40 @@ pub unsafe fn develop<V: Lanes>(
 }
 
 /// # Safety
-/// As [`super::kernels::Kernels::expose`] demands; `lanes` is inside a tile and the slices.
+/// As [`super::kernels::Kernels::tones`] demands; `lanes` is inside a tile and the slice.
+#[inline(always)]
+pub unsafe fn tones<V: Lanes>(light: &Planes, developer: &Developer, gains: &mut [u32], lanes: Range<usize>) {
+    for i in lanes.step_by(V::COUNT) {
+        let [r, g, b] = load::<V>(light, i);
+        let both = entry(&developer.tone, r.max(g).max(b));
+        V::store_words(V::and(both, V::splat_bits(GAIN_MASK)), gains.as_mut_ptr().add(i).cast());
+    }
+}
+
+/// # Safety
+/// As [`super::kernels::Kernels::expose`] demands; `lanes` is inside a tile and the slice.
 #[inline(always)]
 pub unsafe fn expose<V: Lanes>(
     light: &Planes,
     developer: &Developer,
-    factors: &[f32; TILE],
+    factors: &Factors,
+    found: &[f32; TILE],
     codes: &mut [u8],
     lanes: Range<usize>,
 ) {
+    let (limit, top) = (V::splat(factors.limit), V::splat(2.0 * factors.limit));
     for i in lanes.step_by(V::COUNT) {
         let rgb @ [r, g, b] = load::<V>(light, i);
         let both = entry(&developer.tone, r.max(g).max(b));
+        let gain = V::and(both, V::splat_bits(GAIN_MASK));
+        // Sixteenths; halves are rounded up.
+        let found = V::number(V::load(found.as_ptr().add(i)).add(V::splat(1.0 / 32.0)).round());
+        let most = V::from_bits(V::look_up(factors.room.as_ptr(), gain));
+        let difference = V::number(gain).add(found.mul(V::splat(-1.0))).min(most);
+        let place = difference.add(limit).max(V::splat(0.0)).min(top).round();
+        let more = V::from_bits(V::look_up(factors.factors.as_ptr(), place));
         let factor = V::from_bits(V::and(both, V::splat_bits(!GAIN_MASK)));
-        put_codes(rgb, factor.mul(V::load(factors.as_ptr().add(i))), developer, codes, i);
+        put_codes(rgb, factor.mul(more), developer, codes, i);
     }
 }
 

@@ -1,11 +1,8 @@
 //! What a gain map of fewer samples than pixels cannot tell goes into the SDR image: light divided by the gain that
 //! decoders find between samples.
 
-use super::tables::{Developer, GAIN_STEPS};
-use crate::{
-    error::{Result, try_vec},
-    pixels::convert::TILE,
-};
+use super::tables::{Columns, Developer, Factors, GAIN_STEPS};
+use crate::error::Result;
 
 /// How far the SDR image may be from that of the tone curve alone, in stops.
 const LIMIT: f64 = 0.5;
@@ -21,33 +18,26 @@ fn place(at: usize, size: usize, of: usize) -> Place {
     (at / 16, at % 16)
 }
 
-/// Factors for the light of the SDR image.
+/// What the light of the SDR image is multiplied with, and by which gains.
 #[derive(Debug)]
 pub struct Sharpener {
     /// Pixels and samples down.
     height: (usize, usize),
-    columns: Vec<Place>,
-    /// The factor for every difference of gains, from the lowest that is made up for.
-    factors: Vec<f32>,
-    /// The largest difference, in steps of the developer's gains.
-    limit: i32,
-    /// By gain: how much brighter the SDR image may be there before it is clipped.
-    room: Vec<u16>,
+    pub columns: Columns,
+    pub factors: Factors,
 }
 
 impl Sharpener {
     /// For an image and a map of these sizes.
     pub fn new(size: (usize, usize), map: (usize, usize), developer: &Developer) -> Result<Self> {
-        let mut columns: Vec<Place> = try_vec(size.0, "places in a gain map")?;
-        columns.iter_mut().enumerate().for_each(|(x, to)| *to = place(x, size.0, map.0));
-        let steps = developer.steps_of_a_stop();
-        let top = (255 * GAIN_STEPS) as i32;
-        let limit = ((LIMIT * steps) as i32).min(top);
-        let mut factors = try_vec(2 * limit as usize + 1, "factors")?;
-        for (difference, factor) in (-limit..).zip(&mut factors) {
-            *factor = (f64::from(difference) / steps).exp2() as f32;
-        }
-        Ok(Self { height: (size.1, map.1), columns, factors, limit, room: developer.room()? })
+        let column = |at: u32| {
+            let (index, part) = place(at as usize, size.0, map.0);
+            (index, part as f32 / 16.0)
+        };
+        let columns = Columns::with(size.0 as u32, map.0 as u32, column)?;
+        let top = f64::from(255 * GAIN_STEPS);
+        let limit = (LIMIT * developer.steps_of_a_stop()).min(top) as u32;
+        Ok(Self { height: (size.1, map.1), columns, factors: developer.factors(limit)? })
     }
 
     /// The place of row `y`.
@@ -55,34 +45,21 @@ impl Sharpener {
         place(y, self.height.0, self.height.1)
     }
 
-    /// A row of gains as decoders find it, before it is enlarged across: 16 times the samples of two rows.
-    pub fn between(rows: [&[u8]; 2], (_, part): Place, to: &mut [u32]) {
+    /// A row of gains as decoders find it, before it is enlarged across: 16 times the samples of two rows, whole numbers.
+    /// The last is there twice.
+    pub fn between(rows: [&[u8]; 2], (_, part): Place, to: &mut [f32]) {
         let [above, below] = rows;
         for ((to, above), below) in to.iter_mut().zip(above).zip(below) {
-            *to = u32::from(*above) * (16 - part) + u32::from(*below) * part;
+            *to = (u32::from(*above) * (16 - part) + u32::from(*below) * part) as f32;
         }
-    }
-
-    /// The factors of `n` pixels from column `x` on whose own gains these are; false if all are 1.
-    pub fn factors(&self, between: &[u32], gains: &[u32], x: usize, n: usize, to: &mut [f32; TILE]) -> bool {
-        let mut differ = false;
-        let last = between.len() - 1;
-        for ((to, &(index, part)), &gain) in to.iter_mut().zip(&self.columns[x..x + n]).zip(gains) {
-            let index = index as usize;
-            let (left, right) = (between[index], between[(index + 1).min(last)]);
-            let found = (left * (16 - part) + right * part + 8) / 16;
-            let most = i32::from(self.room[gain as usize]).min(self.limit);
-            let difference = (gain as i32 - found as i32).clamp(-self.limit, most);
-            differ |= difference != 0;
-            *to = self.factors[(difference + self.limit) as usize];
-        }
-        differ
+        to[above.len()] = to[above.len() - 1];
     }
 
     /// Whether there is no gain in `n` pixels from column `x` on.
-    pub fn is_dark(&self, between: &[u32], x: usize, n: usize) -> bool {
-        let (first, last) = (self.columns[x].0 as usize, self.columns[x + n - 1].0 as usize);
-        between[first..(last + 2).min(between.len())].iter().all(|gain| *gain == 0)
+    pub fn is_dark(&self, between: &[f32], x: usize, n: usize) -> bool {
+        let places = &self.columns.places()[x..x + n];
+        let (first, last) = (places[0] as usize, places[n - 1] as usize);
+        between[first..last + 2].iter().all(|gain| *gain == 0.0)
     }
 }
 

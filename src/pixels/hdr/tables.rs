@@ -208,20 +208,37 @@ impl Developer {
         f64::from(255 * GAIN_STEPS) / f64::from(self.params.max[0] - self.params.min[0]).max(1e-6)
     }
 
-    /// For every gain, how many steps brighter the SDR image can be where the light has it.
-    pub fn room(&self) -> Result<Vec<u16>> {
-        let mut room = try_vec(255 * GAIN_STEPS as usize + 1, "room above the SDR image")?;
-        room.fill(u16::MAX);
+    /// Factors for differences of at most so many steps.
+    pub fn factors(&self, limit: u32) -> Result<Factors> {
+        let steps = self.steps_of_a_stop();
+        let mut factors = try_vec(2 * limit as usize + 1, "factors")?;
+        for (index, factor) in factors.iter_mut().enumerate() {
+            *factor = (((index as f64 - f64::from(limit)) / steps).exp2() as f32).to_bits();
+        }
+        let limit = limit as f32;
+        let mut room = try_vec(GAIN_MASK as usize + 1, "room above the SDR image")?;
+        room.fill(limit.to_bits());
         for (index, entry) in (0u32..).zip(&self.tone.entries) {
             // The brightest light that finds this entry.
             let light = f32::from_bits(self.tone.first.to_bits() + ((index + 1) << BELOW));
             let white = f64::from(light) * f64::from(f32::from_bits(entry & !GAIN_MASK));
-            let above = (-white.log2() * self.steps_of_a_stop()).clamp(0.0, f64::from(u16::MAX)) as u16;
+            let above = (-white.log2() * steps).max(0.0).floor() as f32;
             let place = &mut room[(entry & GAIN_MASK) as usize];
-            *place = above.min(*place);
+            *place = above.min(f32::from_bits(*place)).to_bits();
         }
-        Ok(room)
+        Ok(Factors { factors, limit, room })
     }
+}
+
+/// What light is multiplied with where the gain that decoders find is not its own.
+#[derive(Debug)]
+pub struct Factors {
+    /// For every difference of gains, from the lowest that is made up for; the bits of floats.
+    pub factors: Vec<u32>,
+    /// The largest difference, in steps of the developer's gains.
+    pub limit: f32,
+    /// By gain: the largest difference before the SDR image is clipped; the bits of floats.
+    pub room: Vec<u32>,
 }
 
 /// How gains, log2 of one light over another, become whole numbers.
@@ -271,10 +288,15 @@ pub struct Columns {
 impl Columns {
     /// For `size` columns over `of`.
     pub fn new(size: u32, of: u32) -> Result<Self> {
+        Self::with(size, of, |at| place(at, size, of))
+    }
+
+    /// Where `place` has them: after which, and how far.
+    pub fn with(size: u32, of: u32, place: impl Fn(u32) -> (u32, f32)) -> Result<Self> {
         let mut places = try_vec(size as usize, "the gain map's columns")?;
         let mut parts = try_vec(size as usize, "the gain map's columns")?;
-        for (at, (place, part)) in (0..size).zip(places.iter_mut().zip(&mut parts)) {
-            (*place, *part) = self::place(at, size, of);
+        for (at, (to, part)) in (0..size).zip(places.iter_mut().zip(&mut parts)) {
+            (*to, *part) = place(at);
         }
         Ok(Self { places, parts, of })
     }
