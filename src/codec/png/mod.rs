@@ -243,6 +243,7 @@ fn encode_with(plan: &Plan<'_>, simd: Simd, sink: &mut dyn Sink) -> Result<()> {
 }
 
 /// What the options ask for.
+#[derive(Clone, Copy)]
 struct Settings {
     /// 1 to 10.
     number: u8,

@@ -101,6 +101,8 @@ pub struct Job<'a> {
     pub control: &'a Control,
     /// Rows of a chunk.
     pub step: u32,
+    /// Chunks in flight at most.
+    pub in_flight: usize,
 }
 
 /// One chunk in the works: its filtered bytes behind the end of the previous chunk's, then its output.
@@ -154,7 +156,7 @@ impl<'a> Job<'a> {
         let row = shape.row_bytes() + 1;
         let chunk = chunk_bytes((row as u64).saturating_mul(shape.height.into()));
         let step = (chunk / row as u64).clamp(1, shape.height.into()) as u32;
-        Self { source, shape, effort, simd, control, step }
+        Self { source, shape, effort, simd, control, step, in_flight: IN_FLIGHT }
     }
 
     /// Writes the zlib stream: wave after wave of chunks is filtered, gets to know what comes before, is
@@ -162,7 +164,7 @@ impl<'a> Job<'a> {
     pub fn run(&self, pool: &Pool, write: &mut dyn FnMut(&[&[u8]]) -> Result<()>) -> Result<()> {
         let row = self.shape.row_bytes() + 1;
         let count = self.shape.height.div_ceil(self.step) as usize;
-        let wave = if pool.threads() > 1 { count.min(pool.threads() * AHEAD).min(IN_FLIGHT) } else { 1 };
+        let wave = if pool.threads() > 1 { count.min(pool.threads() * AHEAD).min(self.in_flight) } else { 1 };
         let mut slots: Vec<Mutex<Slot>> = Vec::new();
         slots.try_reserve(wave).map_err(|_| OutOfMemory)?;
         for _ in 0..wave {

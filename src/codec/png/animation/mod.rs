@@ -8,6 +8,7 @@
 //! wait compressed. Should one come that the kind of pixel cannot show, those that wait are written anew.
 
 mod difference;
+mod effort;
 mod kind;
 mod time;
 
@@ -19,7 +20,7 @@ use super::{
     is_rgb,
     shape::Shape,
     simd::Simd,
-    stream::{Job, Source},
+    stream::{Effort, Job, Source},
 };
 use crate::{
     bail,
@@ -29,12 +30,14 @@ use crate::{
     sink::{Sink, memory::Buffer},
 };
 use difference::{Bases, Change, Dispose};
+use effort::{ALL_DISPOSALS, BOTH_BLENDS};
 use kind::Kind;
 
-/// From this effort on a frame is compressed in both ways of blending,
-const BOTH_BLENDS: u8 = 3;
-/// and from this one on with all ways of disposal that are any good.
-const ALL_DISPOSALS: u8 = 7;
+/// About what a chunk in flight takes with its thread's tables.
+const CHUNK_MEMORY: usize = 3 << 19;
+
+/// What is drawn, and whether its unchanged pixels are transparent.
+type Form = (Change, bool);
 
 /// A frame that waits for the end.
 struct Held {
@@ -113,19 +116,16 @@ impl Animator for Apng {
             }
         };
         self.admit(frame.canvas, work)?;
-        let mut best: Option<(Dispose, Held)> = None;
-        for (change, over) in self.candidates(&changes) {
-            let data = self.compress(frame.canvas, change, over, work)?;
-            if best.as_ref().is_none_or(|(_, held)| data.len() < held.data.len()) {
-                let held = Held { rect: change.rect, delay, dispose: Dispose::Keep, over, data };
-                best = Some((change.dispose, held));
-            }
+        let mut forms = self.candidates(&changes);
+        if let Some(effort) = effort::quick(&self.settings)
+            && forms.len() > 1
+        {
+            forms = vec![self.smallest(frame.canvas, &forms, effort, work)?.0];
         }
-        let Some((dispose, held)) = best else {
-            bail!(Bug, "a frame of an animation has no form");
-        };
-        self.advance(dispose, frame.canvas);
-        self.frames.push(held);
+        let effort = effort::of(&self.settings);
+        let ((change, over), data) = self.smallest(frame.canvas, &forms, effort, work)?;
+        self.advance(change.dispose, frame.canvas);
+        self.frames.push(Held { rect: change.rect, delay, dispose: Dispose::Keep, over, data });
         Ok(())
     }
 
@@ -211,8 +211,8 @@ impl Apng {
         Some(changes)
     }
 
-    /// The forms that a frame is compressed in; true is with unchanged pixels transparent.
-    fn candidates(&self, changes: &[Change]) -> Vec<(Change, bool)> {
+    /// The forms that a frame may have.
+    fn candidates(&self, changes: &[Change]) -> Vec<Form> {
         let mut all = Vec::new();
         for &change in changes {
             let area = u64::from(change.rect.width) * u64::from(change.rect.height);
@@ -245,7 +245,7 @@ impl Apng {
             )?;
             let colors = samples.chunks_exact(self.kind.channels()).map(|sample| self.kind.color_of(sample));
             wider.put(colors, &mut out);
-            self.frames[at].data = pack(&self.settings, &wider, rect, &out, work)?;
+            self.frames[at].data = self.pack(effort::of(&self.settings), &wider, rect, &out, work)?;
         }
         self.kind = wider;
         Ok(())
@@ -267,7 +267,31 @@ impl Apng {
         Ok(samples)
     }
 
-    fn compress(&self, canvas: &[[u8; 4]], change: Change, over: bool, work: Work<'_>) -> Result<Vec<u8>> {
+    /// The form that takes the fewest bytes, and these.
+    fn smallest(
+        &self,
+        canvas: &[[u8; 4]],
+        forms: &[Form],
+        effort: Effort,
+        work: Work<'_>,
+    ) -> Result<(Form, Vec<u8>)> {
+        let mut best: Option<(Form, Vec<u8>)> = None;
+        for &form in forms {
+            let data = self.compress(canvas, form, effort, work)?;
+            if best.as_ref().is_none_or(|(_, smallest)| data.len() < smallest.len()) {
+                best = Some((form, data));
+            }
+        }
+        best.ok_or_else(|| err!(Bug, "a frame of an animation has no form"))
+    }
+
+    fn compress(
+        &self,
+        canvas: &[[u8; 4]],
+        (change, over): Form,
+        effort: Effort,
+        work: Work<'_>,
+    ) -> Result<Vec<u8>> {
         let (rect, width) = (change.rect, self.animation.width as usize);
         let wide = rect.width as usize;
         let mut samples =
@@ -285,7 +309,33 @@ impl Apng {
                 self.kind.put(row.iter().map(|&pixel| u32::from_be_bytes(pixel)), out);
             }
         }
-        pack(&self.settings, &self.kind, rect, &samples, work)
+        self.pack(effort, &self.kind, rect, &samples, work)
+    }
+
+    fn pack(
+        &self,
+        effort: Effort,
+        kind: &Kind,
+        rect: Rect,
+        samples: &[u8],
+        work: Work<'_>,
+    ) -> Result<Vec<u8>> {
+        let shape = shape(kind, rect)?;
+        let mut job = Job::new(Source::Samples(samples), &shape, effort, Simd::detect(), work.control);
+        if self.animation.streamed {
+            // What they hold stays within two frames' worth.
+            job.in_flight = (8 * self.animation.pixels() / CHUNK_MEMORY).clamp(2, job.in_flight);
+        }
+        let mut out = Vec::new();
+        job.run(work.pool, &mut |parts| {
+            for part in parts {
+                let at = out.len();
+                try_resize(&mut out, at + part.len(), "a compressed frame")?;
+                out[at..].copy_from_slice(part);
+            }
+            Ok(())
+        })?;
+        Ok(out)
     }
 
     /// The last frame is disposed of, and a new one is shown.
@@ -316,22 +366,6 @@ fn shape(kind: &Kind, rect: Rect) -> Result<Shape> {
         Some((color, source)) => Ok(Shape::new(rect.width, rect.height, color, 8, None, source)),
         None => bail!(Bug, "samples of an APNG have no layout"),
     }
-}
-
-fn pack(settings: &Settings, kind: &Kind, rect: Rect, samples: &[u8], work: Work<'_>) -> Result<Vec<u8>> {
-    let shape = shape(kind, rect)?;
-    let source = Source::Samples(samples);
-    let job = Job::new(source, &shape, settings.effort(8), Simd::detect(), work.control);
-    let mut out = Vec::new();
-    job.run(work.pool, &mut |parts| {
-        for part in parts {
-            let at = out.len();
-            try_resize(&mut out, at + part.len(), "a compressed frame")?;
-            out[at..].copy_from_slice(part);
-        }
-        Ok(())
-    })?;
-    Ok(out)
 }
 
 #[cfg(test)]
