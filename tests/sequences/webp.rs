@@ -108,3 +108,41 @@ fn settings_of_animations_do_what_they_say() {
         assert!(worst <= most, "off by {worst}");
     }
 }
+
+/// Whether the lossless image of every frame has alpha.
+fn with_alpha(file: &[u8]) -> Vec<bool> {
+    let starts = file.windows(4).enumerate().filter(|(_, name)| name == b"ANMF");
+    starts
+        .map(|(at, _)| {
+            let image = &file[at + 24..];
+            assert!(image.starts_with(b"VP8L") && image[8] == 0x2f);
+            image[12] & 0x10 != 0
+        })
+        .collect()
+}
+
+#[test]
+fn of_noise_only_what_fills_whole_tiles_stays() {
+    let noise = |x: u32, y: u32, time: u32| {
+        let mut hash = (x ^ (y << 8) ^ (time << 16)).wrapping_mul(0x9e37_79b1);
+        hash = (hash ^ (hash >> 15)).wrapping_mul(0x85eb_ca6b);
+        let [r, g, b, _] = (hash ^ (hash >> 13)).to_be_bytes();
+        [r, g, b, 255]
+    };
+    // A block of this size stays at this place.
+    let scenes = |at: u32, side: u32| -> Vec<Vec<[u8; 4]>> {
+        let stays = move |x: u32, y: u32| x.wrapping_sub(at) < side && y.wrapping_sub(at) < side;
+        let pixel = move |i: u32, time| match (i % SIZE, i / SIZE) {
+            (x, y) if stays(x, y) => noise(x, y, 0),
+            (x, y) => noise(x, y, time),
+        };
+        (0..2).map(|time| (0..SIZE * SIZE).map(|i| pixel(i, time)).collect()).collect()
+    };
+    for (at, side, alpha) in [(8, 8, false), (32, 32, true)] {
+        let scenes = scenes(at, side);
+        let file = pack(&maps(&scenes), &exact(c"image/webp", 2));
+        assert_eq!(with_alpha(&file), [false, alpha], "a block of {side}");
+        let (.., seen) = decode(&file);
+        assert!(seen.iter().zip(&scenes).all(|(seen, scene)| seen.canvas == *scene));
+    }
+}

@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use super::{
     KEY_FRAMES, Mode,
     riff::{self, Container, Extras},
+    screen,
     ways::{Part, Ways, keep_blocks},
 };
 use crate::{
@@ -195,7 +196,9 @@ impl Frames {
             if part.over {
                 let width = self.width();
                 let alpha = |i: usize| canvas[start + i / columns * width + i % columns][3];
-                keep_blocks(&mut part.kept, columns, rows, |i| !matches!(alpha(i), 0 | 255));
+                let is_screen = screen::is_screen(&canvas[start..], width, (place.width, place.height));
+                let side = self.ways.block(is_screen);
+                keep_blocks(&mut part.kept, columns, rows, side, |i| !matches!(alpha(i), 0 | 255));
             }
             if !part.over || !part.kept.contains(&true) {
                 part.kept = Vec::new();

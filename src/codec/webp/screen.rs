@@ -7,9 +7,9 @@ use libwebp_sys::WebPConfig;
 const STEP: usize = 4;
 
 /// Whether most pixels equal their left neighbour: 0.8 of text and windows, 0.1 and less of photographs and film.
-pub fn is_screen(argb: &[u32], stride: usize, (width, height): (u32, u32)) -> bool {
+pub fn is_screen<T: PartialEq>(pixels: &[T], stride: usize, (width, height): (u32, u32)) -> bool {
     let (mut equal, mut all, width) = (0, 0, width as usize);
-    for row in argb.chunks(stride).take(height as usize).step_by(STEP) {
+    for row in pixels.chunks(stride).take(height as usize).step_by(STEP) {
         let Some(row) = row.get(..width) else { break };
         equal += row.windows(2).filter(|pair| pair[0] == pair[1]).count();
         all += width - 1;
