@@ -360,7 +360,7 @@ impl Sequence {
     /// taken some bytes.
     pub fn pack(&self, site: Site<'_>, sink: &mut dyn Sink) -> Result<(u32, u32)> {
         match &self.frames {
-            FramesOf::Pixels(frames) => pack_pixels(site, frames, &self.options, None, sink),
+            FramesOf::Pixels(frames) => pack_pixels(site, frames, &self.options, Own::default(), sink),
             FramesOf::Source(source) => pack_source(site, source, &self.options, sink),
         }
     }
@@ -379,16 +379,26 @@ fn wanted(there: usize, options: &SequenceOptions) -> Result<u32> {
     }
 }
 
+/// What a source whose frames are images of their own says beside them.
+#[derive(Default)]
+struct Own {
+    metadata: Option<Metadata>,
+    /// Time on screen of each frame.
+    delay: Option<Delay>,
+    loops: Option<u16>,
+}
+
 fn pack_pixels(
     site: Site<'_>,
     frames: &[Arc<Pixels>],
     options: &Arc<SequenceOptions>,
-    metadata: Option<Metadata>,
+    own: Own,
     sink: &mut dyn Sink,
 ) -> Result<(u32, u32)> {
     let total = wanted(frames.len(), options)?;
     let mut options = SequenceOptions::clone(options);
     options.frame_count = total;
+    options.loops = options.loops.or(own.loops);
     if options.canvas.is_none() {
         let used = frames.iter().take(total as usize).enumerate();
         options.canvas = used
@@ -400,14 +410,14 @@ fn pack_pixels(
     }
     let options = Arc::new(options);
     let mut stream = Stream::new(options.clone());
-    stream.metadata = metadata;
+    stream.metadata = own.metadata;
     stream.frugal = false;
     for index in 0..total as usize {
         let Some(pixels) = frames.get(index).or(frames.last()) else { break };
         let step = Step {
             pixels: pixels.clone(),
             offset: options.offset(index),
-            delay: options.delay(index),
+            delay: options.explicit_delay(index).or(own.delay).unwrap_or_else(|| options.delay(index)),
             disposal: options.disposal(index),
         };
         stream.add(site, &step, sink)?;
@@ -432,7 +442,15 @@ fn pack_source(
         for index in 0..wanted(source.info().frames, options)?.min(source.info().frames as u32) {
             pixels.push(Arc::new(decode::decode_under(source, index as usize, limits, site.control)?));
         }
-        return pack_pixels(site, &pixels, options, Some(metadata), sink);
+        let mut own = Own { metadata: Some(metadata), ..Own::default() };
+        // A still image says nothing of time; an animation of one frame may.
+        if let decode::Timing { loops, frame: Some(frame) } = decode::timing(source, 0)?
+            && source.info().frames == 1
+            && frame.delay.num > 0
+        {
+            (own.delay, own.loops) = (Some(frame.delay), Some(loops));
+        }
+        return pack_pixels(site, &pixels, options, own, sink);
     };
     let total = wanted(source.info().frames, options)?;
     let (width, height) = (source.info().width, source.info().height);

@@ -71,3 +71,21 @@ fn damaged_animations_are_errors() -> Result<()> {
     }
     Ok(())
 }
+
+#[test]
+fn an_animation_of_one_frame_keeps_its_time_and_its_loops() {
+    for from in [c"image/gif", c"image/png"] {
+        let options = exact(from, 1);
+        ok(image_sequence_options_set_delay_times(options.0, [77].as_ptr(), 1));
+        ok(image_sequence_options_set_loop_count(options.0, 5));
+        let file = pack(&[flat(3, 3, RED)], &options);
+        for to in [c"image/gif", c"image/png"] {
+            let again = reencode(&file, &exact(to, 0));
+            assert_eq!(loops(&again), 5, "{from:?} to {to:?}");
+            let (source, mut millis) = (source(&again), 0);
+            ok(image_source_get_frame_delay(source, 0, &mut millis));
+            assert_eq!(millis, 770, "{from:?} to {to:?}");
+            ok(image_source_release(source));
+        }
+    }
+}

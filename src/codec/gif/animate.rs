@@ -18,6 +18,11 @@ use crate::{
 const BATCH: usize = 4;
 /// Bands of a frame in which changes are looked for together.
 const BANDS: usize = 8;
+/// Bytes that a frame of more than 256 colours takes while it is compressed: its tables, and so many pixels' bins. Noise has
+/// more of them.
+const TABLES: usize = 2 << 20;
+const BINS: usize = 20_000;
+const BIN: usize = 48;
 
 type Pixel = [u8; 4];
 
@@ -33,6 +38,8 @@ pub struct Gif {
     held: Option<Held>,
     /// Frames to compress.
     pending: Vec<Part>,
+    /// The colours of the frames before the first are written; none if they are too many.
+    colors: Option<Exact>,
     /// The colours that all frames may use; known once the first frames have been written.
     global: Option<Arc<Exact>>,
     clock: Clock,
@@ -52,12 +59,14 @@ struct Part {
     place: Place,
     delay: u16,
     disposal: Disposal,
+    /// Bytes that it takes, and takes while it is compressed; counted for streams alone.
+    need: usize,
 }
 
 impl Part {
     /// Whether the frame says that there is transparency, even if all of it is drawn. Where one that is cleared does not,
     /// Pillow and ffmpeg show the background's colour in its place; some look at the `first` for what the canvas was, and
-    /// whether there is anything to clear it to later.
+    /// whether there is anything to clear it to later: `together` are the frames after it.
     fn clears(&self, first: bool, together: &[Self]) -> bool {
         let bares = |part: &Self| part.disposal == Disposal::Clear;
         bares(self) || first && (self.disposal == Disposal::Restore || together.iter().any(bares))
@@ -120,6 +129,7 @@ impl Gif {
             canvas,
             held: None,
             pending: Vec::new(),
+            colors: Some(Exact::new()),
             global: None,
             clock: Clock::new(100),
         })
@@ -210,8 +220,32 @@ impl Gif {
             }
         }
         let delay = self.clock.ticks(held.delay, u16::MAX.into()) as u16;
-        self.pending.push(Part { pixels, place, delay, disposal });
+        let drawn = || pixels.iter().filter(|pixel| opaque(**pixel)).map(|&[r, g, b, _]| [r, g, b]);
+        // One is left for transparency.
+        let most = self.style.colors - 1;
+        if let Some(exact) = &mut self.colors
+            && !drawn().all(|color| exact.add(color, most).is_some())
+        {
+            self.colors = None;
+        }
+        let mut need = 4 * count;
+        if self.animation.streamed {
+            let mut exact = Exact::new();
+            if !drawn().all(|color| exact.add(color, most).is_some()) {
+                need += TABLES + count.min(BINS) * BIN;
+            }
+        }
+        self.pending.push(Part { pixels, place, delay, disposal, need });
         Ok(())
+    }
+
+    /// Whether what is pending has to be written: a stream holds three canvases beside it, and 8 shall not be passed.
+    fn is_full(&self) -> bool {
+        // Whether the file has a palette is said before the first image.
+        let known = self.global.is_some() || self.colors.is_none();
+        let need: usize = self.pending.iter().map(|part| part.need).sum();
+        let crowded = self.animation.streamed && known && need > 6 * self.animation.pixels();
+        crowded || self.pending.len() == BATCH
     }
 
     /// Compresses and writes what is pending.
@@ -222,6 +256,9 @@ impl Gif {
         }
         let (style, global) = (&self.style, self.global.as_deref());
         let (pending, images) = (&self.pending, [const { OnceLock::new() }; BATCH]);
+        // Without a palette of the file's, a stream may have written the first frame by itself.
+        let together =
+            if global.is_some_and(|global| global.global().is_empty()) { &[] } else { &pending[..] };
         work.pool.for_each(pending.len(), &|index| {
             let part @ Part { pixels, place, .. } = &pending[index];
             let picture = Picture {
@@ -231,7 +268,7 @@ impl Gif {
                 height: place.height(),
                 opaque: false,
                 animated: true,
-                clears: part.clears(first && index == 0, pending),
+                clears: part.clears(first && index == 0, together),
             };
             let image = frame::compress(&picture, style, global, &|_| work.control.check())?;
             let _ = images[index].set(image);
@@ -249,12 +286,7 @@ impl Gif {
 
     /// Writes the header. If the first frames have few colours between them, the later ones will hardly have others.
     fn start(&mut self, sink: &mut dyn Sink) -> Result<()> {
-        let mut exact = Exact::new();
-        let drawn = self.pending.iter().flat_map(|part| &part.pixels).filter(|pixel| opaque(**pixel));
-        // One is left for transparency.
-        let most = self.style.colors - 1;
-        let fits = drawn.into_iter().all(|&[r, g, b, _]| exact.add([r, g, b], most).is_some());
-        let global = if fits { exact } else { Exact::new() };
+        let global = self.colors.take().unwrap_or_else(Exact::new);
         let Animation { width, height, loops, .. } = self.animation;
         container::header(sink, width, height, &global.global())?;
         container::loops(sink, loops)?;
@@ -280,7 +312,7 @@ impl Animator for Gif {
             self.settle(&held, Some(frame.canvas), first, work.pool)?;
             canvas = held.canvas;
         }
-        if self.pending.len() == BATCH {
+        if self.is_full() {
             self.write(work, sink)?;
         }
         canvas.clear();
