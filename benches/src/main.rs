@@ -1,6 +1,4 @@
-//! Pairs `libimage_packer.so` with the peers' own libraries: same pixels, same run, one thread.
-//!
-//! `image_packer_bench --library PATH [--corpus FOLDER | --photo FILE] [--out FOLDER] [--only WORD] [--ladder]`
+//! Pairs `libimage_packer.so` with the peers' own libraries: same pixels, same run, one thread. `--help` tells how.
 
 mod animations;
 mod hdr;
@@ -67,12 +65,33 @@ fn rgb(image: &RgbImage) -> Pixels<'_> {
     Pixels { width, height, format: Format::Rgb, opaque: false, bytes: image.as_raw() }
 }
 
+const USAGE: &str = "\
+usage: image_packer_bench --library PATH (--corpus FOLDER | --photo FILE) [--out FOLDER] [--only GROUP] [--ladder]
+
+  --library PATH   libimage_packer.so
+  --corpus FOLDER  photographs and screenshots to encode
+  --photo FILE     one photograph instead; the other images are made from it
+  --out FOLDER     where benchmark.md goes; out if not given
+  --only GROUP     one group of rows: jpeg, png, webp, heif, hdr, memory or animations
+  --ladder         also every effort of JPEG, at equal quality
+  --help           this text";
+
+/// What `--only` takes.
+const GROUPS: [&str; 7] = ["jpeg", "png", "webp", "heif", "hdr", "memory", "animations"];
+
+/// Ends with what is wrong with the arguments.
+fn refuse(what: &str) -> ! {
+    eprintln!("image_packer_bench: {what}\n\n{USAGE}");
+    std::process::exit(2)
+}
+
 fn main() {
     let mut args = std::env::args().skip(1);
     let (mut library, mut corpus, mut photo, mut out, mut only, mut ladder) =
         (None, None, None, PathBuf::from("out"), None, false);
     while let Some(arg) = args.next() {
-        let mut value = || PathBuf::from(args.next().unwrap_or_else(|| panic!("{arg} needs a value")));
+        let mut value =
+            || PathBuf::from(args.next().unwrap_or_else(|| refuse(&format!("{arg} needs a value"))));
         match arg.as_str() {
             "--library" => library = Some(value()),
             "--corpus" => corpus = Some(value()),
@@ -80,12 +99,19 @@ fn main() {
             "--out" => out = value(),
             "--only" => only = Some(value().display().to_string()),
             "--ladder" => ladder = true,
+            "--help" | "-h" => return println!("{USAGE}"),
             // A child of this program that measures the peak of one encode.
-            "--peak" => return memory::child(&library.expect("--library before --peak"), &mut args),
-            _ => panic!("unknown argument {arg}"),
+            "--peak" => {
+                let library = library.unwrap_or_else(|| refuse("--peak needs --library before it"));
+                return memory::child(&library, &mut args);
+            }
+            _ => refuse(&format!("unknown argument {arg}")),
         }
     }
-    let path = library.expect("--library PATH of libimage_packer.so");
+    let Some(path) = library else { refuse("--library is missing") };
+    if let Some(group) = only.as_deref().filter(|only| !GROUPS.contains(only)) {
+        refuse(&format!("unknown group {group}"));
+    }
     if only.as_deref() == Some("animations") {
         // Their own run: minutes, and the other images are not needed.
         let mut report = Report::default();
@@ -94,7 +120,8 @@ fn main() {
     }
     let images = match (corpus, photo) {
         (Some(folder), _) => Images::from_corpus(&folder),
-        (None, photo) => Images::from_photo(&photo.expect("--corpus FOLDER or --photo FILE")),
+        (None, Some(photo)) => Images::from_photo(&photo),
+        (None, None) => refuse("--corpus or --photo is missing"),
     };
     let mut bench =
         Bench { library: Library::open(&path), path: path.clone(), report: Report::default(), only };
