@@ -23,7 +23,7 @@ RUSTFLAGS="$cover" CC=clang CFLAGS="-g -fsanitize=fuzzer-no-link,address" \
 library=build/fuzz/$host/fast/libimage_packer.a
 
 mkdir -p "$corpus/source" "$corpus/blocks"
-cp tests/data/*.* "$corpus/source"
+cp tests/data/*.* tests/fuzz/source_seeds/*.* "$corpus/source"
 cp tests/fuzz/blocks_seeds/* "$corpus/blocks"
 for name in source blocks; do
   clang -g -O1 -fsanitize=fuzzer,address -Iinclude "tests/fuzz/$name.c" "$library" -o "build/fuzz/$name" -lm -ldl -lpthread
