@@ -243,8 +243,11 @@ impl Inner {
                 state.settle(back);
                 continue;
             }
-            let over =
-                state.closed && state.queue.is_empty() || !patient || state.threads.len() > state.limit;
+            // The last one stays with what is queued: a codec that was left alone may hold all threads for longer than
+            // anybody's patience, when there are fewer than it was lent.
+            let done = state.queue.is_empty();
+            let patience_over = !patient && (done || state.threads.len() > 1);
+            let over = state.closed && done || patience_over || state.threads.len() > state.limit;
             if over {
                 break;
             }
@@ -451,6 +454,28 @@ mod tests {
         wait_until(|| order.lock().unwrap().len() == 4);
         assert_eq!(*order.lock().unwrap(), [0, 1, 2, 3]);
         assert_eq!(tries.load(SeqCst), 6);
+    }
+
+    #[test]
+    fn work_waits_for_a_codec_that_was_left_alone() {
+        let (crew, kept, ran) = (Crew::new(), Arc::new(Mutex::new(None)), Arc::new(AtomicUsize::new(0)));
+        let (k, r) = (kept.clone(), ran.clone());
+        let leave = move |_: usize, pool: &Pool| {
+            *k.lock().unwrap() = Some(pool.reserve());
+            Turn::Done
+        };
+        crew.submit(Arc::new(Parts(1, leave)), 4).unwrap();
+        wait_until(|| kept.lock().unwrap().is_some());
+        let next = move |_: usize, _: &Pool| {
+            r.fetch_add(1, SeqCst);
+            Turn::Done
+        };
+        // Fewer threads now than the codec holds.
+        crew.submit(Arc::new(Parts(1, next)), 2).unwrap();
+        std::thread::sleep(PATIENCE * 4);
+        assert_eq!(ran.load(SeqCst), 0);
+        drop(kept.lock().unwrap().take());
+        wait_until(|| ran.load(SeqCst) == 1);
     }
 
     #[test]
