@@ -172,7 +172,7 @@ typedef int32_t (*ImageWriteFn)(void *user, const uint8_t *bytes, size_t size);
 
 /**
  * Fills `buffer` with up to `capacity` bytes from `offset`; stores the count in `*size`, 0 at the end.
- * Answers 0, or anything else for a failure. One call at a time.
+ * Answers 0, or anything else for a failure. One call at a time; within it, whatever has to read the same source fails.
  */
 typedef int32_t (*ImageReadFn)(void *user, uint64_t offset, uint8_t *buffer, size_t capacity, size_t *size);
 

@@ -2,8 +2,12 @@
 #![allow(unsafe_code, reason = "island: calls functions that the caller passes by pointer")]
 
 use std::{
+    cell::Cell,
     ffi::{CString, c_char, c_void},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
 };
 
 use super::{batch::ImageItemFn, data::ImageData, job::ImageDoneFn, status::ImageStatus};
@@ -22,7 +26,7 @@ pub type ImageReleaseFn = Option<unsafe extern "C" fn(user: *mut c_void)>;
 pub type ImageWriteFn = Option<unsafe extern "C" fn(user: *mut c_void, bytes: *const u8, size: usize) -> i32>;
 
 /// Fills `buffer` with up to `capacity` bytes from `offset`; stores the count in `*size`, 0 at the end.
-/// Answers 0, or anything else for a failure. One call at a time.
+/// Answers 0, or anything else for a failure. One call at a time; within it, whatever has to read the same source fails.
 pub type ImageReadFn = Option<
     unsafe extern "C" fn(
         user: *mut c_void,
@@ -119,6 +123,16 @@ pub struct Reader {
     /// Set when the source exists: a creating call that fails calls nothing back.
     pub release: Arc<ReleaseLater>,
     one_at_a_time: std::sync::Mutex<()>,
+    /// The thread that is in the callback, by [`this_thread`]; 0 for none.
+    inside: AtomicUsize,
+}
+
+/// A number that no other living thread has.
+fn this_thread() -> usize {
+    thread_local! {
+        static PLACE: Cell<u8> = const { Cell::new(0) };
+    }
+    PLACE.with(|place| std::ptr::from_ref(place).addr())
 }
 
 /// A release that happens with the drop, once it has been armed.
@@ -157,16 +171,27 @@ impl Reader {
     /// A reader over the caller's function.
     pub fn new(read: ImageReadFn, user: *mut c_void) -> Result<Self> {
         let Some(read) = read else { bail!(NullPointer, "the read callback is NULL") };
-        Ok(Self { read, user, release: Default::default(), one_at_a_time: Default::default() })
+        Ok(Self {
+            read,
+            user,
+            release: Default::default(),
+            one_at_a_time: Default::default(),
+            inside: Default::default(),
+        })
     }
 }
 
 impl ReadAt for Reader {
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<usize> {
+        if self.inside.load(Relaxed) == this_thread() {
+            bail!(Read, "the read callback uses the source that it reads for");
+        }
         let _lock = self.one_at_a_time.lock();
+        self.inside.store(this_thread(), Relaxed);
         let mut size = 0;
         // SAFETY: the caller's function with the caller's pointer; the buffer is writable for its length.
         let answer = unsafe { (self.read)(self.user, offset, buffer.as_mut_ptr(), buffer.len(), &mut size) };
+        self.inside.store(0, Relaxed);
         if answer != 0 {
             bail!(Read, "the read callback answered {answer} at offset {offset}");
         }

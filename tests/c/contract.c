@@ -258,6 +258,24 @@ static void a_source(ImageSource *source, const char *how) {
   CHECK(image_source_release(source) == IMAGE_OK, "%s: release", how);
 }
 
+static ImageSource *reads_again;
+static int inner_reads;
+static ImageStatus inner_status;
+static ImageErrorCause inner_cause;
+
+static int32_t read_again(void *user, uint64_t offset, uint8_t *buffer, size_t capacity, size_t *size) {
+  ImagePixelMap *inner = NULL;
+  if (*(ImageSource **)user != NULL) {
+    ++inner_reads;
+    inner_status = image_source_create_pixelmap(*(ImageSource **)user, 0, &inner);
+    inner_cause = image_packer_last_error_cause();
+  }
+  *size = offset < image.size ? image.size - (size_t)offset : 0;
+  if (*size > capacity) *size = capacity;
+  if (*size > 0) memcpy(buffer, image.bytes + offset, *size);
+  return 0;
+}
+
 static void sources(void) {
   ImagePixelMap *map = copy_of_rgb();
   ImageSource *source = NULL;
@@ -299,6 +317,13 @@ static void sources(void) {
   CHECK(image_source_create_from_reader(read_error, NULL, NULL, &source) == IMAGE_ERROR_FAILED &&
             image_packer_last_error_cause() == IMAGE_CAUSE_READ,
         "a reader that fails");
+  CHECK(image_source_create_from_reader(read_again, NULL, &reads_again, &reads_again) == IMAGE_OK &&
+            image_source_create_pixelmap(reads_again, 0, &map) == IMAGE_OK,
+        "a reader that uses its own source");
+  CHECK(inner_reads > 0 && inner_status == IMAGE_ERROR_FAILED && inner_cause == IMAGE_CAUSE_READ,
+        "which fails inside, and does not wait for itself");
+  image_pixelmap_release(map);
+  image_source_release(reads_again);
   close(ends[0]);
   close(ends[1]);
   unlink(path);
