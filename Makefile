@@ -7,6 +7,7 @@
 #   make test             all tests
 #   make soak             random images through every format and effort, SECONDS long
 #   make fuzz             the readers of images and metadata under libFuzzer, SECONDS long
+#   make stress           every function at random from several threads under the sanitizers, SECONDS long
 #   make hdr-check         gain maps as libultrahdr and Chromium see them, and all that Chromium draws
 #   make bench            speed beside the peers' own libraries, into out/benchmark.md
 
@@ -57,6 +58,9 @@ soak:
 fuzz:
 	scripts/fuzz.sh $(SECONDS)
 
+stress:
+	scripts/stress.sh $(SECONDS)
+
 # The HDR image of a JPEG with a gain map, reconstructed by libultrahdr, for which PYTHON must have imagecodecs; HDR,
 # orientations and colours as Chromium draws them.
 PYTHON ?= python3
@@ -74,4 +78,4 @@ hdr-check: all
 	out/gallery out/gallery.images
 	$(PYTHON) scripts/chromium_check.py out/gallery.images out/hdr_camera.jpg out/hdr_camera.p010; [ $$? = 0 -o $$? = 77 ]
 
-.PHONY: all install uninstall demo test soak fuzz hdr-check bench clean
+.PHONY: all install uninstall demo test soak fuzz stress hdr-check bench clean
