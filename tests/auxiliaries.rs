@@ -10,8 +10,10 @@ use common::{
 };
 
 use image_packer::{
+    codec::metadata::properties::Place,
     model::{
         gain_map::{GainMap, GainMapParams},
+        metadata::Metadata,
         options::Options,
         picture::{Auxiliary, AuxiliaryKind, Parts, Picture},
         pixel_format::PixelFormat,
@@ -104,6 +106,39 @@ fn what_is_moved_keeps_every_byte() {
     assert_ne!(coded(&after)[0], before[0]);
     assert_eq!(coded(&after)[1..], before[1..]);
     assert!(after.auxiliaries[0].pixels.plane(0).0.iter().all(|v| v.abs_diff(200) <= 1));
+}
+
+#[test]
+fn without_the_place_theirs_goes_too() {
+    let exif = {
+        let mut metadata = Metadata::default();
+        metadata.set_place(Place { latitude: 48.123_456, longitude: 11.5, altitude: None }).unwrap();
+        metadata.exif.unwrap()
+    };
+    let (file, _) = pack(Input::Picture(Arc::new(picture(false))), "image/jpeg", false);
+    let mut placed = picture_of(&file);
+    for auxiliary in &mut placed.auxiliaries {
+        let mut pixels = Pixels::clone(&auxiliary.pixels);
+        let jpeg = pixels.coded.take().unwrap();
+        let length = (exif.len() as u16 + 8).to_be_bytes();
+        let segment = [&[0xff, 0xe1][..], &length, b"Exif\0\0", &exif].concat();
+        pixels.coded = Some([&jpeg[..20], &segment, &jpeg[20..]].concat().into());
+        auxiliary.pixels = Arc::new(pixels);
+    }
+    let (file, _) = pack(Input::Picture(Arc::new(placed)), "image/jpeg", false);
+    // Degrees of the latitude as EXIF has them.
+    let places = |file: &[u8]| file.windows(exif.len() - 8).filter(|bytes| *bytes == &exif[8..]).count();
+    assert_eq!(places(&file), 4);
+    for keep_gps in [true, false] {
+        let mut options = Options::new("image/jpeg", 92).unwrap();
+        (options.needs_pack_properties, options.keep_gps) = (true, keep_gps);
+        let (again, _) = packing::pack(Input::Source(source(&file)), &options);
+        assert_eq!(places(&again), if keep_gps { 4 } else { 0 });
+        assert_eq!(picture_of(&again).auxiliaries.len(), 4);
+        if let Some(read) = exiftool_bytes(&again, &["-b", "-MPImage2"]) {
+            assert_eq!(places(&read), usize::from(keep_gps));
+        }
+    }
 }
 
 #[test]

@@ -52,7 +52,7 @@ pub const IMAGE_FORMAT_HDR: u32 = 0x10;
 pub const IMAGE_FORMAT_GAIN_MAP: u32 = 0x20;
 /// More than 8 bits per component.
 pub const IMAGE_FORMAT_DEEP: u32 = 0x40;
-/// EXIF, XMP and the like; GIF carries XMP alone.
+/// EXIF, XMP and the like; GIF carries XMP and comments alone.
 pub const IMAGE_FORMAT_METADATA: u32 = 0x80;
 /// ICC profiles that readers honour.
 pub const IMAGE_FORMAT_PROFILES: u32 = 0x100;

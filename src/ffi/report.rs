@@ -53,6 +53,8 @@ pub const IMAGE_WARNING_FRAMES_DROPPED: i32 = 15;
 pub const IMAGE_WARNING_DEPTH_REDUCED: i32 = 16;
 /// Alpha was blended on the background.
 pub const IMAGE_WARNING_ALPHA_BLENDED: i32 = 17;
+/// Comments or other texts with a keyword were dropped: the format cannot carry them.
+pub const IMAGE_WARNING_TEXT_DROPPED: i32 = 18;
 
 /// The GPU was to encode and failed, so the host did; the sentence says why.
 pub const IMAGE_WARNING_DEVICE_FAILED: i32 = 30;

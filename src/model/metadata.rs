@@ -17,6 +17,8 @@ pub struct Metadata {
     pub xmp: Option<Arc<[u8]>>,
     /// IPTC as Photoshop's image resources hold it: "8BIM" blocks.
     pub iptc: Option<Arc<[u8]>>,
+    /// Comments and other texts, in the order of the file.
+    pub texts: Vec<Text>,
     /// Resolution.
     pub density: Option<Density>,
     /// Whether there was provenance data (C2PA), which is never written: its signatures are of the old file.
@@ -33,6 +35,15 @@ impl Metadata {
         let number = number.and_then(|number| u16::try_from(number).ok());
         number.and_then(Orientation::from_exif).unwrap_or_default()
     }
+}
+
+/// A comment, or another text with a keyword, as the chunk of PNG that holds it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Text {
+    /// `tEXt`, `zTXt` or `iTXt`.
+    pub name: [u8; 4],
+    /// What is in it.
+    pub body: Arc<[u8]>,
 }
 
 /// Pixels per inch, horizontally and vertically; both above 0.

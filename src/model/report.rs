@@ -52,6 +52,8 @@ pub enum Code {
     DepthReduced = 16,
     /// Alpha was blended on the background.
     AlphaBlended = 17,
+    /// Comments and other texts that the format cannot carry.
+    TextDropped = 18,
     /// A device was to encode, could not, and the host did.
     DeviceFailed = 30,
 }
@@ -112,6 +114,11 @@ impl Notes {
         }
         log::write(log::WARNING, || text.to_string());
         warnings.push(Warning { code, text });
+    }
+
+    /// Whether there is a warning of this code.
+    pub fn has(&self, code: Code) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().any(|known| known.code == code)
     }
 
     /// The same, to go on from here.

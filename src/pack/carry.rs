@@ -9,16 +9,17 @@ use crate::{
         Format, features,
         metadata::{
             exif::{Dir, Exif, tag},
-            iptc, jpeg, xmp,
+            iptc, jpeg, text, xmp,
         },
     },
     error::Result,
     model::{
-        metadata::{Density, Metadata},
+        color::Color,
+        metadata::{Density, Metadata, Text},
         options::Options,
         report::{Code, Notes},
     },
-    pixels::{Orientation, Rows},
+    pixels::{Orientation, Rows, manage},
 };
 
 /// What is known of the output.
@@ -27,8 +28,8 @@ pub struct Output<'a> {
     pub options: &'a Options,
     /// Width and height of the pixels to come.
     pub size: (u32, u32),
-    /// Whether they are sRGB.
-    pub srgb: bool,
+    /// Their colour.
+    pub color: &'a Color,
     /// What a thumbnail is made of.
     pub shown: Option<&'a Rows>,
     /// How the pixels to come are stored; other than upright only where readers turn them as EXIF says.
@@ -48,13 +49,13 @@ impl<'a> Output<'a> {
         pool: &'a Pool,
         notes: &'a Notes,
     ) -> Self {
-        let srgb = rows.color().icc.is_none() && rows.color().cicp.is_srgb();
+        let color = rows.color();
         let (size, shown) = (seen(rows, orientation, options), Some(rows));
         let orientation = match turned(options) {
             Turned::ByExif => orientation,
             Turned::ByFile | Turned::Here => Orientation::Upright,
         };
-        Self { options, size, srgb, shown, orientation, pool, notes }
+        Self { options, size, color, shown, orientation, pool, notes }
     }
 }
 
@@ -137,11 +138,40 @@ pub fn prepare(from: &Metadata, output: &Output<'_>) -> Result<Metadata> {
         },
         None => {}
     }
+    to.texts = texts(&from.texts, name, notes);
+    if !options.keep_gps && to.texts.iter().any(text::is_place) {
+        to.texts.retain(|text| !text::is_place(text));
+        notes.add(Code::GpsRemoved, "removed the place from texts");
+    }
     Ok(to)
+}
+
+/// Whether no profile and no code points say what the colour is.
+fn is_plain(color: &Color) -> bool {
+    color.icc.is_none() && color.cicp.is_srgb()
+}
+
+fn is_srgb(color: &Color) -> bool {
+    is_plain(color) || color.icc.as_deref().is_some_and(|icc| manage::is_like_srgb(icc).unwrap_or(false))
+}
+
+/// The texts that the format has a place for; the others are told.
+fn texts(from: &[Text], name: &str, notes: &Notes) -> Vec<Text> {
+    let fits = |text: &&Text| match name {
+        "image/png" | "image/apng" => true,
+        "image/jpeg" | "image/gif" => text::comment(text).is_some(),
+        _ => false,
+    };
+    for dropped in from.iter().filter(|text| !fits(text)) {
+        let keyword = text::keyword(dropped);
+        notes.add(Code::TextDropped, format!("dropped the text \"{keyword}\": {name} cannot carry it"));
+    }
+    from.iter().filter(fits).cloned().collect()
 }
 
 /// Tells what a format without metadata has no place for.
 fn drop_all(from: &Metadata, name: &str, notes: &Notes) {
+    texts(&from.texts, name, notes);
     for (code, what, block) in [
         (Code::ExifDropped, "EXIF", &from.exif),
         (Code::XmpDropped, "XMP", &from.xmp),
@@ -159,7 +189,7 @@ fn exif(
     density: Option<Density>,
     output: &Output<'_>,
 ) -> Result<Option<Arc<[u8]>>> {
-    let Output { options, size: (width, height), srgb, orientation, notes, .. } = *output;
+    let Output { options, size: (width, height), color, orientation, notes, .. } = *output;
     let turned = orientation != Orientation::Upright;
     let alone = density.is_some() && !has_density(options.format);
     if from.is_none() && !turned && !alone && options.max_embed_thumbnail == 0 {
@@ -185,7 +215,13 @@ fn exif(
     ] {
         exif.replace_number(dir, tag, side);
     }
-    exif.replace_number(Dir::Exif, tag::COLOR_SPACE, if srgb { 1 } else { 0xffff });
+    let converted = notes.has(Code::ColorConverted) || notes.has(Code::ToneMapped);
+    match exif.number(Dir::Exif, tag::COLOR_SPACE) {
+        // Where nothing else tells the colour, and nothing was done to it, what the camera said of it stays.
+        Some(_) if is_plain(color) && !converted => {}
+        Some(_) => exif.replace_number(Dir::Exif, tag::COLOR_SPACE, if is_srgb(color) { 1 } else { 0xffff }),
+        None => {}
+    }
     if let Some(density) = density
         && (alone || exif.density().is_some_and(|old| old.to_inch() != density.to_inch()))
         && exif.density() != Some(density)

@@ -310,6 +310,10 @@ pub(super) fn tell_found(found: &Found, options: &Options, notes: &Notes) {
     if found.vendor && options.needs_pack_properties {
         notes.add(Code::VendorDataDropped, "dropped a vendor's own segments: they describe the old file");
     }
+    if found.behind > 0 && options.needs_pack_properties {
+        let text = format!("dropped {} bytes behind the image: a video, or a vendor's own", found.behind);
+        notes.add(Code::VendorDataDropped, text);
+    }
 }
 
 /// Notes that signatures of the old file are not in the new one.

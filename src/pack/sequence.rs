@@ -19,6 +19,7 @@ use crate::{
     error::Result,
     limits::{Limits, Share},
     model::{
+        color::{Cicp, Color},
         metadata::Metadata,
         pixelmap::Pixels,
         report::{Code, Notes},
@@ -268,10 +269,11 @@ impl Stream {
             frame.saturating_mul(pixels.div_ceil(own.max(1))).saturating_mul(if self.frugal { 1 } else { 2 });
         let share =
             limits.memory().take(pixels.saturating_mul(6 * 4).saturating_add(frame), "this sequence")?;
+        let color = Color { cicp: Cicp::SRGB, icc: icc.clone() };
         let output = carry::Output {
             options: &pack,
             size: (width, height),
-            srgb: icc.is_none(),
+            color: &color,
             shown: None,
             orientation: Orientation::Upright,
             pool: site.pool,

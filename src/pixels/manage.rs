@@ -101,7 +101,7 @@ pub fn inks_to_srgb(profile: &[u8], inks: &[u8], width: usize, deep: bool, rgb: 
 }
 
 /// Whether pixels that a colour describes look alike, to a code of 8 bits, when they are taken for sRGB.
-fn is_like_srgb(profile: &[u8]) -> Result<bool> {
+pub fn is_like_srgb(profile: &[u8]) -> Result<bool> {
     const STEPS: usize = 9;
     let level = |i: usize| (i * 255 / (STEPS - 1)) as u8;
     let grid: Vec<u8> = (0..STEPS * STEPS * STEPS)

@@ -7,6 +7,7 @@ mod changes;
 mod damage;
 mod formats;
 mod png;
+mod texts;
 
 use std::{fs, path::PathBuf, process::Command, sync::Arc};
 

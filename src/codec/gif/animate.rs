@@ -296,6 +296,7 @@ impl Gif {
         if let Some(packet) = &self.animation.metadata.xmp {
             container::xmp(sink, packet)?;
         }
+        container::comments(sink, &self.animation.metadata)?;
         self.global = Some(Arc::new(global));
         Ok(())
     }

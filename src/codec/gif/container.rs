@@ -1,7 +1,7 @@
 //! The blocks of a GIF file (CompuServe, "Graphics Interchange Format, version 89a").
 
 use super::frame::Image;
-use crate::{error::Result, sink::Sink};
+use crate::{codec::metadata::text, error::Result, model::metadata::Metadata, sink::Sink};
 
 /// Bits of a table's size: it has 2 to the power of this many colours, 2 to 256.
 fn table_bits(colors: usize) -> u32 {
@@ -56,6 +56,19 @@ pub fn xmp(sink: &mut dyn Sink, packet: &[u8]) -> Result<()> {
         *byte = value;
     }
     sink.write(&trailer)
+}
+
+/// Comments, in sub-blocks of up to 255 bytes.
+pub fn comments(sink: &mut dyn Sink, metadata: &Metadata) -> Result<()> {
+    for comment in metadata.texts.iter().filter_map(text::comment) {
+        sink.write(&[0x21, 0xfe])?;
+        for part in comment.chunks(255) {
+            sink.write(&[part.len() as u8])?;
+            sink.write(part)?;
+        }
+        sink.write(&[0])?;
+    }
+    Ok(())
 }
 
 /// What is said about the frame that follows. `delay` in 1/100 s.

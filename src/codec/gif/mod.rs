@@ -164,6 +164,7 @@ fn encode(plan: &Plan<'_>, sink: &mut dyn Sink) -> Result<()> {
     if let Some(packet) = &plan.metadata.xmp {
         container::xmp(sink, packet)?;
     }
+    container::comments(sink, plan.metadata)?;
     if image.transparent.is_some() {
         container::control(sink, 0, 0, image.transparent)?;
     }

@@ -55,6 +55,7 @@ pub fn metadata_segments(metadata: &Metadata) -> Result<Vec<u8>> {
     let mut segments = Vec::new();
     super::super::metadata::jpeg::write_first(metadata, &mut segments)?;
     super::super::metadata::jpeg::write_iptc(metadata, &mut segments)?;
+    super::super::metadata::jpeg::write_comments(metadata, &mut segments)?;
     Ok(segments)
 }
 

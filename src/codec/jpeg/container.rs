@@ -9,7 +9,10 @@ use std::ops::Range;
 
 use crate::{
     bail,
-    codec::gain_map::{iso, xmp},
+    codec::{
+        gain_map::{iso, xmp},
+        metadata::jpeg,
+    },
     err,
     error::{Error, Result, try_extend},
     model::{
@@ -57,12 +60,24 @@ pub fn encode(plan: &Plan<'_>, sink: &mut dyn Sink) -> Result<()> {
         // Multi-frame image, disparity; the others have no type of their own.
         let attribute = if auxiliary.kind == AuxiliaryKind::Depth { 0x02_0002 } else { 0 };
         let bytes = match &auxiliary.pixels.coded {
+            Some(coded) if !plan.options.keep_gps => spliced(without_place(coded)?.as_slice(), &[])?,
             Some(coded) => spliced(coded, &[])?,
             None => spliced(encode_one(plan, &auxiliary.pixels, plan.options.quality)?.as_slice(), &[])?,
         };
         items.push(Item { semantic: auxiliary.kind.semantic(), attribute, bytes });
     }
     write(main.as_slice(), gain_map.map(|map| &map.params), &items, plan, sink)
+}
+
+/// The same JPEG without the place in EXIF and XMP of its own, which goes as a whole where it is damaged.
+fn without_place(coded: &[u8]) -> Result<Buffer> {
+    let mut metadata = jpeg::find(coded)?.metadata;
+    if metadata.remove_place().is_err() {
+        (metadata.exif, metadata.xmp) = (None, None);
+    }
+    let mut bytes = Buffer::default();
+    jpeg::exchange(coded, &metadata, &mut bytes)?;
+    Ok(bytes)
 }
 
 /// A JPEG of nothing but these pixels. Colour is at full size: a map's channels are independent of each other.

@@ -184,7 +184,8 @@ impl Exif {
 
     /// Where the number stands that says where a directory is.
     fn pointer(&self, dir: Dir) -> Option<usize> {
-        let below = |parent, tag| self.find(parent, tag).map(|entry| entry.at + 8);
+        let below =
+            |parent, tag| self.find(parent, tag).filter(|entry| entry.count > 0).map(|entry| entry.at + 8);
         match dir {
             Dir::Main => Some(4),
             Dir::Exif => below(Dir::Main, tag::EXIF),

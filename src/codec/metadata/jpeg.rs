@@ -1,6 +1,6 @@
 //! Metadata in JPEG: APP segments before the first scan (T.81, JFIF 1.02, EXIF 2.32, XMP part 3).
 
-use super::{Found, xmp};
+use super::{Found, text, xmp};
 use crate::{
     bail, err,
     error::{Result, try_extend},
@@ -11,6 +11,8 @@ use crate::{
 const EXIF: &[u8] = b"Exif\0\0";
 const XMP: &[u8] = b"http://ns.adobe.com/xap/1.0/\0";
 const MORE_XMP: &[u8] = b"http://ns.adobe.com/xmp/extension/\0";
+/// Names of APP2 segments that other parts of the decoder read.
+const ELSEWHERE: [&[u8]; 3] = [b"ICC_PROFILE\0", b"MPF\0", b"urn:iso:std:iso:ts:21496"];
 const PHOTOSHOP: &[u8] = b"Photoshop 3.0\0";
 /// Most bytes of a segment beside its marker and length.
 const ROOM: usize = 65535 - 2;
@@ -59,19 +61,23 @@ pub fn segments(file: &[u8]) -> Result<(Vec<Segment<'_>>, usize)> {
 }
 
 /// What the segments hold.
-pub(super) fn find(file: &[u8]) -> Result<Found> {
+pub fn find(file: &[u8]) -> Result<Found> {
     let mut found = Found::default();
-    let (segments, _) = segments(file)?;
+    let (segments, scan) = segments(file)?;
+    found.behind = behind(file, scan);
     let (mut iptc, mut more) = (Vec::new(), Vec::new());
     for Segment { marker, body, .. } in segments {
         match marker {
             0xe0 if body.starts_with(b"JFIF\0") => found.metadata.density = jfif_density(body),
+            0xe0 => found.vendor = true,
             0xe1 if body.starts_with(EXIF) => found.exif(body)?,
             0xe1 => {
                 if let Some(packet) = body.strip_prefix(XMP) {
                     found.xmp(packet)?;
                 } else if let Some(part) = body.strip_prefix(MORE_XMP) {
                     more.push(part);
+                } else {
+                    found.vendor = true;
                 }
             }
             0xed => {
@@ -82,8 +88,10 @@ pub(super) fn find(file: &[u8]) -> Result<Found> {
             0xeb if is_provenance(body) => found.metadata.provenance = true,
             0xeb if body.starts_with(b"JP") => {}
             // Profiles, gain maps and indexes of images are looked at elsewhere; Adobe's segment is about the coding.
-            0xe2 | 0xee => {}
-            0xe3..=0xef => found.vendor = true,
+            0xe2 if ELSEWHERE.iter().any(|name| body.starts_with(name)) => {}
+            0xee if body.starts_with(b"Adobe") => {}
+            0xe2..=0xef => found.vendor = true,
+            0xfe => found.metadata.texts.push(text::of_comment(body)?),
             _ => {}
         }
     }
@@ -96,6 +104,42 @@ pub(super) fn find(file: &[u8]) -> Result<Found> {
         found.metadata.xmp = Some(block(&whole)?);
     }
     Ok(found)
+}
+
+/// The bytes behind the last image: 0 if there is nothing but padding, or if the images' own ends are not found.
+fn behind(file: &[u8], scan: usize) -> usize {
+    let (mut start, mut at) = (0, scan);
+    loop {
+        let Some(end) = end_of_scans(file, at) else { return 0 };
+        at = end;
+        // OpenHarmony's cameras write an image's size and a name behind it.
+        let size = ((at - start) as u32).to_le_bytes();
+        if file.get(at..).is_some_and(|rest| rest.len() >= 12 && rest.starts_with(&size)) {
+            at += 12;
+        }
+        let rest = file.get(at..).unwrap_or_default();
+        let Some(padding) = rest.iter().position(|&byte| byte != 0) else { return 0 };
+        // The next image: gain maps and their like.
+        let next = &rest[padding..];
+        let Some((_, scan)) = segments(next).ok().filter(|_| next.starts_with(&[0xff, 0xd8, 0xff])) else {
+            return rest.len();
+        };
+        (start, at) = (at + padding, at + padding + scan);
+    }
+}
+
+/// The end of the image whose first scan starts at `at`; none if it has none.
+fn end_of_scans(file: &[u8], mut at: usize) -> Option<usize> {
+    loop {
+        at += file.get(at..)?.iter().position(|&byte| byte == 0xff)?;
+        match *file.get(at + 1)? {
+            // What is no marker, and those without contents.
+            0x00 | 0x01 | 0xd0..=0xd7 => at += 2,
+            0xff => at += 1,
+            0xd9 => return Some(at + 2),
+            _ => at += 2 + usize::from(u16::from_be_bytes(*file.get(at + 2..)?.first_chunk()?)).max(2),
+        }
+    }
 }
 
 /// Whether a segment starts JUMBF boxes of C2PA, whose label is among the first of them (C2PA 2.1, A.3.1).
@@ -194,8 +238,16 @@ pub fn write_iptc(metadata: &Metadata, out: &mut Vec<u8>) -> Result<()> {
     Ok(())
 }
 
+/// Appends comments.
+pub fn write_comments(metadata: &Metadata, out: &mut Vec<u8>) -> Result<()> {
+    for comment in metadata.texts.iter().filter_map(text::comment) {
+        comment.chunks(ROOM).try_for_each(|part| segment(out, 0xfe, &[part]))?;
+    }
+    Ok(())
+}
+
 /// A file with other blocks; the rest stays.
-pub(super) fn exchange(file: &[u8], metadata: &Metadata, sink: &mut dyn Sink) -> Result<()> {
+pub fn exchange(file: &[u8], metadata: &Metadata, sink: &mut dyn Sink) -> Result<()> {
     let (segments, scan) = segments(file)?;
     let is_mpf = |s: &Segment<'_>| s.marker == 0xe2 && s.body.starts_with(b"MPF\0");
     let mut head = Vec::new();

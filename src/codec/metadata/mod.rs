@@ -6,6 +6,7 @@ pub mod iptc;
 pub mod jpeg;
 mod png;
 pub mod properties;
+pub mod text;
 pub mod tiff;
 mod webp;
 pub mod xmp;
@@ -16,7 +17,7 @@ use crate::{
     bail,
     error::{Result, try_extend},
     model::{
-        metadata::{Metadata, block},
+        metadata::{Metadata, Text, block},
         source::ImageSource,
     },
     sink::Sink,
@@ -29,6 +30,8 @@ pub struct Found {
     pub metadata: Metadata,
     /// Segments of a vendor's own.
     pub vendor: bool,
+    /// So many bytes behind the last image: a video, or a vendor's own.
+    pub behind: usize,
 }
 
 impl Found {
@@ -55,6 +58,14 @@ impl Found {
                 try_extend(&mut resource, piece, "IPTC")?;
             }
             self.metadata.iptc = Some(block(&resource)?);
+        }
+        Ok(())
+    }
+
+    /// A text of PNG that is not one of the blocks in disguise.
+    fn text(&mut self, name: [u8; 4], body: &[u8]) -> Result<()> {
+        if ![&b"XML:com.adobe.xmp"[..], b"Raw profile type"].iter().any(|block| body.starts_with(block)) {
+            self.metadata.texts.push(Text { name, body: block(body)? });
         }
         Ok(())
     }

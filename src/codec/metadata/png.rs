@@ -69,9 +69,10 @@ pub(super) fn find(file: &[u8]) -> Result<Found> {
                         found.xmp(&text)?;
                     }
                 }
-                None => {}
+                None => found.text(name, body)?,
             },
             b"tEXt" | b"zTXt" if raw_kind(body).is_some() => raw.push((name == *b"zTXt", body)),
+            b"tEXt" | b"zTXt" => found.text(name, body)?,
             b"pHYs" => {
                 if let &[a, b, c, d, e, f, g, h, 1] = body {
                     let [x, y] =
@@ -81,6 +82,8 @@ pub(super) fn find(file: &[u8]) -> Result<Found> {
             }
             // C2PA.
             b"caBX" => found.metadata.provenance = true,
+            // The second letter says whether a chunk is a program's own.
+            [_, b'a'..=b'z', ..] => found.vendor = true,
             _ => {}
         }
     }

@@ -4,7 +4,10 @@
 use crate::{
     bail,
     error::{Result, try_vec},
-    model::color::{Cicp, Light, MasteringDisplay},
+    model::{
+        color::{Cicp, Light, MasteringDisplay},
+        metadata::Text,
+    },
     sink::Sink,
 };
 
@@ -38,6 +41,8 @@ pub enum Ancillary<'a> {
     Exif(&'a [u8]),
     /// An XMP packet.
     Xmp(&'a [u8]),
+    /// A comment, or another text.
+    Text(&'a Text),
 }
 
 /// Writes chunks to a sink.
@@ -110,6 +115,7 @@ impl<'a> Chunks<'a> {
             Ancillary::Exif(exif) => self.write(b"eXIf", &[exif]),
             // Keyword, compression flag and method, language tag, translated keyword, text.
             Ancillary::Xmp(xmp) => self.write(b"iTXt", &[b"XML:com.adobe.xmp\0", &[0, 0, 0, 0], xmp]),
+            Ancillary::Text(text) => self.write(&text.name, &[&text.body]),
         }
     }
 

@@ -300,7 +300,8 @@ fn ancillary<'a>(color: &Color, icc: Option<&'a [u8]>, metadata: &'a Metadata) -
 fn described(metadata: &Metadata) -> impl Iterator<Item = Ancillary<'_>> {
     let density = metadata.density.map(|density| Ancillary::Density(density.to_metre()));
     let exif = metadata.exif.as_deref().map(Ancillary::Exif);
-    density.into_iter().chain(exif).chain(metadata.xmp.as_deref().map(Ancillary::Xmp))
+    let xmp = metadata.xmp.as_deref().map(Ancillary::Xmp);
+    density.into_iter().chain(exif).chain(xmp).chain(metadata.texts.iter().map(Ancillary::Text))
 }
 
 #[cfg(test)]
