@@ -542,6 +542,7 @@ fn developed(pixels: &Pixels, primaries: u8) -> Pixels {
         linear_white: 203.0,
         scale: None,
         sharp: false,
+        exact: false,
         background: None,
     };
     let cicp = hdr::code_points(pixels).unwrap();

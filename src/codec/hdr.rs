@@ -62,6 +62,9 @@ pub const MAP_QUALITY: Setting = Setting {
 /// From this effort on the SDR image makes up for what a gain map of fewer samples than pixels cannot tell.
 const SHARP: u8 = 5;
 
+/// From this quality on, of the image and of a map of its size, the map makes up for what 8 bits cannot tell of dark light.
+const EXACT: u8 = 98;
+
 /// How to develop HDR pixels of these code points: with a gain map where the options and the format want one.
 pub fn recipe(pixels: &Pixels, cicp: Cicp, options: &Options, gain_map: bool) -> Recipe {
     let mapper = match options.get(&TONE_MAPPER) {
@@ -84,6 +87,7 @@ pub fn recipe(pixels: &Pixels, cicp: Cicp, options: &Options, gain_map: bool) ->
         linear_white: linear_white(options),
         scale: gain_map.then(|| map_scale(options)),
         sharp: options.effort >= SHARP,
+        exact: map_scale(options) == 1 && options.quality.min(map_quality(options)) >= EXACT,
         background: (!keeps_alpha).then_some(options.background),
     }
 }
@@ -102,6 +106,12 @@ pub fn map_scale(options: &Options) -> u32 {
         _ if options.quality >= 95 => 1,
         _ => 2,
     }
+}
+
+/// The quality of a gain map.
+pub fn map_quality(options: &Options) -> u8 {
+    let quality = options.get(&MAP_QUALITY);
+    if quality < 0 { options.quality } else { quality as u8 }
 }
 
 /// Whether the HDR signal itself is asked for, and the format holds it.

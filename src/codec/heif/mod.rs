@@ -389,8 +389,7 @@ fn encode(codec: &Codec, plan: &Plan<'_>, sink: &mut dyn Sink) -> Result<()> {
     for Auxiliary { kind, pixels } in plan.auxiliaries {
         auxiliaries.push((*kind, encode_beside(codec, plan, pixels, plan.options.quality)?));
     }
-    let quality = plan.options.get(&hdr::MAP_QUALITY);
-    let quality = if quality < 0 { plan.options.quality } else { quality as u8 };
+    let quality = hdr::map_quality(plan.options);
     let map = match plan.gain_map {
         Some(map) => Some((map, encode_beside(codec, plan, &map.pixels, quality)?)),
         None => None,

@@ -11,6 +11,7 @@ use crate::{
     bail,
     codec::{
         gain_map::{iso, xmp},
+        hdr::map_quality,
         metadata::jpeg,
     },
     err,
@@ -48,9 +49,7 @@ pub fn encode(plan: &Plan<'_>, sink: &mut dyn Sink) -> Result<()> {
     let gain_map = plan.gain_map.or(made.as_ref());
     let mut items = Vec::new();
     if let Some(map) = gain_map {
-        let quality = plan.options.get(&crate::codec::hdr::MAP_QUALITY);
-        let quality = if quality < 0 { plan.options.quality } else { quality as u8 };
-        let coded = encode_one(plan, &map.pixels, quality)?;
+        let coded = encode_one(plan, &map.pixels, map_quality(plan.options))?;
         let mut packet = segment(0xe1, &[XMP, xmp::packet(&xmp::secondary(&map.params)).as_bytes()])?;
         packet.extend_from_slice(&segment(0xe2, &[iso::NAME, &iso::write(&map.params)])?);
         let bytes = spliced(coded.as_slice(), &packet)?;

@@ -92,7 +92,7 @@ impl Film {
         };
         let reader = Reader::new(pixels, cicp, decoder, kernels, background)?;
         let peak = measure(&reader, pixels, pool, control)?;
-        let developer = Developer::new(recipe.mapper, peak)?;
+        let developer = Developer::new(recipe.mapper, peak, recipe.exact)?;
         let map = match recipe.scale.filter(|_| peak >= LEAST_PEAK) {
             Some(scale) => Some(Map::new(scale as usize, pixels)?),
             None => None,

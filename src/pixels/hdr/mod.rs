@@ -56,6 +56,9 @@ pub struct Recipe {
     pub scale: Option<u32>,
     /// Whether the SDR image makes up for what a map of fewer samples cannot tell.
     pub sharp: bool,
+    /// Whether the gain map makes up for what 8 bits cannot tell of dark light. For maps as large as the image, whose
+    /// quality keeps it.
+    pub exact: bool,
     /// What shows through transparent pixels, in sRGB; none to keep alpha.
     pub background: Option<[u8; 3]>,
 }

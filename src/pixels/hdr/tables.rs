@@ -146,6 +146,11 @@ pub const GAIN_STEPS: u32 = 16;
 /// The darkest light that has an entry in [`Developer::oetf`]; it is code 0.
 pub const DARK: f32 = 1.0 / 8192.0;
 
+/// Light up to which a map can make up for the 8 bits of the SDR image: 10 nits, where half a code is 1.5 %.
+const COARSE: f64 = 10.0 / transfer::WHITE;
+/// By how many stops at most: half a code of 0.5 nits.
+const MOST: f64 = 0.1;
+
 /// Linear light to codes of sRGB's transfer, and to the gain that undoes the tone mapping.
 #[derive(Debug)]
 pub struct Developer {
@@ -159,8 +164,9 @@ pub struct Developer {
 }
 
 impl Developer {
-    /// For an image whose brightest light is `peak`.
-    pub fn new(mapper: ToneMapper, peak: f32) -> Result<Self> {
+    /// For an image whose brightest light is `peak`; where `exact`, gains of dark light are those of the codes that it
+    /// becomes.
+    pub fn new(mapper: ToneMapper, peak: f32, exact: bool) -> Result<Self> {
         let peak = f64::from(peak).max(1.0);
         let curve = ToneCurve::new(mapper, peak);
         // What is brighter than the peak cannot be brought back.
@@ -175,11 +181,20 @@ impl Developer {
         // Curves that change nothing below white give exactly 0 there.
         let min = if min.abs() < 1e-6 { 0.0 } else { min as f32 };
         let max = max as f32;
+        let exact = exact && min == 0.0 && max > 0.0;
+        // No gain stays a sample of its own.
+        let below = if exact { (255.0 * MOST / (f64::from(max) + MOST)).ceil() } else { 0.0 };
+        let min = if exact { (-f64::from(max) * below / (255.0 - below)) as f32 } else { min };
         let span = f64::from((max - min).max(1e-6));
         let top = f64::from(255 * GAIN_STEPS);
         let tone = LogTable::new(-14, 17, |light| {
             let mapped = curve.map(light);
-            let sample = ((gain_to(light, mapped) - f64::from(min)) / span).clamp(0.0, 1.0);
+            let mut gain = gain_to(light, mapped);
+            let code = (Curve::SRGB.encode(light) * 255.0).round();
+            if exact && light < COARSE && mapped == light && code > 0.0 {
+                gain = (light / Curve::SRGB.decode(code / 255.0)).log2().clamp(-MOST, MOST);
+            }
+            let sample = ((gain - f64::from(min)) / span).clamp(0.0, 1.0);
             let factor = (mapped / light).min(4.0) as f32;
             (factor.to_bits() & !GAIN_MASK) | (sample * top).round() as u32
         })?;

@@ -32,6 +32,7 @@ const RECIPE: Recipe = Recipe {
     linear_white: 203.0,
     scale: Some(1),
     sharp: false,
+    exact: false,
     background: Some([0; 3]),
 };
 
@@ -478,7 +479,7 @@ fn large_images_are_measured_by_a_sixteenth() {
 fn every_curve_is_undone_by_its_map() {
     use ToneMapper::*;
     for mapper in [Bt2390, Clip, Bt2446a, Reinhard] {
-        let developer = Developer::new(mapper, 4.0).unwrap();
+        let developer = Developer::new(mapper, 4.0, false).unwrap();
         developer.params.check().unwrap();
         let (pixels, mut cicp) = image(PixelFormat::Rgba1010102, 16, 32, 32, nits_to_pq(4.0 * WHITE));
         cicp.primaries = 12;
