@@ -852,6 +852,8 @@ typedef int32_t ImageWarning;
 #define IMAGE_WARNING_DEPTH_REDUCED 16
 /** Alpha was blended on the background. */
 #define IMAGE_WARNING_ALPHA_BLENDED 17
+/** Comments or other texts with a keyword were dropped: the format cannot carry them. */
+#define IMAGE_WARNING_TEXT_DROPPED 18
 /** The GPU was to encode and failed, so the host did; the sentence says why. */
 #define IMAGE_WARNING_DEVICE_FAILED 30
 
@@ -1034,7 +1036,8 @@ ImageStatus image_packing_options_set_color(ImagePackingOptions *options,
                                             ImageColorPolicy policy);
 
 /**
- * Whether EXIF, XMP and IPTC of the input are written, where the format carries them. Default: false. Auxiliary images
+ * Whether EXIF, XMP, IPTC and comments of the input are written, where the format carries them: JPEG and GIF have comments,
+ * PNG all texts with a keyword that a PNG has. Default: false. Auxiliary images
  * of a source are properties, too: JPEG takes those of a JPEG, byte for byte unless they have to be turned.
  *
  * Colour, density and which way is up are kept in any case. What the new pixels make wrong is put right on the way:
@@ -1188,7 +1191,7 @@ typedef struct ImagePacker ImagePacker;
 #define IMAGE_FORMAT_GAIN_MAP 32
 /** More than 8 bits per component. */
 #define IMAGE_FORMAT_DEEP 64
-/** EXIF, XMP and the like; GIF carries XMP alone. */
+/** EXIF, XMP and the like; GIF carries XMP and comments alone. */
 #define IMAGE_FORMAT_METADATA 128
 /** ICC profiles that readers honour. */
 #define IMAGE_FORMAT_PROFILES 256

@@ -53,7 +53,7 @@ fn texts_of_png_keep_their_chunks_and_places_among_them_go() {
     let chunks = [
         chunk(b"tEXt", b"Author\0somebody"),
         chunk(b"iTXt", "Title\0\0\0de\0Titel\0Nachts am See – größer".as_bytes()),
-        chunk(b"tEXt", b"exif:GPSLatitude\048/1"),
+        chunk(b"tEXt", b"exif:GPSLatitude\x0048/1"),
     ];
     let file = png_with(&chunks);
     let (again, report) = pack(Input::Source(source(&file)), &options("image/png"));
