@@ -530,7 +530,8 @@ fn high_dynamic_range_becomes_a_bright_standard_image_in_display_p3() {
     let mut pixels = Pixels::copy_from(1, 1, PixelFormat::RgbaF32, &floats, 0).unwrap();
     pixels.color.cicp.transfer = 8;
     let base = developed(&pixels, 1);
-    assert_eq!(base.row(0, 0), [188, 137, 0, 255]);
+    // A third of the way from (0.5, 0.25, -0.1) to where no component is below 0: (0.5, 0.264, -0.067).
+    assert_eq!(base.row(0, 0), [188, 141, 0, 255]);
     assert_eq!(base.color.cicp, Cicp::SRGB);
 }
 
