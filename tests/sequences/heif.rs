@@ -180,11 +180,62 @@ fn animations_become_sequences_and_sequences_animations() {
 }
 
 #[test]
-fn a_stream_makes_the_same_file_and_can_be_stopped() {
+fn a_stream_makes_the_same_file() {
     for format in formats() {
         let options = exact(format, 3);
         let maps = maps(3, 1);
         assert!(stream(&maps, &options) == pack(&maps, &options), "{format:?}");
+    }
+}
+
+#[test]
+fn packs_stop_at_any_frame() {
+    for format in formats() {
+        let (maps, options, mut heard) = (maps(10, 4), exact(format, 10), Vec::<u32>::new());
+        ok(image_sequence_options_set_progress(
+            options.0,
+            Some(outputs::stop_at_half),
+            (&raw mut heard).cast(),
+        ));
+        let (packer, frames, mut data) = (packer(), handles(&maps), ptr::null_mut());
+        let status =
+            image_packer_pack_to_data_from_sequence(packer.0, frames.as_ptr(), 10, options.0, &mut data);
+        fails(status, IMAGE_ERROR_CANCELLED, IMAGE_CAUSE_CANCELLED, "stopped");
+        assert!(heard.last() < Some(&700) && data.is_null(), "{heard:?}");
+    }
+}
+
+#[test]
+fn streams_are_cancelled_and_run_out_of_time_in_the_codec() {
+    let noise: Vec<u8> = (0..512 * 384 * 4u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+    let frame = map(512, 384, IMAGE_PIXEL_FORMAT_RGBX_8888, &noise);
+    for format in formats() {
+        for cancelled in [true, false] {
+            let (packer, options, mut sequence) = (packer(), options(format, 0), ptr::null_mut());
+            if !cancelled {
+                ok(image_sequence_options_set_timeout(options.0, 100));
+            }
+            ok(image_sequence_begin(packer.0, options.0, &mut sequence));
+            if cancelled {
+                ok(image_sequence_add_frame(sequence, frame.0, 0, -1));
+            }
+            let handle = sequence as usize;
+            let elsewhere = cancelled
+                .then(|| std::thread::spawn(move || ok(image_sequence_cancel(handle as *mut ImageSequence))));
+            // Far more than the codec can do meanwhile.
+            let status = (0..2000)
+                .map(|_| image_sequence_add_frame(sequence, frame.0, 0, -1))
+                .find(|status| *status != IMAGE_OK)
+                .expect("nothing stopped it");
+            match cancelled {
+                true => fails(status, IMAGE_ERROR_CANCELLED, IMAGE_CAUSE_CANCELLED, "stopped"),
+                false => fails(status, IMAGE_ERROR_CANCELLED, IMAGE_CAUSE_TIMED_OUT, "100"),
+            }
+            let mut data = ptr::null_mut();
+            assert!(image_sequence_finish(sequence, &mut data) != IMAGE_OK && data.is_null());
+            ok(image_sequence_release(sequence));
+            elsewhere.into_iter().for_each(|thread| thread.join().unwrap());
+        }
     }
 }
 

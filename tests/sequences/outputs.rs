@@ -123,7 +123,7 @@ fn an_unfinished_stream_leaves_nothing() {
     fs::remove_file(file).unwrap();
 }
 
-unsafe extern "C" fn stop_at_half(user: *mut c_void, done: u32) -> i32 {
+pub unsafe extern "C" fn stop_at_half(user: *mut c_void, done: u32) -> i32 {
     // SAFETY: the tests pass this type.
     unsafe { &mut *user.cast::<Vec<u32>>() }.push(done);
     i32::from(done >= 500)

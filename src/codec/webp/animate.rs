@@ -12,7 +12,7 @@ use super::{
 use crate::{
     bail,
     codec::animation::{Animation, Animator, Clock, Frame, Rect, Work},
-    error::{Result, try_vec},
+    error::{Error, Result, try_vec},
     model::options::Subsampling,
     sink::{Sink, memory::Buffer},
 };
@@ -62,8 +62,7 @@ pub fn animate(animation: Animation) -> Result<Box<dyn Animator>> {
         shown,
         pending: Vec::new(),
         first: None,
-        chunks: Vec::new(),
-        last: 0,
+        frames: Vec::new(),
         alpha: false,
         clock: Clock::new(1000),
     }))
@@ -92,10 +91,8 @@ struct Frames {
     pending: Vec<Part>,
     /// The first frame, while it is the only one: then the file is that of a still image.
     first: Option<(Buffer, u32)>,
-    /// Compressed frames.
-    chunks: Vec<u8>,
-    /// Where the last frame's duration is in them.
-    last: usize,
+    /// Compressed frames, each as long as it is: one buffer that grows would be there twice when it does.
+    frames: Vec<Vec<u8>>,
     alpha: bool,
     clock: Clock,
 }
@@ -103,7 +100,7 @@ struct Frames {
 impl Animator for Frames {
     fn frame(&mut self, frame: &Frame<'_>, work: Work<'_>, _sink: &mut dyn Sink) -> Result<()> {
         let millis = self.clock.ticks(frame.delay, MOST_MILLIS);
-        let first = self.first.is_none() && self.chunks.is_empty() && self.pending.is_empty();
+        let first = self.first.is_none() && self.frames.is_empty() && self.pending.is_empty();
         let key = first || (self.key_frames > 0 && self.since_key >= self.key_frames);
         let place = match self.changed(frame.canvas) {
             None if !first && self.prolong(millis) => return Ok(()),
@@ -133,7 +130,7 @@ impl Animator for Frames {
             container.write(file.as_slice())?;
             return container.finish();
         }
-        riff::animation(sink, size, &extras, self.animation.loops, self.alpha, &self.chunks)
+        riff::animation(sink, size, &extras, self.animation.loops, self.alpha, &self.frames)
     }
 }
 
@@ -232,9 +229,11 @@ impl Frames {
             *millis = sum.unwrap_or(*millis);
             return sum.is_some();
         }
-        let Some([a, b, c]) = self.chunks.get(self.last..self.last + 3) else { return false };
+        let place =
+            self.frames.last_mut().and_then(|frame| frame.get_mut(riff::DURATION..riff::DURATION + 3));
+        let Some([a, b, c]) = place else { return false };
         let Some(sum) = sum(u32::from_le_bytes([*a, *b, *c, 0])) else { return false };
-        self.chunks[self.last..self.last + 3].copy_from_slice(&sum.to_le_bytes()[..3]);
+        [*a, *b, *c, _] = sum.to_le_bytes();
         true
     }
 
@@ -272,7 +271,7 @@ impl Frames {
     }
 
     fn append(&mut self, place: Rect, millis: u32, over: bool, file: Buffer) -> Result<()> {
-        if self.chunks.is_empty() && self.first.is_none() {
+        if self.frames.is_empty() && self.first.is_none() {
             self.first = Some((file, millis));
             return Ok(());
         }
@@ -284,8 +283,10 @@ impl Frames {
     }
 
     fn add(&mut self, place: Rect, millis: u32, over: bool, file: &[u8]) -> Result<()> {
-        self.last = self.chunks.len() + riff::DURATION;
-        self.alpha |= riff::frame(&mut self.chunks, place, millis, over, file)?;
+        let (frame, alpha) = riff::frame(place, millis, over, file)?;
+        self.alpha |= alpha;
+        self.frames.try_reserve(1).map_err(|_| Error::out_of_memory(frame.len(), "the frames of a WebP"))?;
+        self.frames.push(frame);
         Ok(())
     }
 }

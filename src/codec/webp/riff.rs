@@ -4,7 +4,7 @@
 use crate::{
     bail,
     codec::animation::Rect,
-    error::{Result, try_extend},
+    error::{Result, try_extend, try_vec},
     sink::Sink,
 };
 
@@ -133,12 +133,11 @@ fn vp8x(flags: u8, (width, height): (u32, u32)) -> [u8; 10] {
     vp8x
 }
 
-/// Where the duration is in what [`frame`] appends.
+/// Where the duration is in what [`frame`] makes.
 pub const DURATION: usize = 8 + 12;
 
-/// Appends a frame of an animation. `over`: it is drawn over what is there, not in its place. Answers whether it has alpha.
-pub fn frame(chunks: &mut Vec<u8>, place: Rect, millis: u32, over: bool, file: &[u8]) -> Result<bool> {
-    const WHAT: &str = "the frames of a WebP";
+/// The chunk of an animation's frame, and whether it has alpha. `over`: it is drawn over what is there, not in its place.
+pub fn frame(place: Rect, millis: u32, over: bool, file: &[u8]) -> Result<(Vec<u8>, bool)> {
     let Some(mut image) = file.get(12..) else { bail!(Bug, "libwebp wrote a file of {} bytes", file.len()) };
     // An extended file's header says nothing that the frame's does not.
     if image.starts_with(b"VP8X") {
@@ -146,34 +145,33 @@ pub fn frame(chunks: &mut Vec<u8>, place: Rect, millis: u32, over: bool, file: &
     }
     let alpha = image.starts_with(b"ALPH")
         || image.starts_with(b"VP8L") && image.get(12).is_some_and(|bits| bits & 0x10 != 0);
-    let mut head = [0; 16];
-    let fields = [place.x / 2, place.y / 2, place.width - 1, place.height - 1, millis];
-    for (bytes, value) in head.chunks_exact_mut(3).zip(fields) {
-        bytes.copy_from_slice(&value.to_le_bytes()[..3]);
-    }
-    head[15] = if over { 0 } else { 2 };
-    let Ok(size) = u32::try_from(head.len() + image.len()) else {
+    let Ok(size) = u32::try_from(16 + image.len()) else {
         bail!(TooLarge, "a WebP frame of {} bytes", image.len());
     };
-    try_extend(chunks, b"ANMF", WHAT)?;
-    try_extend(chunks, &size.to_le_bytes(), WHAT)?;
-    try_extend(chunks, &head, WHAT)?;
-    try_extend(chunks, image, WHAT)?;
-    Ok(alpha)
+    let mut chunk = try_vec(24 + image.len(), "a frame of a WebP")?;
+    chunk[..4].copy_from_slice(b"ANMF");
+    chunk[4..8].copy_from_slice(&size.to_le_bytes());
+    let fields = [place.x / 2, place.y / 2, place.width - 1, place.height - 1, millis];
+    for (bytes, value) in chunk[8..23].chunks_exact_mut(3).zip(fields) {
+        bytes.copy_from_slice(&value.to_le_bytes()[..3]);
+    }
+    chunk[23] = if over { 0 } else { 2 };
+    chunk[24..].copy_from_slice(image);
+    Ok((chunk, alpha))
 }
 
-/// The file of an animation whose frames are `chunks`.
+/// The file of an animation of these frames.
 pub fn animation(
     sink: &mut dyn Sink,
     size: (u32, u32),
     extras: &Extras<'_>,
     loops: u16,
     alpha: bool,
-    chunks: &[u8],
+    frames: &[Vec<u8>],
 ) -> Result<()> {
     let Extras { icc, exif, xmp } = *extras;
-    let (mut flags, mut total) =
-        (ANIMATION | if alpha { ALPHA } else { 0 }, 4 + 18 + 14 + chunks.len() as u64);
+    let mut flags = ANIMATION | if alpha { ALPHA } else { 0 };
+    let mut total = 4 + 18 + 14 + frames.iter().map(|frame| frame.len() as u64).sum::<u64>();
     for (bit, chunk) in [(ICC, icc), (EXIF, exif), (XMP, xmp)] {
         if let Some(bytes) = chunk {
             flags |= bit;
@@ -194,7 +192,9 @@ pub fn animation(
     // A transparent background, for the few players that draw one.
     let [low, high] = loops.to_le_bytes();
     write_chunk(sink, b"ANIM", &[0, 0, 0, 0, low, high])?;
-    sink.write(chunks)?;
+    for frame in frames {
+        sink.write(frame)?;
+    }
     for (name, chunk) in [(b"EXIF", exif), (b"XMP ", xmp)] {
         if let Some(bytes) = chunk {
             write_chunk(sink, name, bytes)?;
