@@ -110,15 +110,15 @@ impl Control {
 
     fn report(&self, permille: u32) -> Result<()> {
         if permille > self.reported.load(Relaxed) && !self.reporting.swap(true, Acquire) {
-            // Another thread may have reported more meanwhile.
-            let go_on = permille <= self.reported.load(Relaxed) || {
+            // Another thread may have reported more meanwhile, or been asked to stop.
+            if permille > self.reported.load(Relaxed) && !self.cancelled.load(Relaxed) {
                 self.reported.store(permille, Relaxed);
-                self.progress.as_ref().is_none_or(|progress| progress(permille))
-            };
-            self.reporting.store(false, Release);
-            if !go_on {
-                self.cancel();
+                if self.progress.as_ref().is_some_and(|progress| !progress(permille)) {
+                    self.cancel();
+                }
             }
+            // After the cancel: who has stopped is not called again.
+            self.reporting.store(false, Release);
         }
         self.check()
     }
@@ -138,3 +138,28 @@ impl Control {
 /// A pointer of the host's that is only ever handed back to it.
 #[derive(Clone, Copy, Debug)]
 pub struct User(pub *mut c_void);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_has_stopped_is_not_called_again() {
+        for _ in 0..2000 {
+            let calls = Arc::new(AtomicU32::new(0));
+            let counted = calls.clone();
+            let control = Control::with_progress(Some(Arc::new(move |_| {
+                counted.fetch_add(1, Relaxed);
+                false
+            })));
+            // Each tells of more than the others have, again and again, until it is stopped.
+            std::thread::scope(|scope| {
+                for thread in 1..4 {
+                    let control = &control;
+                    scope.spawn(move || while control.checkpoint(thread * 300, 1000).is_ok() {});
+                }
+            });
+            assert_eq!(calls.load(Relaxed), 1);
+        }
+    }
+}

@@ -15,7 +15,10 @@ use super::{
 };
 use crate::{
     bail,
-    codec::{decode, features, metadata::Found},
+    codec::{
+        decode, features,
+        metadata::{Found, MOST_TEXTS},
+    },
     device::{self, Arrival, Devices, Encoded},
     error::Result,
     host,
@@ -309,6 +312,10 @@ pub(super) fn tell_found(found: &Found, options: &Options, notes: &Notes) {
     tell_provenance(&found.metadata, notes);
     if found.vendor && options.needs_pack_properties {
         notes.add(Code::VendorDataDropped, "dropped a vendor's own segments: they describe the old file");
+    }
+    if found.more_texts > 0 && options.needs_pack_properties {
+        let text = format!("dropped {} texts: at most {MOST_TEXTS} of a file are carried", found.more_texts);
+        notes.add(Code::TextDropped, text);
     }
     if found.behind > 0 && options.needs_pack_properties {
         let text = format!("dropped {} bytes behind the image: a video, or a vendor's own", found.behind);

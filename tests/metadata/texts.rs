@@ -70,6 +70,16 @@ fn texts_of_png_keep_their_chunks_and_places_among_them_go() {
 }
 
 #[test]
+fn of_any_number_of_texts_some_are_carried_and_the_others_told() {
+    let many = jpeg_with(&segment(0xfe, b"x").repeat(3000));
+    let (file, report) = pack(Input::Source(source(&many)), &options("image/jpeg"));
+    let carried = file.windows(5).filter(|bytes| *bytes == [0xff, 0xfe, 0, 3, b'x']).count();
+    assert_eq!(carried, 256);
+    let told = report.warnings.iter().find(|warning| warning.code == Code::TextDropped).unwrap();
+    assert!(told.text.contains("2744"), "{told:?}");
+}
+
+#[test]
 fn what_vendors_put_into_files_is_told() {
     let (tail, map) = ([b"\0\0\0\x18ftypmp42", &[7; 20][..]].concat(), jpeg_with(&[]));
     let told = |file: &[u8]| -> Vec<String> {

@@ -52,7 +52,7 @@ fn comments(file: &[u8], found: &mut Found) -> Result<()> {
         }
         at += 1;
         if !text.is_empty() {
-            found.metadata.texts.push(text::of_comment(&text)?);
+            found.keep(|| text::of_comment(&text))?;
         }
     }
 }

@@ -91,7 +91,7 @@ pub fn find(file: &[u8]) -> Result<Found> {
             0xe2 if ELSEWHERE.iter().any(|name| body.starts_with(name)) => {}
             0xee if body.starts_with(b"Adobe") => {}
             0xe2..=0xef => found.vendor = true,
-            0xfe => found.metadata.texts.push(text::of_comment(body)?),
+            0xfe => found.keep(|| text::of_comment(body))?,
             _ => {}
         }
     }

@@ -32,7 +32,12 @@ pub struct Found {
     pub vendor: bool,
     /// So many bytes behind the last image: a video, or a vendor's own.
     pub behind: usize,
+    /// So many texts beyond those that are kept.
+    pub more_texts: usize,
 }
+
+/// Texts of a file that are kept. Each takes more memory than bytes in the file.
+pub const MOST_TEXTS: usize = 256;
 
 impl Found {
     fn exif(&mut self, bytes: &[u8]) -> Result<()> {
@@ -65,7 +70,16 @@ impl Found {
     /// A text of PNG that is not one of the blocks in disguise.
     fn text(&mut self, name: [u8; 4], body: &[u8]) -> Result<()> {
         if ![&b"XML:com.adobe.xmp"[..], b"Raw profile type"].iter().any(|block| body.starts_with(block)) {
-            self.metadata.texts.push(Text { name, body: block(body)? });
+            self.keep(|| Ok(Text { name, body: block(body)? }))?;
+        }
+        Ok(())
+    }
+
+    fn keep(&mut self, text: impl FnOnce() -> Result<Text>) -> Result<()> {
+        if self.metadata.texts.len() == MOST_TEXTS {
+            self.more_texts += 1;
+        } else {
+            self.metadata.texts.push(text()?);
         }
         Ok(())
     }
