@@ -1037,7 +1037,7 @@ ImageStatus image_packing_options_set_color(ImagePackingOptions *options,
 
 /**
  * Whether EXIF, XMP, IPTC and comments of the input are written, where the format carries them: JPEG and GIF have comments,
- * PNG all texts with a keyword that a PNG has. Default: false. Auxiliary images
+ * PNG all texts with a keyword that a PNG has; at most 256 of a file. Default: false. Auxiliary images
  * of a source are properties, too: JPEG takes those of a JPEG, byte for byte unless they have to be turned.
  *
  * Colour, density and which way is up are kept in any case. What the new pixels make wrong is put right on the way:
