@@ -38,6 +38,7 @@ add_custom_target(image_packer_cargo ALL
   BYPRODUCTS ${image_packer_shared} ${image_packer_archive}
   WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}
   USES_TERMINAL
+  VERBATIM
   COMMENT "cargo build (profile ${IMAGE_PACKER_PROFILE})")
 
 file(MAKE_DIRECTORY ${staged})

@@ -21,19 +21,28 @@ need() {
   [ -n "$missing" ] || return 0
   say "Installing:$missing"
   command -v apt-get >/dev/null || give_up "This is not a Debian; please install the counterparts of:$missing"
-  [ "$(id -u)" = 0 ] || command -v sudo >/dev/null || give_up "Without sudo, please run as root: apt-get install$missing"
+  [ "$(id -u)" = 0 ] || command -v sudo >/dev/null ||
+    give_up "There is no sudo here; please run as root: apt-get update && apt-get install --no-install-recommends$missing"
+  # At first with the lists of packages that are there; a fresh system has none.
   # shellcheck disable=SC2086
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $missing >/dev/null || {
-    as_root apt-get update -qq
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $missing >/dev/null
-  }
+  apt_install $missing 2>/dev/null || { as_root apt-get update -qq && apt_install $missing; } ||
+    give_up "apt-get could not install:$missing"
 }
 
-# To build and to pack; libheif brings HEIC and AVIF and is loaded at run time, nasm makes decoding JPEG fast.
+# Waits for others who are installing something.
+apt_install() {
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends -o DPkg::Lock::Timeout=300 "$@" \
+    >/dev/null
+}
+
+# need_tools [PACKAGE…]: what it takes to build and to pack, and what else the caller wants. libheif brings HEIC and AVIF and
+# is loaded at run time, nasm makes decoding JPEG fast.
 need_tools() {
-  need build-essential nasm cmake pkg-config libheif1
+  need build-essential nasm cmake pkg-config libheif1 "$@"
   # Since Debian 13 the HEVC encoder is a package of its own.
-  if apt-cache show libheif-plugin-x265 >/dev/null 2>&1; then need libheif-plugin-x265; fi
+  if apt-cache show libheif-plugin-x265 >/dev/null 2>&1; then
+    (need libheif-plugin-x265) || echo "no encoder for HEIC: it will be left out"
+  fi
   PATH=$PATH:$HOME/.cargo/bin
   export PATH IMAGE_PACKER_REQUIRE_SIMD=1
   command -v cargo >/dev/null || give_up "Rust is missing: see https://rustup.rs"
@@ -50,6 +59,18 @@ build_fast() {
   cmake -S . -B build/fast -DIMAGE_PACKER_PROFILE=fast >build.log 2>&1 || { cat build.log; exit 1; }
   rm -f build.log
   cmake --build build/fast "$@"
+}
+
+# built_library TOP: exports IMAGE_PACKER_LIBRARY, the library that the C tests use or one built now, unless it is set.
+built_library() {
+  cargo_target=${CARGO_TARGET_DIR:-$1/target}
+  library=$(find "$1/build/fast" "$cargo_target/fast" -name libimage_packer.so 2>/dev/null | head -n 1)
+  if [ -z "${IMAGE_PACKER_LIBRARY:=$library}" ]; then
+    need_tools
+    (cd "$1" && CARGO_TARGET_DIR=$cargo_target cargo build --quiet --profile fast --lib)
+    IMAGE_PACKER_LIBRARY=$cargo_target/fast/libimage_packer.so
+  fi
+  export IMAGE_PACKER_LIBRARY
 }
 
 # python_env TOP PACKAGE...: Python packages in an environment of the build folder's own, build/python.
