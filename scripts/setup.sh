@@ -39,10 +39,13 @@ apt_install() {
 # is loaded at run time, nasm makes decoding JPEG fast.
 need_tools() {
   need build-essential nasm cmake pkg-config libheif1 "$@"
-  # Since Debian 13 the HEVC encoder is a package of its own.
-  if apt-cache show libheif-plugin-x265 >/dev/null 2>&1; then
-    (need libheif-plugin-x265) || echo "no encoder for HEIC: it will be left out"
-  fi
+  # Since Debian 13 the encoders are packages of their own: HEIC's, AVIF's.
+  plugins=
+  for plugin in libheif-plugin-x265 libheif-plugin-aomenc; do
+    if apt-cache show $plugin >/dev/null 2>&1; then plugins="$plugins $plugin"; fi
+  done
+  # shellcheck disable=SC2086
+  (need $plugins) || echo "HEIC and AVIF will be left out"
   PATH=$PATH:$HOME/.cargo/bin
   export PATH IMAGE_PACKER_REQUIRE_SIMD=1
   command -v cargo >/dev/null || give_up "Rust is missing: see https://rustup.rs"
@@ -63,12 +66,11 @@ build_fast() {
 
 # built_library TOP: exports IMAGE_PACKER_LIBRARY, the library that the C tests use or one built now, unless it is set.
 built_library() {
-  cargo_target=${CARGO_TARGET_DIR:-$1/target}
-  library=$(find "$1/build/fast" "$cargo_target/fast" -name libimage_packer.so 2>/dev/null | head -n 1)
-  if [ -z "${IMAGE_PACKER_LIBRARY:=$library}" ]; then
+  : "${IMAGE_PACKER_LIBRARY:=$(find "$1/build/fast" -name libimage_packer.so 2>/dev/null | head -n 1)}"
+  if [ -z "$IMAGE_PACKER_LIBRARY" ]; then
     need_tools
-    (cd "$1" && CARGO_TARGET_DIR=$cargo_target cargo build --quiet --profile fast --lib)
-    IMAGE_PACKER_LIBRARY=$cargo_target/fast/libimage_packer.so
+    (cd "$1" && cargo build --quiet --profile fast --lib --target-dir target)
+    IMAGE_PACKER_LIBRARY=$1/target/fast/libimage_packer.so
   fi
   export IMAGE_PACKER_LIBRARY
 }

@@ -25,7 +25,7 @@ def library() -> pathlib.Path:
     if given:
         return pathlib.Path(given)
     subprocess.run(["cargo", "build", "--release", "--lib"], cwd=TOP, check=True)
-    return TOP / "target" / "release" / LIBRARY
+    return TOP / os.environ.get("CARGO_TARGET_DIR", "target") / "release" / LIBRARY
 
 
 def declarations(header: str) -> str:
