@@ -1,10 +1,14 @@
 //! Log lines for the host. Silent unless the host asked.
 
-use std::sync::atomic::{AtomicI32, Ordering::Relaxed};
+use std::{
+    cell::Cell,
+    sync::atomic::{AtomicI32, Ordering::Relaxed},
+};
 
 use crate::{
     error::Result,
     handle::{Kind, Object},
+    host::thread::Uncancelled,
     shared::Shared,
 };
 
@@ -36,6 +40,11 @@ static LOG: Shared<Log> = Shared::empty();
 /// The log's level, 0 for silence.
 static LEVEL: AtomicI32 = AtomicI32::new(0);
 
+thread_local! {
+    /// This thread is in the host's function.
+    static INSIDE: Cell<bool> = const { Cell::new(false) };
+}
+
 /// Sets the log of the whole process; `None` is silence.
 pub fn set(log: Option<Log>) -> Result<()> {
     let level = log.as_ref().map_or(0, |log| log.level);
@@ -44,14 +53,18 @@ pub fn set(log: Option<Log>) -> Result<()> {
     Ok(())
 }
 
-/// Writes a line if the host wants lines of this level. `line` is only called then.
+/// Writes a line if the host wants lines of this level. `line` is only called then. What the host's function does makes
+/// no lines: one that fails in each of its calls would be called for ever.
 pub fn write(level: i32, line: impl FnOnce() -> String) {
     if level > LEVEL.load(Relaxed) {
         return;
     }
     if let Ok(log) = LOG.get()
         && level <= log.level
+        && !INSIDE.replace(true)
     {
+        let _uncancelled = Uncancelled::default();
         (log.line)(level, &line());
+        INSIDE.set(false);
     }
 }

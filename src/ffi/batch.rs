@@ -290,7 +290,7 @@ pub extern "C" fn image_batch_start(
 ///
 /// @param timeout_ms  0 asks without waiting; negative waits for ever
 /// @return IMAGE_OK if all succeeded, else the status of the first by number that failed; 1002 when the time is over and
-///         the batch goes on; 401 inside a callback that would have to wait.
+///         the batch goes on; 401 inside a callback that would have to wait, of a job or of a source.
 #[unsafe(no_mangle)]
 pub extern "C" fn image_batch_wait(batch: *const ImageBatch, timeout_ms: i64) -> ImageStatus {
     ask(batch, |batch| batch.wait(u64::try_from(timeout_ms).ok().map(Duration::from_millis)))

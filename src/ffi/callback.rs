@@ -6,14 +6,19 @@ use std::{
     ffi::{CString, c_char, c_void},
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering::Relaxed},
+        atomic::{
+            AtomicU32, AtomicUsize,
+            Ordering::{AcqRel, Acquire, Relaxed, Release},
+        },
     },
+    time::Duration,
 };
 
 use super::{batch::ImageItemFn, data::ImageData, job::ImageDoneFn, status::ImageStatus};
 use crate::{
     bail,
     error::Result,
+    host::thread::Awaited,
     model::source::ReadAt,
     pack::control::{Progress, User},
 };
@@ -122,9 +127,17 @@ pub struct Reader {
     user: *mut c_void,
     /// Set when the source exists: a creating call that fails calls nothing back.
     pub release: Arc<ReleaseLater>,
-    one_at_a_time: std::sync::Mutex<()>,
-    /// The thread that is in the callback, by [`this_thread`]; 0 for none.
+    turn: OneAtATime,
+}
+
+/// Lets one thread at a time through. No lock: a child that was forked while a thread of its parent was inside would wait
+/// for it for ever.
+#[derive(Default)]
+struct OneAtATime {
+    /// The thread inside, by [`this_thread`]; 0 for none.
     inside: AtomicUsize,
+    /// The process that it is of.
+    process: AtomicU32,
 }
 
 /// A number that no other living thread has.
@@ -133,6 +146,40 @@ fn this_thread() -> usize {
         static PLACE: Cell<u8> = const { Cell::new(0) };
     }
     PLACE.with(|place| std::ptr::from_ref(place).addr())
+}
+
+/// How long a thread sleeps that waits for another one's callback.
+const LOOK_AGAIN: Duration = Duration::from_micros(200);
+
+impl OneAtATime {
+    /// Waits until nobody is inside; `None` if that is the calling thread.
+    fn enter(&self) -> Option<Inside<'_>> {
+        let (here, process) = (this_thread(), std::process::id());
+        let inside = self.inside.load(Acquire);
+        if self.process.load(Acquire) != process && self.process.swap(process, AcqRel) != process {
+            // Whoever it was is in the process that forked this one. Nobody of this one came in before the swap.
+            let _ = self.inside.compare_exchange(inside, 0, AcqRel, Relaxed);
+        }
+        loop {
+            match self.inside.compare_exchange(0, here, Acquire, Relaxed) {
+                Ok(_) => return Some(Inside { turn: self, _awaited: Awaited::new() }),
+                Err(thread) if thread == here => return None,
+                Err(_) => std::thread::sleep(LOOK_AGAIN),
+            }
+        }
+    }
+}
+
+/// The one that is inside.
+struct Inside<'a> {
+    turn: &'a OneAtATime,
+    _awaited: Awaited,
+}
+
+impl Drop for Inside<'_> {
+    fn drop(&mut self) {
+        self.turn.inside.store(0, Release);
+    }
 }
 
 /// A release that happens with the drop, once it has been armed.
@@ -171,27 +218,19 @@ impl Reader {
     /// A reader over the caller's function.
     pub fn new(read: ImageReadFn, user: *mut c_void) -> Result<Self> {
         let Some(read) = read else { bail!(NullPointer, "the read callback is NULL") };
-        Ok(Self {
-            read,
-            user,
-            release: Default::default(),
-            one_at_a_time: Default::default(),
-            inside: Default::default(),
-        })
+        Ok(Self { read, user, release: Default::default(), turn: Default::default() })
     }
 }
 
 impl ReadAt for Reader {
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<usize> {
-        if self.inside.load(Relaxed) == this_thread() {
+        let Some(inside) = self.turn.enter() else {
             bail!(Read, "the read callback uses the source that it reads for");
-        }
-        let _lock = self.one_at_a_time.lock();
-        self.inside.store(this_thread(), Relaxed);
+        };
         let mut size = 0;
         // SAFETY: the caller's function with the caller's pointer; the buffer is writable for its length.
         let answer = unsafe { (self.read)(self.user, offset, buffer.as_mut_ptr(), buffer.len(), &mut size) };
-        self.inside.store(0, Relaxed);
+        drop(inside);
         if answer != 0 {
             bail!(Read, "the read callback answered {answer} at offset {offset}");
         }

@@ -386,7 +386,8 @@ fn get(job: *const ImageJob) -> Result<Arc<Running>> {
 /// thread's last error.
 ///
 /// @param timeout_ms  0 asks without waiting; negative waits for ever
-/// @return 1002 when the time is over and the job goes on; 401 inside a callback of a job that would have to wait.
+/// @return 1002 when the time is over and the job goes on; 401 inside a callback of a job, or one that
+///         reads a source, that would have to wait.
 #[unsafe(no_mangle)]
 pub extern "C" fn image_job_wait(job: *const ImageJob, timeout_ms: i64) -> ImageStatus {
     let mut family = Family::Data;

@@ -61,7 +61,8 @@ pub extern "C" fn image_packer_last_error_cause() -> ImageErrorCause {
 /// Sets where log lines up to `level` go, for the whole process. NULL, the default, is silence: the library never
 /// writes to stdout or stderr.
 ///
-/// @param log    called on any thread, by several at once; must not call image_packer_set_log()
+/// @param log    called on any thread, by several at once; must not call image_packer_set_log(). What it does itself makes no
+///               lines
 /// @param level  1 errors, 2 and warnings, 3 and information, 4 and debugging
 /// @return IMAGE_OK; 401 for another level.
 #[unsafe(no_mangle)]

@@ -25,6 +25,7 @@ thread_local! {
 
 /// Runs the body of a call of the C interface, which must not panic.
 pub fn call<R>(body: impl FnOnce() -> R) -> R {
+    let _uncancelled = thread::Uncancelled::default();
     // A callback of this call may call us again.
     let outer = SHORTAGES.replace(Some(reserve::uses()));
     let result = body();

@@ -29,6 +29,79 @@ thread_local! {
     static OURS: Cell<bool> = const { Cell::new(false) };
 }
 
+thread_local! {
+    /// Whether this thread is in a function of the host's that others may be waiting for.
+    static AWAITED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// While it lives, this thread does something that a job may be waiting for.
+pub struct Awaited(bool);
+
+impl Awaited {
+    /// From now on.
+    pub fn new() -> Self {
+        Self(AWAITED.replace(true))
+    }
+}
+
+impl Default for Awaited {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Drop for Awaited {
+    fn drop(&mut self) {
+        AWAITED.set(self.0);
+    }
+}
+
+/// While it lives, pthread_cancel() on this thread is only noted: the C library's way to end a thread passes no Rust function
+/// without ending the process. The thread ends at its next cancellation point after our call.
+#[cfg(all(unix, not(target_os = "android")))]
+pub struct Uncancelled(std::ffi::c_int);
+
+/// Android cancels no threads.
+#[cfg(not(all(unix, not(target_os = "android"))))]
+#[derive(Default)]
+pub struct Uncancelled;
+
+#[cfg(all(unix, not(target_os = "android")))]
+mod cancellation {
+    use std::ffi::c_int;
+
+    use super::Uncancelled;
+
+    unsafe extern "C" {
+        fn pthread_setcancelstate(state: c_int, old: *mut c_int) -> c_int;
+    }
+
+    /// PTHREAD_CANCEL_DISABLE.
+    const DISABLE: c_int = if cfg!(target_vendor = "apple") { 0 } else { 1 };
+
+    impl Default for Uncancelled {
+        fn default() -> Self {
+            let mut old = 0;
+            // SAFETY: POSIX's function with one of its constants and a place for the old one.
+            unsafe { pthread_setcancelstate(DISABLE, &mut old) };
+            Self(old)
+        }
+    }
+
+    impl Drop for Uncancelled {
+        fn drop(&mut self) {
+            let mut ours = 0;
+            // SAFETY: as above; the value is what the function answered.
+            unsafe { pthread_setcancelstate(self.0, &mut ours) };
+        }
+    }
+}
+
+/// Whether the calling thread may wait for a job: not if it is in a callback that the job may need to end.
+pub fn may_wait() -> bool {
+    !is_ours() && !AWAITED.get()
+}
+
 /// Whether the calling thread was made by [`spawn`]: its stack and its signals are as ours have to be.
 pub fn is_ours() -> bool {
     OURS.get()

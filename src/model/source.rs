@@ -164,21 +164,26 @@ impl Storage {
             Self::Foreign(foreign) => Ok(Bytes::Lent(foreign.piece(0))),
             Self::File(file) => {
                 let size = file.metadata().map_err(|e| err!(Read, "cannot examine the file: {e}"))?.len();
-                read_all(self, size as usize)
+                // A byte more shows the end.
+                read_all(self, size.saturating_add(1))
             }
             Self::Reader(_) => read_all(self, 64 << 10),
         }
     }
 }
 
-fn read_all<'a>(from: &dyn ReadAt, expected: usize) -> Result<Bytes<'a>> {
+fn read_all<'a>(from: &dyn ReadAt, expected: u64) -> Result<Bytes<'a>> {
     let mut bytes = Vec::new();
-    try_resize(&mut bytes, expected.max(1), "the encoded image")?;
+    let mut room = expected;
     let mut filled = 0;
     loop {
         if filled == bytes.len() {
-            let len = bytes.len() * 2;
+            if filled as u64 > MAX_BYTES || expected > MAX_BYTES + 1 {
+                bail!(TooLarge, "the encoded image is larger than {MAX_BYTES} bytes");
+            }
+            let len = usize::try_from(room.min(MAX_BYTES + 1)).unwrap_or(usize::MAX);
             try_resize(&mut bytes, len, "the encoded image")?;
+            room = room.saturating_mul(2);
         }
         let count = from.read_at(filled as u64, &mut bytes[filled..])?;
         if count == 0 {
@@ -186,9 +191,6 @@ fn read_all<'a>(from: &dyn ReadAt, expected: usize) -> Result<Bytes<'a>> {
             return Ok(Bytes::Read(bytes));
         }
         filled += count;
-        if filled as u64 > MAX_BYTES {
-            bail!(TooLarge, "the encoded image is larger than {MAX_BYTES} bytes");
-        }
     }
 }
 

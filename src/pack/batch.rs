@@ -238,7 +238,7 @@ impl Batch {
                 let all = state.records.len();
                 bail!(NotReady, "the batch has not ended; {} of {all} images have", state.ended);
             }
-            if thread::is_ours() {
+            if !thread::may_wait() {
                 bail!(OutOfRange, "waiting for a batch inside a callback, which may be what it waits for");
             }
             state = match left {

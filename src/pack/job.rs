@@ -92,11 +92,8 @@ impl<T: Send + 'static> Job<T> {
             if left == Some(Duration::ZERO) || timeout == Some(Duration::ZERO) {
                 bail!(NotReady, "the job has not ended; {} of 1000 are done", self.progress());
             }
-            if thread::is_ours() {
-                bail!(
-                    OutOfRange,
-                    "waiting for a job inside a callback of a job, which may be what it waits for"
-                );
+            if !thread::may_wait() {
+                bail!(OutOfRange, "waiting for a job inside a callback, which may be what it waits for");
             }
             state = match left {
                 None => self.ended.wait(state).unwrap_or_else(PoisonError::into_inner),

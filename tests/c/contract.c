@@ -38,6 +38,11 @@ static void on_line(void *user, int32_t level, const char *line) {
   ++lines;
 }
 
+static void fail_again(void *user, int32_t level, const char *line) {
+  on_line(user, level, line);
+  CHECK(image_packing_options_set_quality(jpeg, 1000) == 401, "a failure inside");
+}
+
 static void version_and_errors(void) {
   static const ImageStatus all[] = {IMAGE_OK, 401,      62980115, 62980096, 62980101, 62980106, 62980113,
                                     62980119, 62980120, 62980172, 62980252, 7800301,  1001};
@@ -62,9 +67,14 @@ static void version_and_errors(void) {
   CHECK(image_packer_set_log(on_line, &lines, 1) == IMAGE_OK, "a log");
   image_packing_options_set_quality(jpeg, 1000);
   CHECK(lines == 1 && wrong_lines == 0, "a failure is a line: %d", lines);
+  CHECK(image_packer_set_log(fail_again, &lines, 1) == IMAGE_OK, "a log that fails itself");
+  image_packing_options_set_quality(jpeg, 1000);
+  CHECK(lines == 2 && wrong_lines == 0, "makes no lines itself: %d", lines);
+  image_packing_options_set_quality(jpeg, 1000);
+  CHECK(lines == 3, "and is called again: %d", lines);
   CHECK(image_packer_set_log(NULL, NULL, 1) == IMAGE_OK, "no log");
   image_packing_options_set_quality(jpeg, 1000);
-  CHECK(lines == 1, "silence");
+  CHECK(lines == 3, "silence");
 }
 
 /* ==== ImageData ==== */
@@ -262,6 +272,8 @@ static ImageSource *reads_again;
 static int inner_reads;
 static ImageStatus inner_status;
 static ImageErrorCause inner_cause;
+static ImageStatus inner_wait;
+static ImageJob *inner_job;
 
 static int32_t read_again(void *user, uint64_t offset, uint8_t *buffer, size_t capacity, size_t *size) {
   ImagePixelMap *inner = NULL;
@@ -269,6 +281,11 @@ static int32_t read_again(void *user, uint64_t offset, uint8_t *buffer, size_t c
     ++inner_reads;
     inner_status = image_source_create_pixelmap(*(ImageSource **)user, 0, &inner);
     inner_cause = image_packer_last_error_cause();
+    if (inner_job == NULL) {
+      NEED(image_packer_pack_to_data_from_source_async(packer, *(ImageSource **)user, jpeg, NULL, NULL, &inner_job) ==
+           IMAGE_OK);
+      inner_wait = image_job_wait(inner_job, -1);
+    }
   }
   *size = offset < image.size ? image.size - (size_t)offset : 0;
   if (*size > capacity) *size = capacity;
@@ -322,6 +339,9 @@ static void sources(void) {
         "a reader that uses its own source");
   CHECK(inner_reads > 0 && inner_status == IMAGE_ERROR_FAILED && inner_cause == IMAGE_CAUSE_READ,
         "which fails inside, and does not wait for itself");
+  CHECK(inner_wait == 401, "nor for a job that would wait for it: %d", inner_wait);
+  CHECK(image_job_wait(inner_job, -1) == IMAGE_OK, "which goes on");
+  image_job_release(inner_job);
   image_pixelmap_release(map);
   image_source_release(reads_again);
   close(ends[0]);

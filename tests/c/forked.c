@@ -46,6 +46,53 @@ static int threads_now(void) {
   return count;
 }
 
+static int called; /* tells the one who forks that a thread is in the callback; a byte back lets it go on */
+static int go_on[2];
+static HostBytes encoded;
+
+static int32_t slow_read(void *user, uint64_t offset, uint8_t *buffer, size_t capacity, size_t *size) {
+  char byte;
+  if (*(bool *)user) NEED(write(called, "", 1) == 1 && read(go_on[0], &byte, 1) == 1);
+  *size = offset < encoded.size ? encoded.size - (size_t)offset : 0;
+  if (*size > capacity) *size = capacity;
+  memcpy(buffer, encoded.bytes + offset, *size);
+  return 0;
+}
+
+static void *decode(void *source) {
+  ImagePixelMap *decoded = NULL;
+  CHECK(image_source_create_pixelmap(source, 0, &decoded) == IMAGE_OK, "the parent's read goes on");
+  image_pixelmap_release(decoded);
+  return NULL;
+}
+
+/* The child reads the source from which a thread of the parent is reading. */
+static void in_a_callback(void) {
+  ImageSource *source = NULL;
+  ImagePixelMap *decoded = NULL;
+  pthread_t thread;
+  bool slow = false;
+  int calls[2], status = 0;
+  char byte;
+  NEED(pipe(calls) == 0 && pipe(go_on) == 0);
+  called = calls[1];
+  encoded = images[0];
+  NEED(image_source_create_from_reader(slow_read, NULL, &slow, &source) == IMAGE_OK);
+  slow = true;
+  NEED(pthread_create(&thread, NULL, decode, source) == 0 && read(calls[0], &byte, 1) == 1);
+  slow = false;
+  pid_t child = fork();
+  NEED(child >= 0);
+  if (child == 0) {
+    alarm(20);
+    _exit(image_source_create_pixelmap(source, 0, &decoded) == IMAGE_OK ? 0 : 1);
+  }
+  NEED(waitpid(child, &status, 0) == child);
+  CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0, "a child reads what its parent is reading: %d", status);
+  NEED(write(go_on[1], "", 1) == 1 && pthread_join(thread, NULL) == 0);
+  image_source_release(source);
+}
+
 int main(void) {
   pthread_t threads[2];
   int hung = 0, failed = 0;
@@ -69,6 +116,7 @@ int main(void) {
     CHECK(threads_now() == 1, "idle again: %d threads", threads_now());
   }
   image_pixelmap_release(large);
+  in_a_callback();
 
   for (int t = 0; t < 2; ++t) NEED(pthread_create(&threads[t], NULL, hammer, NULL) == 0);
   for (int round = 0; round < FORKS; ++round) {

@@ -229,6 +229,30 @@ static void no_images(void) {
   CHECK(source == NULL, "a failure wrote its output");
 }
 
+/* A file with a right header and a hole behind it that is larger than any image. */
+static void too_many_bytes(void) {
+  ImagePixelMap *map = host_picture(8, 8), *decoded = NULL;
+  char path[] = "limits-XXXXXX";
+  int fd = mkstemp(path);
+  NEED(fd >= 0);
+  for (size_t f = 0; image_packer_get_supported_format(f) != NULL; ++f) {
+    ImagePackingOptions *options = host_options(image_packer_get_supported_format(f));
+    HostBytes image = host_expected(packer, map, options);
+    ImageSource *source = NULL;
+    NEED(ftruncate(fd, 0) == 0 && pwrite(fd, image.bytes, image.size, 0) == (ssize_t)image.size);
+    if (ftruncate(fd, (off_t)1 << 40) == 0) {
+      ImageStatus status = image_source_create_from_fd(fd, &source);
+      if (status == IMAGE_OK) status = image_source_create_pixelmap(source, 0, &decoded);
+      refused(status, IMAGE_ERROR_TOO_LARGE, "4294967296", NULL, "a file of 2^40 bytes");
+    }
+    image_source_release(source);
+    image_packing_options_release(options);
+    free(image.bytes);
+  }
+  close(fd), unlink(path);
+  image_pixelmap_release(map);
+}
+
 static void nowhere_to_write(void) {
   ImagePixelMap *map = host_picture(4, 4);
   ImagePackingOptions *options = host_options("image/jpeg");
@@ -254,6 +278,7 @@ int main(void) {
   longest_sides();
   limits_of_a_packer();
   no_images();
+  too_many_bytes();
   nowhere_to_write();
   image_packer_release(packer);
   return host_end("limits");

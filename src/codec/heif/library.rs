@@ -1,7 +1,8 @@
 //! libheif, loaded at run time: the only place that knows its symbols and struct layouts.
 //!
 //! Nothing links against libheif. The first use opens it with `dlopen`, keeps it for the life of the process
-//! (its codecs own threads and statics, so it is never closed) and remembers the answer, good or bad.
+//! (its codecs own threads and statics, so it is never closed) and remembers the answer, good or bad, unless it came of a
+//! shortage.
 //!
 //! The answer lives behind one atomic pointer and no lock, so a child that was forked in the middle of
 //! a load cannot hang on it: two threads that race both load, `dlopen` hands both the same library, and one table wins.
@@ -235,7 +236,13 @@ const ADVICE: &str = "install libheif 1.15 or newer (Debian, Ubuntu: apt install
 pub(super) fn library() -> std::result::Result<&'static Library, &'static str> {
     let mut known = ANSWER.load(Ordering::Acquire);
     if known.is_null() {
-        let fresh = Box::into_raw(Box::new(with_room(open).unwrap_or_else(|error| Err(error.to_string()))));
+        let answer = with_room(open).unwrap_or_else(|error| Err(error.to_string()));
+        if answer.is_err() && is_short() {
+            return Err(
+                "libheif could not be opened: the process has too little memory or too many open files",
+            );
+        }
+        let fresh = Box::into_raw(Box::new(answer));
         known = match ANSWER.compare_exchange(ptr::null_mut(), fresh, Ordering::AcqRel, Ordering::Acquire) {
             Ok(_) => fresh,
             Err(winner) => {
@@ -250,6 +257,14 @@ pub(super) fn library() -> std::result::Result<&'static Library, &'static str> {
         Ok(library) => Ok(library),
         Err(reason) => Err(reason),
     }
+}
+
+/// Whether the process lacks what a library takes to be opened, which may be different soon.
+fn is_short() -> bool {
+    const LARGE: usize = 64 << 20; // address space of libheif with its codecs
+    let descriptor = std::fs::File::open("/dev/null");
+    let too_many = descriptor.is_err_and(|e| matches!(e.raw_os_error(), Some(libc::EMFILE | libc::ENFILE)));
+    too_many || Vec::<u8>::new().try_reserve_exact(LARGE).is_err()
 }
 
 fn open() -> Answer {
