@@ -33,7 +33,8 @@
  *    handle another thread is using is safe and takes effect when that call ends.
  * 4. Memory. Input is copied unless the name says `borrowed`. The library frees what the library allocated; it never
  *    frees a pointer of yours.
- * 5. Threads. Every function may be called from any thread at any time.
+ * 5. Threads. Every function may be called from any thread at any time. A thread that is cancelled (pthread_cancel) in a
+ *    call ends after it.
  * 6. Callbacks. `void *user` comes first. 0 means "go on", anything else means "stop". A callback may call this library.
  *    It must return: no exception and no longjmp may leave it.
  * 7. Text is UTF-8 and NUL-terminated. Sizes are bytes. Strides are bytes. Coordinates are pixels.
@@ -222,7 +223,8 @@ IMAGE_PACKER_API ImageErrorCause image_packer_last_error_cause(void);
  * Sets where log lines up to `level` go, for the whole process. NULL, the default, is silence: the library never
  * writes to stdout or stderr.
  *
- * @param log    called on any thread, by several at once; must not call image_packer_set_log()
+ * @param log    called on any thread, by several at once; must not call image_packer_set_log(). What it does itself makes no
+ *               lines
  * @param level  1 errors, 2 and warnings, 3 and information, 4 and debugging
  * @return IMAGE_OK; 401 for another level.
  */
@@ -1625,7 +1627,8 @@ ImageStatus image_packer_pack_to_writer_from_source_async(ImagePacker *packer,
  * thread's last error.
  *
  * @param timeout_ms  0 asks without waiting; negative waits for ever
- * @return 1002 when the time is over and the job goes on; 401 inside a callback of a job that would have to wait.
+ * @return 1002 when the time is over and the job goes on; 401 inside a callback of a job, or one that
+ *         reads a source, that would have to wait.
  */
 IMAGE_PACKER_API
 ImageStatus image_job_wait(const ImageJob *job,
@@ -2072,7 +2075,7 @@ ImageStatus image_batch_start(ImageBatch *batch,
  *
  * @param timeout_ms  0 asks without waiting; negative waits for ever
  * @return IMAGE_OK if all succeeded, else the status of the first by number that failed; 1002 when the time is over and
- *         the batch goes on; 401 inside a callback that would have to wait.
+ *         the batch goes on; 401 inside a callback that would have to wait, of a job or of a source.
  */
 IMAGE_PACKER_API
 ImageStatus image_batch_wait(const ImageBatch *batch,
