@@ -44,7 +44,7 @@ clean:
 	rm -rf build
 
 # IMAGES='--corpus FOLDER' for other photographs than the one that is shipped.
-IMAGES ?= --photo $(CURDIR)/examples/data/astronaut.png
+IMAGES ?= --photo '$(CURDIR)/examples/data/astronaut.png'
 
 bench: all
 	cd benches && cargo run --release -- --library "$(CURDIR)/$(BUILD)/lib/libimage_packer.so" $(IMAGES) --out "$(CURDIR)/out"
@@ -65,7 +65,7 @@ stress:
 # orientations and colours as Chromium draws them.
 PYTHON ?= python3
 
-PROGRAM = $(CC) $(1) -Iinclude -L$(BUILD)/lib -Wl,-rpath,$(CURDIR)/$(BUILD)/lib -limage_packer -lm -o $(2)
+PROGRAM = $(CC) $(1) -Iinclude -L$(BUILD)/lib '-Wl,-rpath,$(CURDIR)/$(BUILD)/lib' -limage_packer -lm -o $(2)
 
 hdr-check: all
 	mkdir -p out

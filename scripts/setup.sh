@@ -46,7 +46,7 @@ need_tools() {
   done
   # shellcheck disable=SC2086
   (need $plugins) || echo "HEIC and AVIF will be left out"
-  PATH=$PATH:$HOME/.cargo/bin
+  PATH=$PATH:${HOME-}/.cargo/bin
   export PATH IMAGE_PACKER_REQUIRE_SIMD=1
   command -v cargo >/dev/null || give_up "Rust is missing: see https://rustup.rs"
   manifest=Cargo.toml

@@ -12,7 +12,7 @@ if [ ! -f "$headers/node_api.h" ]; then
 fi
 
 if [ -z "${IMAGE_PACKER_LIBRARY-}" ]; then
-  PATH=$PATH:$HOME/.cargo/bin
+  PATH=$PATH:${HOME-}/.cargo/bin
   cargo build --release --lib --manifest-path "$top/Cargo.toml"
   IMAGE_PACKER_LIBRARY=${CARGO_TARGET_DIR:-$top/target}/release/libimage_packer.so
 fi
