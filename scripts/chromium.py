@@ -64,7 +64,7 @@ class Chromium:
         flags = [
             "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
             "--remote-debugging-pipe", "--enable-experimental-web-platform-features",
-            "--force-color-profile=srgb", f"--user-data-dir={self.profile.name}", "about:blank",
+            "--force-color-profile=srgb", f"--user-data-dir={self.profile.name}",
         ]  # fmt: skip
         self.process = subprocess.Popen(
             [find(), *flags], preexec_fn=at_3_and_4, close_fds=False, stderr=subprocess.DEVNULL
@@ -72,7 +72,8 @@ class Chromium:
         os.close(to_browser)
         os.close(from_browser)
         self.buffer, self.last, self.session = b"", 0, None
-        page = next(t for t in self.call("Target.getTargets")["targetInfos"] if t["type"] == "page")
+        # A page of our own: that of the command line may not be there yet.
+        page = self.call("Target.createTarget", url="about:blank")
         attached = self.call("Target.attachToTarget", targetId=page["targetId"], flatten=True)
         self.session = attached["sessionId"]
         return self

@@ -6,6 +6,8 @@ mod common;
 #[cfg(feature = "heif")]
 use std::process::Command;
 
+#[cfg(feature = "heif")]
+use common::tools::scratch;
 use common::{
     layouts::{self, Alpha, Layout, Scene, encode_pixels, formats},
     through_c::{self, Pack},
@@ -138,11 +140,7 @@ fn lossy_formats_show_every_layout() {
 /// Decodes HEIC or AVIF with libheif's own program, which hands its own conversion to RGB over as a PNG.
 #[cfg(feature = "heif")]
 fn decode_heif(bytes: &[u8], what: &str) -> Rgba16 {
-    let path = |end: &str| {
-        let thread = format!("{:?}", std::thread::current().id());
-        std::env::temp_dir().join(format!("image_packer-{}-{thread}{end}", std::process::id()))
-    };
-    let (coded, plain) = (path(".heif"), path(".png"));
+    let (coded, plain) = (scratch(".heif"), scratch(".png"));
     std::fs::write(&coded, bytes).unwrap();
     let run = |program: &str| Command::new(program).args([&coded, &plain]).output();
     // Its name since libheif 1.18, and before.

@@ -4,12 +4,12 @@
 
 mod common;
 
-use std::{fs, path::PathBuf, process::Command, sync::Arc};
+use std::{fs, process::Command, sync::Arc};
 
 use common::{
     boxes::{File, ispe},
     packing::{pack_picture, picture_of, pixels_of, source},
-    tools::exiftool,
+    tools::{exiftool, scratch},
 };
 use image_packer::{
     codec,
@@ -148,10 +148,7 @@ fn another_program_sees_them_upright() {
     for mime in formats() {
         for orientation in orientations() {
             let (bytes, _) = pack_picture(picture(stored(PixelFormat::Rgb888), orientation), &lossless(mime));
-            let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
-            let name = format!("turned-{}", std::process::id());
-            let (from, to) =
-                (folder.join(format!("{name}.{}", &mime[6..])), folder.join(format!("{name}.png")));
+            let (from, to) = (scratch(&format!(".{}", &mime[6..])), scratch(".png"));
             fs::write(&from, &bytes).unwrap();
             let Ok(output) = Command::new("heif-convert").arg(&from).arg(&to).output() else {
                 return eprintln!("NOT TESTED: no heif-convert here");

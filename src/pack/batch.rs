@@ -480,6 +480,10 @@ impl Work for Batch {
         self.lock().items.len()
     }
 
+    fn is_cancelled(&self) -> bool {
+        self.cancelled.load(Relaxed)
+    }
+
     fn run(&self, index: usize, pool: &Pool) -> Turn {
         let start = Instant::now();
         let mut report = None;

@@ -95,7 +95,8 @@ impl Control {
             0 => 2000,
             attempt => 2000 >> attempt.min(11),
         };
-        self.report((1000_u32.saturating_sub(left) + permille * left / 2000).min(999))
+        self.report((1000_u32.saturating_sub(left) + permille * left / 2000).min(999));
+        self.check()
     }
 
     /// The image is encoded for the `count`th time, from 1, and may be once more.
@@ -103,24 +104,32 @@ impl Control {
         self.attempt.store(count, Relaxed);
     }
 
-    /// The end of a pack that succeeded.
+    /// The end of a pack that succeeded, when no other thread works on it any more. Whoever has been told of the end has
+    /// an image: a cancel comes too late from then on, unless it is the host's answer.
     pub fn finish(&self) -> Result<()> {
-        self.report(1000)
+        self.check()?;
+        if self.tell(1000) { Ok(()) } else { self.check() }
     }
 
-    fn report(&self, permille: u32) -> Result<()> {
+    fn report(&self, permille: u32) {
         if permille > self.reported.load(Relaxed) && !self.reporting.swap(true, Acquire) {
             // Another thread may have reported more meanwhile, or been asked to stop.
             if permille > self.reported.load(Relaxed) && !self.cancelled.load(Relaxed) {
-                self.reported.store(permille, Relaxed);
-                if self.progress.as_ref().is_some_and(|progress| !progress(permille)) {
-                    self.cancel();
-                }
+                self.tell(permille);
             }
             // After the cancel: who has stopped is not called again.
             self.reporting.store(false, Release);
         }
-        self.check()
+    }
+
+    /// Answers whether to go on.
+    fn tell(&self, permille: u32) -> bool {
+        self.reported.store(permille, Relaxed);
+        let go_on = self.progress.as_ref().is_none_or(|progress| progress(permille));
+        if !go_on {
+            self.cancel();
+        }
+        go_on
     }
 
     /// Whether to go on, without progress: an error means stop.
@@ -142,6 +151,21 @@ pub struct User(pub *mut c_void);
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_was_told_of_the_end_has_an_image() {
+        let cancelled = Arc::new(AtomicBool::new(false));
+        let far = cancelled.clone();
+        // Another thread cancels while the host hears of the end.
+        let progress: Arc<Progress> = Arc::new(move |_| {
+            far.store(true, Relaxed);
+            true
+        });
+        let control = Control { cancelled, progress: Some(progress), ..Control::default() };
+        assert!(control.finish().is_ok());
+        assert_eq!(control.progress(), 1000);
+        assert!(control.finish().is_err(), "cancelled before");
+    }
 
     #[test]
     fn who_has_stopped_is_not_called_again() {

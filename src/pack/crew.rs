@@ -38,6 +38,9 @@ pub trait Work: Send + Sync {
 
     /// Does one part. Must not panic.
     fn run(&self, part: usize, pool: &Pool) -> Turn;
+
+    /// Whether it has been asked to stop. Then it needs no memory to end.
+    fn is_cancelled(&self) -> bool;
 }
 
 /// How a part ended.
@@ -159,7 +162,6 @@ impl Crew {
             state.next_urgent -= 1;
             let order = state.next_urgent;
             state.queue.extend(later.into_iter().map(|((_, part), entry)| ((order, part), entry)));
-            // It needs no memory to end.
             state.short = false;
             self.0.staff(&mut state);
         }
@@ -376,11 +378,16 @@ impl State {
         match back {
             Back::Helped => {}
             Back::Done => self.short = false,
-            Back::Again(place, work) => {
+            Back::Again(mut place, work) => {
+                // Cancelled while it was not in the queue, where `hurry` looks for it.
+                self.short = !work.is_cancelled();
+                if !self.short {
+                    self.next_urgent -= 1;
+                    place.0 = self.next_urgent;
+                }
                 // The entry of the parts behind it, if there is one, goes on from its own number.
                 self.queue.insert(place, Entry { work, single: true });
                 self.waiting += 1;
-                self.short = true;
             }
         }
     }
@@ -389,7 +396,7 @@ impl State {
 #[cfg(test)]
 mod tests {
     use std::{
-        sync::atomic::{AtomicUsize, Ordering::SeqCst},
+        sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
         time::Instant,
     };
 
@@ -402,6 +409,34 @@ mod tests {
         }
         fn run(&self, part: usize, pool: &Pool) -> Turn {
             (self.1)(part, pool)
+        }
+        fn is_cancelled(&self) -> bool {
+            false
+        }
+    }
+
+    /// There is no memory for it until it is cancelled.
+    #[derive(Default)]
+    struct Thirsty {
+        cancelled: AtomicBool,
+        tried: AtomicBool,
+        ended: AtomicBool,
+    }
+    impl Work for Thirsty {
+        fn parts(&self) -> usize {
+            1
+        }
+        fn run(&self, _: usize, _: &Pool) -> Turn {
+            if self.tried.swap(true, SeqCst) {
+                self.ended.store(self.cancelled.load(SeqCst), SeqCst);
+                return if self.ended.load(SeqCst) { Turn::Done } else { Turn::Again };
+            }
+            // Cancelled in the middle of the first try.
+            wait_until(|| self.cancelled.load(SeqCst));
+            Turn::Again
+        }
+        fn is_cancelled(&self) -> bool {
+            self.cancelled.load(SeqCst)
         }
     }
 
@@ -454,6 +489,27 @@ mod tests {
         wait_until(|| order.lock().unwrap().len() == 4);
         assert_eq!(*order.lock().unwrap(), [0, 1, 2, 3]);
         assert_eq!(tries.load(SeqCst), 6);
+    }
+
+    #[test]
+    fn what_is_cancelled_while_it_looks_for_memory_ends_before_others_do() {
+        let (crew, go) = (Crew::new(), Arc::new(AtomicBool::new(false)));
+        let (busy, far_go) = (Arc::new(AtomicBool::new(false)), go.clone());
+        let far_busy = busy.clone();
+        let other = move |_: usize, _: &Pool| {
+            far_busy.store(true, SeqCst);
+            wait_until(|| far_go.load(SeqCst));
+            Turn::Done
+        };
+        crew.submit(Arc::new(Parts(1, other)), 2).unwrap();
+        wait_until(|| busy.load(SeqCst));
+        let thirsty = Arc::new(Thirsty::default());
+        let place = crew.submit(thirsty.clone(), 2).unwrap();
+        wait_until(|| thirsty.tried.load(SeqCst));
+        thirsty.cancelled.store(true, SeqCst);
+        crew.hurry(place);
+        wait_until(|| thirsty.ended.load(SeqCst));
+        go.store(true, SeqCst);
     }
 
     #[test]

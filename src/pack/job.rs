@@ -120,6 +120,10 @@ impl<T: Send + 'static> Work for Job<T> {
         1
     }
 
+    fn is_cancelled(&self) -> bool {
+        self.control.check().is_err()
+    }
+
     fn run(&self, _part: usize, pool: &Pool) -> Turn {
         let Some((task, done)) = self.lock().task.take() else { return Turn::Done };
         let caught = |payload: Box<dyn std::any::Any + Send>| {

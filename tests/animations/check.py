@@ -314,13 +314,13 @@ def chromium(program, paths):
                "--remote-debugging-port=0", f"http://127.0.0.1:{server.server_port}/"]
     browser = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        answer = answers.get(timeout=60)
+        answer = answers.get(timeout=120)
     except queue.Empty:
         skipped.add("chromium (it does not start here)")
         return
     finally:
-        browser.terminate()
-        browser.wait(20)
+        browser.kill()
+        browser.wait()
         server.shutdown()
         shutil.rmtree(profile, ignore_errors=True)
     for name, seen in json.loads(answer).items():

@@ -432,6 +432,19 @@ static void cancelled(const char *format) {
   image_sequence_options_release(options);
 }
 
+/* Progress that waits for the test's word. */
+typedef struct {
+  atomic_int started, go;
+} Gate;
+
+static int32_t wait_at(void *user, uint32_t done_) {
+  Gate *gate = user;
+  (void)done_;
+  atomic_store(&gate->started, 1);
+  while (!atomic_load(&gate->go)) usleep(500);
+  return 0;
+}
+
 /* The time is over: a pack, a job, a stream. A job that is cancelled leaves the file alone. */
 static void in_time(const char *format) {
   ImageSequenceOptions *options = options_for(format, 400);
@@ -451,11 +464,14 @@ static void in_time(const char *format) {
   CHECK(image_sequence_add_frame(sequence, list[0], 0, -1) == 1001, "%s: counted from the beginning", format);
   image_sequence_release(sequence);
   NEED(image_sequence_options_set_timeout(options, 0) == IMAGE_OK);
+  Gate gate = {0, 0};
+  NEED(image_sequence_options_set_progress(options, wait_at, &gate) == IMAGE_OK);
   old_file();
   NEED(image_packer_pack_to_path_from_sequence_async(packer, list, 1, path, options, NULL, NULL, &job) == IMAGE_OK);
-  usleep(20000);
+  while (!atomic_load(&gate.started)) usleep(500);
   CHECK(image_job_cancel(job) == IMAGE_OK, "%s", format);
-  CHECK(image_job_wait(job, 20000) == 1001 && is_old(), "%s: cancelled, the file stays", format);
+  atomic_store(&gate.go, 1);
+  CHECK(image_job_wait(job, -1) == 1001 && is_old(), "%s: cancelled, the file stays", format);
   image_job_release(job);
   image_pixelmap_release(list[0]);
   image_sequence_options_release(options);

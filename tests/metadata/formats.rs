@@ -92,8 +92,7 @@ fn from_every_source_to_every_format() {
 
 /// What exiftool reads of many files at once: for each, lines of group, tag and value.
 fn exiftool_all(files: &[(String, Vec<u8>)]) -> Option<Vec<Vec<String>>> {
-    let folder: PathBuf =
-        [env!("CARGO_TARGET_TMPDIR"), &format!("matrix-{}", std::process::id())].iter().collect();
+    let folder = scratch("");
     fs::create_dir_all(&folder).unwrap();
     for (name, bytes) in files {
         fs::write(folder.join(name), bytes).unwrap();

@@ -9,11 +9,11 @@ mod formats;
 mod png;
 mod texts;
 
-use std::{fs, path::PathBuf, process::Command, sync::Arc};
+use std::{fs, process::Command, sync::Arc};
 
 use common::{
     packing::{codes, pack, pack_picture, source},
-    tools::{exiftool, has},
+    tools::{exiftool, has, scratch},
 };
 use image_packer::{
     codec::{self, metadata},

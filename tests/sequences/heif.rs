@@ -2,7 +2,7 @@
 
 use std::process::{Command, Stdio};
 
-use super::*;
+use super::{common::tools::scratch, *};
 
 const SIZE: (u32, u32) = (96, 64);
 
@@ -54,7 +54,7 @@ fn seen(file: &[u8]) -> Vec<Seen> {
 
 /// What ffmpeg decodes of the colours of an AVIF; none where it is not installed.
 fn seen_by_ffmpeg(file: &[u8]) -> Option<Vec<u8>> {
-    let path = std::env::temp_dir().join(format!("image_packer-{}.avif", std::process::id()));
+    let path = scratch(".avif");
     fs::write(&path, file).unwrap();
     let command = Command::new("ffmpeg")
         .args(["-v", "error", "-i"])

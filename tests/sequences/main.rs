@@ -1,6 +1,9 @@
 //! Sequences through the C functions: every sentence of the header about them, with independent decoders.
 #![allow(unsafe_code, reason = "calls the C interface")]
 
+#[path = "../common/mod.rs"]
+mod common;
+
 mod arguments;
 mod frames;
 mod heif;

@@ -1,11 +1,11 @@
 //! Ways out: memory, files, writers, streams and jobs.
 
-use super::*;
+use super::{common::tools::scratch, *};
 
 #[test]
 fn the_bytes_are_the_same_every_way_out_and_for_any_threads() {
     let maps: Vec<_> = (0..7u8).map(|i| flat(33, 21, [i * 30, 255 - i, i * 7, 255])).collect();
-    let folder = std::env::temp_dir().join(format!("image_packer-sequences-{}", std::process::id()));
+    let folder = scratch("");
     fs::create_dir_all(&folder).unwrap();
     for format in FORMATS {
         let options = options(format, 7);
@@ -112,7 +112,7 @@ fn a_stream_knows_its_frames_and_its_end() {
 #[test]
 fn an_unfinished_stream_leaves_nothing() {
     let (packer, mut sequence) = (packer(), ptr::null_mut());
-    let file = std::env::temp_dir().join(format!("image_packer-aborted-{}", std::process::id()));
+    let file = scratch("");
     fs::write(&file, b"old").unwrap();
     let path = CString::new(file.to_str().unwrap()).unwrap();
     let options = exact(c"image/webp", 0);
