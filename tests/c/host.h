@@ -157,8 +157,8 @@ __attribute__((unused)) static int host_threads(void) {
   return count;
 }
 
-/* Whether this process comes down to its first thread: a joined one may still be on its way out of the kernel's list, and
- * a worker stays for a moment. */
+/* Whether this process comes down to its first thread: a joined one may still be on its way out of the kernel's list,
+ * and a worker stays for a moment. */
 __attribute__((unused)) static bool host_is_alone(void) {
   for (int wait = 0; wait < 30000 && host_threads() > 1; ++wait) usleep(1000);
   return host_threads() == 1;

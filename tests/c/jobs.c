@@ -276,7 +276,8 @@ static void cancel(void) {
   CHECK(image_job_wait(first, -1) == 1001 && image_packer_last_error_cause() == IMAGE_CAUSE_TIMED_OUT, "time is over");
   image_job_release(first);
 
-  /* A callback that waits for a job would wait for its own thread. The other job is small: it takes one thread of two. */
+  /* A callback that waits for a job would wait for its own thread. The other job is small: it takes one thread of two.
+   */
   ImagePixelMap *small = host_picture(8, 8);
   Gate held = {0};
   atomic_int called = 0;
