@@ -48,7 +48,7 @@ pub struct ImageBatch {
 
 /// The end of image `index` of a batch, in order of completion; on worker threads, several at once. On IMAGE_OK `data` is
 /// yours to release where images go into memory each for itself; otherwise it is NULL. The thread's last error is the
-/// image's.
+/// image's; its status, size, time and report can be asked for from then on.
 pub type ImageItemFn =
     Option<unsafe extern "C" fn(user: *mut c_void, index: usize, status: ImageStatus, data: *mut ImageData)>;
 

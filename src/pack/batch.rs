@@ -366,14 +366,15 @@ impl Batch {
         }
     }
 
-    /// Notes the end of an image; the last one ends the batch.
-    fn settle(&self, index: usize, result: Result<Option<Buffer>>, report: Option<Report>, time: Duration) {
+    /// Brings an image's bytes to their place, notes what is known of it unless that has been done, and counts its end;
+    /// the last one ends the batch.
+    fn settle(&self, index: usize, result: Result<Option<Buffer>>, record: Option<Record>) {
         let mut state = self.lock();
-        let (result, mut data) = match result {
-            Ok(data) => (Ok(()), data),
-            Err(error) => (Err(error), None),
-        };
         let mut lost = Vec::new();
+        let mut data = result.unwrap_or_else(|error| {
+            lost.push((index, error));
+            None
+        });
         match &mut state.output {
             Output::Arena => state.arena.put(index, data.take(), &mut lost),
             // Closed at once: there may be many.
@@ -383,10 +384,9 @@ impl Batch {
             _ => {}
         }
         state.ended += 1;
-        state.failed += usize::from(result.is_err());
-        let report = report.filter(|_| result.is_ok());
-        let bytes = report.as_ref().map_or(0, |report| report.bytes);
-        state.records[index] = Record { result: Some(result), bytes, report, time, data };
+        if let Some(record) = record {
+            state.records[index] = Record { data, ..record };
+        }
         for (index, error) in lost {
             let record = &mut state.records[index];
             (record.result, record.report, record.bytes) = (Some(Err(error)), None, 0);
@@ -495,21 +495,33 @@ impl Work for Batch {
             return Turn::Again;
         }
         let time = start.elapsed();
+        let report = report.filter(|_| result.is_ok());
+        let bytes = report.as_ref().map_or(0, |report| report.bytes);
+        let ended = result.as_ref().map(|_| ()).map_err(Clone::clone);
+        let mut record = Some(Record { result: Some(ended), bytes, report, time, data: None });
         let (item, each, shared) = {
             let mut state = self.lock();
+            // Whoever hears of the end may ask at once how it was; whoever asks may take what is there.
+            if state.each.is_some() {
+                state.records[index] = record.take().unwrap_or_default();
+            }
             (state.items[index].take(), state.each.clone(), matches!(state.output, Output::Arena))
         };
         // What the image was made of is let go before anybody hears of its end.
         let _ = panics::catch(|| drop(item));
         let result = match each {
-            // Bytes that go into one piece with the others' are not the callback's.
-            Some(each) if shared => result.and_then(|bytes| {
-                panics::catch(|| each(index, Ok(None))).unwrap_or_else(|p| Err(caught(p))).map(|_| bytes)
-            }),
-            Some(each) => panics::catch(|| each(index, result)).unwrap_or_else(|p| Err(caught(p))),
+            Some(each) => {
+                // Bytes that go into one piece with the others' are not the callback's.
+                let (kept, told) = match result {
+                    Ok(bytes) if shared => (bytes, Ok(None)),
+                    result => (None, result),
+                };
+                let left = panics::catch(|| each(index, told)).unwrap_or_else(|p| Err(caught(p)));
+                left.map(|left| kept.or(left))
+            }
             None => result,
         };
-        self.settle(index, result, report, time);
+        self.settle(index, result, record);
         Turn::Done
     }
 }

@@ -35,7 +35,8 @@ static int clear(const char *folder) {
 }
 
 typedef struct {
-  atomic_int items, failed, done;
+  atomic_int items, failed, done, wrong;
+  ImageBatch *_Atomic batch; /* to be asked inside */
   ImageStatus overall;
   ImageData *data[64];
 } Seen;
@@ -43,6 +44,11 @@ typedef struct {
 static void on_item(void *user, size_t index, ImageStatus status, ImageData *data) {
   Seen *seen = user;
   seen->data[index] = data;
+  if (seen->batch != NULL) {
+    bool right = image_batch_get_status(seen->batch, index) == status && image_batch_get_time(seen->batch, index) > 0 &&
+                 (status == IMAGE_OK || image_batch_get_size(seen->batch, index) == 0);
+    if (!right) atomic_fetch_add(&seen->wrong, 1);
+  }
   if (status != IMAGE_OK && image_packer_last_error_message()[0] != 0) atomic_fetch_add(&seen->failed, 1);
   atomic_fetch_add(&seen->items, 1);
 }
@@ -230,8 +236,10 @@ static void failures(void) {
     NEED(image_batch_to_folder(batch, folder, names, 6, rule) == IMAGE_OK);
     static Seen seen;
     memset(&seen, 0, sizeof seen);
+    seen.batch = batch;
     NEED(image_batch_start(batch, on_item, on_done, &seen) == IMAGE_OK);
     CHECK(image_batch_wait(batch, -1) == 62980101, "the first that failed");
+    CHECK(seen.wrong == 0, "%d were not what could be asked for inside the callback", seen.wrong);
     CHECK(strstr(image_packer_last_error_message(), "image 1") != NULL, "its number");
     CHECK(seen.items == 6 && seen.failed == (rule == IMAGE_SAME_NAME_ERROR ? 3 : 2), "%d failed", seen.failed);
     CHECK(image_batch_get_status(batch, 1) == 62980101 && image_batch_get_size(batch, 1) == 0, "damaged");
@@ -250,8 +258,12 @@ static void failures(void) {
   NEED(image_batch_add_source(batch, source, options[0]) == IMAGE_OK);
   NEED(image_batch_add_pixelmap(batch, maps[1], options[0]) == IMAGE_OK);
   NEED(image_batch_to_arena(batch) == IMAGE_OK);
-  NEED(image_batch_start(batch, NULL, NULL, NULL) == IMAGE_OK);
+  static Seen heard;
+  memset(&heard, 0, sizeof heard);
+  heard.batch = batch;
+  NEED(image_batch_start(batch, on_item, on_done, &heard) == IMAGE_OK);
   CHECK(image_batch_wait(batch, -1) == 62980101, "one failed");
+  CHECK(heard.items == 2 && heard.failed == 1 && heard.wrong == 0, "%d heard of, %d failed", heard.items, heard.failed);
   NEED(image_batch_take_arena(batch, &data, &offsets) == IMAGE_OK);
   const int64_t *at = (const int64_t *)(const void *)image_data_bytes(offsets);
   CHECK(at[0] == 0 && at[1] == 0 && (size_t)at[2] == want[0][1].size && same(data, want[0][1]), "nothing and an image");
