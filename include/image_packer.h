@@ -1959,7 +1959,7 @@ typedef struct ImageBatch ImageBatch;
 /**
  * The end of image `index` of a batch, in order of completion; on worker threads, several at once. On IMAGE_OK `data` is
  * yours to release where images go into memory each for itself; otherwise it is NULL. The thread's last error is the
- * image's.
+ * image's; its status, size, time and report can be asked for from then on.
  */
 typedef void (*ImageItemFn)(void *user, size_t index, ImageStatus status, ImageData *data);
 
