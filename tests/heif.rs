@@ -256,6 +256,12 @@ fn code_points_are_written_with_the_matrix_that_was_used() {
         }
         pixels.color.cicp = Cicp::SRGB;
         assert_eq!(nclx(&pack(&pixels, &lossless(mime)).unwrap()), (1, 13, 0, true), "{mime}");
+        // Gray has none: primaries that H.273 does not know are "unspecified".
+        let mut gray = Pixels::from_vec(8, 8, PixelFormat::Gray8, vec![90; 64]).unwrap();
+        for (primaries, written) in [(9, 9), (3, 2), (18, 2)] {
+            gray.color.cicp.primaries = primaries;
+            assert_eq!(nclx(&pack(&gray, &options(mime, 90)).unwrap()).0, written, "{mime}");
+        }
     }
 }
 

@@ -317,7 +317,11 @@ impl OwnedImage {
         // SAFETY: libheif allocated at least the fields of version 1, and copies the profile into the live image.
         check(unsafe {
             let fields = &mut *nclx.raw;
-            fields.color_primaries = c_int::from(cicp.primaries);
+            fields.color_primaries = match cicp.primaries {
+                known @ (1 | 4..=12 | 22) => c_int::from(known),
+                // Gray may have any. libheif writes no others, and loses memory over them.
+                _ => 2,
+            };
             fields.transfer_characteristics = c_int::from(cicp.transfer);
             fields.matrix_coefficients = c_int::from(cicp.matrix);
             fields.full_range_flag = u8::from(cicp.full_range);
