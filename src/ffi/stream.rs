@@ -98,6 +98,8 @@ impl Cell {
         running: &mut Running,
         work: impl FnOnce(&mut Stream, Site<'_>, &mut dyn Sink) -> Result<T> + Send,
     ) -> Result<T> {
+        // One that was stopped says so again, rather than that it has ended.
+        self.control.check()?;
         let Running { stream, target, bytes: count } = running;
         let sink: &mut dyn Sink = match target {
             Target::Memory(bytes) | Target::File(bytes, _) => bytes,

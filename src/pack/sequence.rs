@@ -180,15 +180,14 @@ impl Stream {
         let (width, height) = (step.pixels.width(), step.pixels.height());
         limits.check_pixels(width, height)?;
         let ((x, y), index) = (step.offset, self.count);
-        let (Some(right), Some(bottom)) = (x.checked_add(width), y.checked_add(height)) else {
-            bail!(TooLarge, "frame {index} of {width} x {height} pixels at {x}, {y}");
-        };
+        let (right, bottom) = (x.checked_add(width), y.checked_add(height));
         let canvas = match &self.state {
             State::Running(running) => Some((running.width, running.height)),
             _ => self.options.canvas,
         };
+        let passes = |end: Option<u32>, side| end.is_none_or(|end| end > side);
         if let Some(canvas) = canvas
-            && (right > canvas.0 || bottom > canvas.1)
+            && (passes(right, canvas.0) || passes(bottom, canvas.1))
         {
             bail!(
                 OutOfRange,
@@ -196,6 +195,9 @@ impl Stream {
                 canvas.0,
                 canvas.1
             );
+        }
+        if right.is_none() || bottom.is_none() {
+            bail!(TooLarge, "frame {index} of {width} x {height} pixels at {x}, {y}");
         }
         Ok(Rect { x, y, width, height })
     }

@@ -216,6 +216,10 @@ fn the_canvas_holds_every_frame_or_is_as_set() {
         IMAGE_CAUSE_OUT_OF_RANGE,
         "frame 1 of 7 x 2 pixels at 3, 3 passes the canvas of 8 x 10",
     );
+    let far = [1, 1, u32::MAX, 3];
+    ok(image_sequence_options_set_offsets(options.0, far.as_ptr(), 2));
+    let status = image_packer_pack_to_data_from_sequence(packer.0, frames.as_ptr(), 2, options.0, &mut data);
+    fails(status, 401, IMAGE_CAUSE_OUT_OF_RANGE, "at 4294967295, 3 passes the canvas of 8 x 10");
     fails(image_sequence_options_set_canvas(options.0, 0, 1), 401, IMAGE_CAUSE_OUT_OF_RANGE, "0 x 1");
 }
 

@@ -269,3 +269,22 @@ fn damaged_sequences_are_errors() {
         }
     }
 }
+
+/// Encoders of HEVC round sides up: what they add is not to be seen.
+#[test]
+fn sides_may_be_odd_and_short() {
+    for format in formats() {
+        for (width, height) in [(65, 67), (30, 38), (1, 1)] {
+            let frames = [[200, 60, 40, 255], [20, 90, 220, 255]];
+            let options = options(format, 2);
+            ok(image_sequence_options_set_quality(options.0, 95));
+            let file = pack(&frames.map(|color| flat(width, height, color)), &options);
+            let (w, h, seen) = decode(&reencode(&file, &exact(c"image/png", 0)));
+            assert_eq!((w, h, seen.len()), (width, height, 2), "{format:?}");
+            for (seen, color) in seen.iter().zip(frames) {
+                let near = |pixel: &[u8; 4]| pixel.iter().zip(color).all(|(a, b)| a.abs_diff(b) < 12);
+                assert!(seen.canvas.iter().all(near), "{format:?} of {width} x {height}");
+            }
+        }
+    }
+}

@@ -72,6 +72,23 @@ fn damaged_animations_are_errors() -> Result<()> {
     Ok(())
 }
 
+/// Names of frames' chunks are those of chunks that a reader may do without; their checksums count all the same.
+#[test]
+fn a_damaged_frame_of_a_png_is_an_error() {
+    let whole = test_file("anim.png");
+    let end = whole.len();
+    // The last byte of the last frame's checksum, and of its data, before the 12 bytes of the end.
+    for at in [end - 13, end - 17] {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 1;
+        let (packer, source, mut data) = (packer(), source(&bytes), ptr::null_mut());
+        let options = exact(c"image/webp", 0);
+        let status = image_packer_pack_to_data_from_source_sequence(packer.0, source, options.0, &mut data);
+        fails(status, 7_800_301, IMAGE_CAUSE_BAD_DATA, "a frame's checksum is wrong");
+        ok(image_source_release(source));
+    }
+}
+
 #[test]
 fn an_animation_of_one_frame_keeps_its_time_and_its_loops() {
     for from in [c"image/gif", c"image/png"] {

@@ -124,6 +124,9 @@ fn animated(job: &Job<'_>) -> Result<Pixels> {
 
 struct Frames<'a> {
     png: ::png::Reader<Watched<'a>>,
+    bytes: &'a [u8],
+    /// Up to where checksums of frames have been looked at.
+    checked: usize,
     canvas: Canvas,
     rgba: Vec<u8>,
     width: u32,
@@ -142,7 +145,41 @@ impl<'a> Frames<'a> {
         let canvas = Canvas::new(width, height)?;
         // The crate wants room for the largest frame, whatever the size of this one.
         let rgba = try_vec(width as usize * height as usize * 4, "a frame")?;
-        Ok(Self { png, canvas, rgba, width, left: job.header.frames, _share: share })
+        Ok(Self {
+            png,
+            bytes: job.bytes,
+            checked: 8,
+            canvas,
+            rgba,
+            width,
+            left: job.header.frames,
+            _share: share,
+        })
+    }
+
+    /// Compares the next frame's checksums. The crate lets them pass: by their names, these chunks are ancillary.
+    fn check(&mut self) -> Result<()> {
+        let mut begun = false;
+        while let Some(rest) = self.bytes.get(self.checked..)
+            && let Some(&[a, b, c, d, ref kind @ ..]) = rest.first_chunk::<8>()
+        {
+            let end = (u32::from_be_bytes([a, b, c, d]) as usize).saturating_add(8);
+            let (Some(body), Some(sum)) = (rest.get(4..end), rest.get(end..).and_then(<[u8]>::first_chunk))
+            else {
+                break;
+            };
+            if kind == b"fcTL" && std::mem::replace(&mut begun, true) {
+                break;
+            }
+            if matches!(kind, b"fcTL" | b"fdAT") && crc32fast::hash(body) != u32::from_be_bytes(*sum) {
+                return Err(damaged(
+                    "PNG",
+                    format!("a frame's checksum is wrong at byte {}", self.checked + end),
+                ));
+            }
+            self.checked += end + 4;
+        }
+        Ok(())
     }
 }
 
@@ -152,6 +189,7 @@ impl frames::Frames for Frames<'_> {
             return Ok(None);
         }
         self.left -= 1;
+        self.check()?;
         // The first image is not part of the animation if no frame header has come before it.
         let hidden = self.png.info().frame_control.is_none();
         let mut found = self.png.next_frame(&mut self.rgba).map_err(error)?;

@@ -8,12 +8,16 @@ use crate::error::{Error, Result, try_vec};
 
 /// Bits per component by which pixels are put together.
 const BITS: u32 = 6;
+/// Most bins. Only noise has more; there a bit less is no loss, and takes a quarter of the memory.
+const MOST: usize = 1 << 16;
 
 /// Pixels put together by colour.
 pub struct Histogram {
     /// 1 + the bin of a colour; 0 is none.
     map: Vec<u32>,
     bins: Vec<Bin>,
+    /// `BITS`, or fewer.
+    bits: u32,
 }
 
 #[derive(Clone, Copy)]
@@ -28,20 +32,42 @@ struct Bin {
     lead: f64,
 }
 
-fn key([r, g, b]: [u8; 3]) -> usize {
-    let [r, g, b] = [r, g, b].map(|v| usize::from(v >> (8 - BITS)));
-    (r << BITS | g) << BITS | b
+impl Bin {
+    /// As if the pixels of both had been added to one.
+    fn merge(&mut self, other: &Self) {
+        self.lab.iter_mut().zip(other.lab).for_each(|(sum, more)| *sum += more);
+        self.weight += other.weight;
+        self.vote(other.usual, other.lead);
+    }
+
+    fn vote(&mut self, usual: [u8; 3], lead: f64) {
+        if self.usual == usual {
+            self.lead += lead;
+        } else if self.lead >= lead {
+            self.lead -= lead;
+        } else {
+            (self.usual, self.lead) = (usual, lead - self.lead);
+        }
+    }
+}
+
+fn key([r, g, b]: [u8; 3], bits: u32) -> usize {
+    let [r, g, b] = [r, g, b].map(|v| usize::from(v >> (8 - bits)));
+    (r << bits | g) << bits | b
 }
 
 impl Histogram {
     /// No pixels yet.
     pub fn new() -> Result<Self> {
-        Ok(Self { map: try_vec(1 << (3 * BITS), "a histogram of colours")?, bins: Vec::new() })
+        Ok(Self { map: try_vec(1 << (3 * BITS), "a histogram of colours")?, bins: Vec::new(), bits: BITS })
     }
 
     /// A pixel.
     pub fn add(&mut self, rgb: [u8; 3], weight: f32) -> Result<()> {
-        let slot = &mut self.map[key(rgb)];
+        if self.bins.len() == MOST && self.map[key(rgb, self.bits)] == 0 {
+            self.coarsen();
+        }
+        let slot = &mut self.map[key(rgb, self.bits)];
         if *slot == 0 {
             if self.bins.len() == self.bins.capacity() {
                 let more = self.bins.len().max(1024);
@@ -59,19 +85,33 @@ impl Histogram {
             *sum += weight * f64::from(value);
         }
         bin.weight += weight;
-        if bin.usual == rgb {
-            bin.lead += weight;
-        } else if bin.lead >= weight {
-            bin.lead -= weight;
-        } else {
-            (bin.usual, bin.lead) = (rgb, weight - bin.lead);
-        }
+        bin.vote(rgb, weight);
         Ok(())
+    }
+
+    /// Puts bins together whose colours differ in their last bits alone.
+    fn coarsen(&mut self) {
+        self.bits -= 1;
+        self.map.fill(0);
+        let mut count = 0;
+        for at in 0..self.bins.len() {
+            let bin = self.bins[at];
+            // All colours of a bin have its key.
+            let slot = &mut self.map[key(bin.usual, self.bits)];
+            if *slot > 0 {
+                self.bins[*slot as usize - 1].merge(&bin);
+                continue;
+            }
+            self.bins[count] = bin;
+            count += 1;
+            *slot = count as u32;
+        }
+        self.bins.truncate(count);
     }
 
     /// A colour of the palette near this one, 0 if no such pixel was added.
     pub fn guess(&self, rgb: [u8; 3]) -> u8 {
-        match self.map[key(rgb)] {
+        match self.map[key(rgb, self.bits)] {
             0 => 0,
             bin => self.bins[bin as usize - 1].index,
         }
@@ -247,4 +287,34 @@ fn split(points: &mut [Point], part: &Part) -> usize {
         }
     }
     middle
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn noise_takes_no_more_than_it_may_and_keeps_its_flat_area() {
+        let mut histogram = Histogram::new().unwrap();
+        let flat = [201, 13, 77];
+        for n in 0..300_000u32 {
+            let [r, g, b, _] = n.wrapping_mul(0x9e37_79b1).reverse_bits().to_le_bytes();
+            histogram.add([r, g, b], 1.0).unwrap();
+            histogram.add(flat, 1.0).unwrap();
+            assert!(histogram.bins.len() <= MOST);
+        }
+        assert!(histogram.bits < BITS, "{} bins", histogram.bins.len());
+        let weight: f64 = histogram.bins.iter().map(|bin| bin.weight).sum();
+        assert_eq!(weight, 600_000.0);
+        let palette = histogram.palette(256, 2, &|| Ok(())).unwrap();
+        assert_eq!(palette.rgb[usize::from(histogram.guess(flat))], flat);
+        // Any colour is near one of the palette.
+        for rgb in [[10, 200, 30], [250, 250, 5], [128, 128, 128]] {
+            let near = palette.rgb[usize::from(histogram.guess(rgb))];
+            assert!(
+                lab::distance(lab::from_rgb(near), lab::from_rgb(rgb)) < 0.1 * 0.1,
+                "{rgb:?} as {near:?}"
+            );
+        }
+    }
 }

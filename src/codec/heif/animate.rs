@@ -227,6 +227,7 @@ impl Frames {
             track.samples.iter_mut().zip(&ticks).for_each(|(sample, ticks)| sample.duration = *ticks);
             let id = file.add(still(track, of.is_some(), is_avif, &colors))?;
             track.boxes.extend(boxes.iter().map(|(kind, body)| (*kind, Cow::Owned(body.clone()))));
+            track.boxes.extend(track.aperture().map(|body| (*b"clap", Cow::Owned(body))));
             file.tracks.push((id, track.clone()));
             Ok(id)
         };
@@ -279,7 +280,7 @@ fn still<'a>(track: &Track<'a>, is_alpha: bool, is_avif: bool, colors: &[Vec<u8>
     if let Some((kind, body)) = configuration {
         item.properties.push(Property { essential: true, kind: *kind, body: body.clone() });
     }
-    let (width, height) = track.size;
+    let (width, height) = track.coded();
     item.add(b"ispe", false, [[0; 4], width.to_be_bytes(), height.to_be_bytes()].concat());
     let bits = if track.is_deep() { 10 } else { 8 };
     if is_alpha {
@@ -289,6 +290,12 @@ fn still<'a>(track: &Track<'a>, is_alpha: bool, is_avif: bool, colors: &[Vec<u8>
         item.add(b"pixi", false, vec![0, 0, 0, 0, 3, bits, bits, bits]);
         colors.iter().for_each(|body| item.add(b"colr", false, body.clone()));
     }
+    let aperture = track.aperture();
+    item.properties.extend(aperture.map(|body| Property {
+        essential: true,
+        kind: *b"clap",
+        body: body.into(),
+    }));
     item
 }
 

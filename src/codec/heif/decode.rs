@@ -166,7 +166,7 @@ fn pixels(still: &Still<'_>) -> Result<Pixels> {
         (true, true) => (PixelFormat::Rgba16161616, Interleaved::Rgba16),
     };
     let image = still.decode(layout)?;
-    let mut pixels = samples(&image, format, layout)?;
+    let mut pixels = samples(&image, format, layout, None)?;
     if alpha == Some(true) {
         pixels.alpha = AlphaType::Premultiplied;
     }
@@ -186,8 +186,13 @@ pub(super) fn of_rgb(cicp: Cicp) -> Cicp {
     Cicp { primaries, transfer, ..Cicp::SRGB }
 }
 
-/// Copies the pixels of a decoded image.
-pub(super) fn samples(image: &OwnedImage, format: PixelFormat, layout: Interleaved) -> Result<Pixels> {
+/// Copies the pixels of a decoded image, of one that is larger than `most` its upper left part.
+pub(super) fn samples(
+    image: &OwnedImage,
+    format: PixelFormat,
+    layout: Interleaved,
+    most: Option<(u32, u32)>,
+) -> Result<Pixels> {
     let (plane, size, depth) = (
         image.plane(Channel::Interleaved),
         image.size(Channel::Interleaved),
@@ -196,6 +201,7 @@ pub(super) fn samples(image: &OwnedImage, format: PixelFormat, layout: Interleav
     let (Some((plane, stride)), Some((width, height))) = (plane, size) else {
         bail!(BadData, "libheif decoded no pixels");
     };
+    let (width, height) = most.map_or((width, height), |most| (width.min(most.0), height.min(most.1)));
     let samples = match layout {
         Interleaved::Rgb8 => 3,
         Interleaved::Rgba8 => 4,

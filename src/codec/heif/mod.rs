@@ -21,6 +21,7 @@ mod parsing;
 mod planes;
 mod playing;
 mod reading;
+mod sps;
 #[cfg(test)]
 mod tests;
 mod tracks;

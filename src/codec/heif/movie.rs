@@ -49,6 +49,21 @@ impl Track<'_> {
         self.boxes.iter().find(found).map(|(_, body)| &**body)
     }
 
+    /// Width and height of the coded images, of which the upper left part is shown.
+    pub fn coded(&self) -> (u32, u32) {
+        let coded = self.property(b"hvcC", &[]).and_then(super::sps::size);
+        coded.filter(|coded| coded.0 >= self.size.0 && coded.1 >= self.size.1).unwrap_or(self.size)
+    }
+
+    /// The box that says which part of coded images is shown; none if that is all of them.
+    pub fn aperture(&self) -> Option<Vec<u8>> {
+        let ((width, height), coded) = (self.size, self.coded());
+        // Width and height as fractions, and how far its centre is from that of the coded image (ISO/IEC 14496-12, 12.1.4).
+        let [x, y] = [(width, coded.0), (height, coded.1)].map(|(shown, coded)| shown.wrapping_sub(coded));
+        let numbers = [width, 1, height, 1, x, 2, y, 2];
+        (coded != self.size).then(|| numbers.iter().flat_map(|number| number.to_be_bytes()).collect())
+    }
+
     /// Its code points.
     pub fn nclx(&self) -> Option<Cicp> {
         super::container::code_points(self.property(b"colr", b"nclx")?)

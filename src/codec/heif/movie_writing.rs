@@ -176,8 +176,9 @@ fn write_entry(out: &mut Bytes, track: &Track<'_>) -> Result<()> {
     // Reserved; the data is in the first of the places.
     out.put(&[0, 0, 0, 0, 0, 0, 0, 1])?;
     out.put(&[0; 16])?;
-    out.u16(side(track.size.0))?;
-    out.u16(side(track.size.1))?;
+    let (width, height) = track.coded();
+    out.u16(side(width))?;
+    out.u16(side(height))?;
     // 72 dots per inch, one image a sample.
     [0x48_0000, 0x48_0000, 0].iter().try_for_each(|number| out.u32(*number))?;
     out.u16(1)?;

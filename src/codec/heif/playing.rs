@@ -135,20 +135,20 @@ impl<'a> Frames<'a> {
         let Some(mut player) = self.player.take().filter(|_| self.index < self.track.samples.len()) else {
             return Ok(None);
         };
-        let deep = self.track.is_deep();
+        let (deep, size) = (self.track.is_deep(), self.track.size);
         let work = move || -> Result<_> {
             let (format, layout) = match deep {
                 true => (PixelFormat::Rgba16161616, Interleaved::Rgba16),
                 false => (PixelFormat::Rgba8888, Interleaved::Rgba8),
             };
             let image = player.next(layout)?;
-            Ok((samples(&image, format, layout)?, player))
+            Ok((samples(&image, format, layout, Some(size))?, player))
         };
         let (mut pixels, player) = or_leave(work, || self.control.check())??;
         self.player = Some(player);
         self.index += 1;
-        if (pixels.width(), pixels.height()) != self.track.size {
-            let ((width, height), (w, h)) = (self.track.size, (pixels.width(), pixels.height()));
+        if (pixels.width(), pixels.height()) != size {
+            let ((width, height), (w, h)) = (size, (pixels.width(), pixels.height()));
             bail!(BadData, "the HEIF data is damaged: a frame of {w} x {h} in a track of {width} x {height}");
         }
         pixels.alpha = if self.has_alpha { AlphaType::Unpremultiplied } else { AlphaType::Opaque };

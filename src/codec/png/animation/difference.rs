@@ -74,11 +74,12 @@ impl Bases<'_> {
                 continue;
             }
             let differing = || row.iter().zip(&*base).enumerate().filter(|(_, (new, old))| new != old);
-            for (x, (new, old)) in differing() {
+            for (x, (new, _)) in differing() {
                 left = left.min(x);
                 right = right.max(x);
                 pixels += 1;
-                over &= new[3] == 255 || (old[3] == 0 && new[3] > 0);
+                // Over nothing at all, Pillow makes what is half transparent more so.
+                over &= new[3] == 255;
             }
             top = top.min(y);
             bottom = y;

@@ -191,7 +191,12 @@ impl Apng {
         };
         let keep = bases.change(Dispose::Keep, canvas, row)?;
         let mut changes = vec![keep];
-        for dispose in [Dispose::Clear, Dispose::Restore] {
+        // What was drawn over the canvas is cleared by ffmpeg before it is shown, and not restored by Pillow.
+        let ways: &[_] = match self.frames.last() {
+            Some(Held { over: false, .. }) => &[Dispose::Clear, Dispose::Restore],
+            _ => &[],
+        };
+        for &dispose in ways {
             // The canvas before the first frame is clear.
             if dispose == Dispose::Restore && self.frames.len() == 1 {
                 continue;

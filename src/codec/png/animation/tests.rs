@@ -169,3 +169,34 @@ fn equal_frames_become_one_that_stays_longer() {
     assert_eq!(png[at..at + 4], [0, 0, 0, 2]);
     check("equal frames of more than a delay", &frames);
 }
+
+#[test]
+fn what_others_get_wrong_is_not_written() {
+    let noisy = |x, y| [noise(x, y, 1), noise(x, y, 2), noise(x, y, 3), 255];
+    // Single pixels of `color` here and there, which are best drawn over what is there.
+    let dots = |color: [u8; 4], back: &dyn Fn(u32, u32) -> [u8; 4]| {
+        paint(|x, y| if noise(x, y, 9) < 9 { color } else { back(x, y) })
+    };
+    let clear = |_, _| [0; 4];
+    let glass = |x: u32, _| if x < 40 { [0; 4] } else { [9, 9, 9, 128] };
+    let scenes = [
+        [paint(noisy), dots([7, 7, 7, 255], &noisy), paint(noisy)],
+        [dots([1, 1, 1, 255], &clear), dots([7, 7, 7, 255], &clear), paint(clear)],
+        [paint(glass), dots([7, 7, 7, 128], &glass), paint(glass)],
+    ];
+    for (scene, frames) in scenes.iter().enumerate() {
+        let frames: Vec<_> = [&frames[0], &frames[1], &frames[0], &frames[2], &frames[1]]
+            .map(|frame| (frame.clone(), 40))
+            .to_vec();
+        check("dots", &frames);
+        for effort in [1, 3, 5, 7, 9] {
+            let png = encode(&frames, effort, 1);
+            let controls = png.windows(4).enumerate().filter(|(_, name)| *name == b"fcTL");
+            for (at, _) in controls {
+                let [dispose, over] = [png[at + 28], png[at + 29]];
+                assert!(dispose == 0 || over == 0, "scene {scene}, effort {effort}");
+                assert!(scene < 2 || over == 0, "half transparent over others, effort {effort}");
+            }
+        }
+    }
+}
