@@ -15,7 +15,7 @@ use image_packer::{
     codec::{self, decode},
     model::{
         color::{Cicp, check_icc},
-        options::{ColorPolicy, Options, Subsampling},
+        options::{ColorPolicy, DynamicRange, Options, Subsampling},
         pixel_format::PixelFormat,
         pixelmap::Pixels,
         report::{Code, Report},
@@ -391,5 +391,63 @@ fn a_bad_profile_of_a_source_is_dropped_and_told() {
 fn every_format_says_whether_its_readers_know_profiles() {
     for format in codec::supported() {
         assert_eq!(format.features & codec::features::PROFILES == 0, format.name() == "image/gif");
+    }
+}
+
+/// HEIC has at most 10 bits, AVIF and the others 8 or 10, PNG 16.
+#[test]
+fn whoever_loses_bits_is_told_so() {
+    let deep = (0..16 * 16 * 4).flat_map(|i: u32| ((i * 4099 % 65521) as u16).to_ne_bytes());
+    let deep: Vec<u8> = deep.collect();
+    for (format, bytes) in
+        [(PixelFormat::Gray16, 2), (PixelFormat::Rgb161616, 6), (PixelFormat::Rgba16161616, 8)]
+    {
+        for to in codec::supported() {
+            let pixels = Pixels::from_vec(16, 16, format, deep[..256 * bytes].to_vec()).unwrap();
+            let (_, report) = pack_pixels(pixels, &options(to.name()));
+            let told = report.warnings.iter().filter(|warning| warning.code == Code::DepthReduced).count();
+            assert_eq!(told, usize::from(to.name() != "image/png"), "{} {format:?}", to.name());
+        }
+    }
+}
+
+/// Room for transparency is none: what cameras and screens hand out is opaque.
+#[test]
+fn only_what_is_not_opaque_is_said_to_be_blended() {
+    let pq = Cicp { primaries: 9, transfer: 16, ..Cicp::SRGB };
+    let float = |v: f32| v.to_ne_bytes().to_vec();
+    let ten = |alpha: u32| (700 | 700 << 10 | 700 << 20 | alpha << 30).to_ne_bytes().to_vec();
+    let word = |alpha: u16| [[45000u16, 45000, 45000, alpha].map(u16::to_ne_bytes)].concat().concat();
+    let linear = Cicp { transfer: 8, ..pq };
+    let cases = [
+        (PixelFormat::Rgba8888, Cicp::SRGB, vec![200, 100, 50, 255], vec![200, 100, 50, 254]),
+        (PixelFormat::Argb8888, Cicp::SRGB, vec![255, 100, 50, 200], vec![0, 100, 50, 200]),
+        (PixelFormat::GrayAlpha88, Cicp::SRGB, vec![9, 255], vec![9, 1]),
+        (PixelFormat::Rgba16161616, Cicp::SRGB, word(65535), word(65534)),
+        (PixelFormat::Rgba16161616, pq, word(65535), word(30000)),
+        (PixelFormat::Rgba1010102, pq, ten(3), ten(2)),
+        (
+            PixelFormat::RgbaF32,
+            linear,
+            float(4.0).repeat(3).into_iter().chain(float(1.0)).collect(),
+            float(0.5).repeat(4),
+        ),
+    ];
+    for (format, cicp, opaque, clear) in cases {
+        for (last, expected) in [(&opaque, 0), (&clear, 1)] {
+            let bytes = [opaque.repeat(33 * 33 - 1), last.clone()].concat();
+            let mut pixels = Pixels::from_vec(33, 33, format, bytes).unwrap();
+            pixels.color.cicp = cicp;
+            for (range, most) in
+                [(DynamicRange::Auto, 0), (DynamicRange::Sdr, 0), (DynamicRange::Auto, 1 << 20)]
+            {
+                let mut options = options("image/jpeg");
+                (options.dynamic_range, options.max_bytes) = (range, most);
+                let (_, report) = pack_pixels(pixels.clone(), &options);
+                let told =
+                    report.warnings.iter().filter(|warning| warning.code == Code::AlphaBlended).count();
+                assert_eq!(told, expected, "{format:?} {cicp:?} {range:?}: {:?}", report.warnings);
+            }
+        }
     }
 }

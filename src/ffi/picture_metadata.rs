@@ -2,6 +2,7 @@
 
 use std::{
     ffi::{c_char, c_int, c_void},
+    ops::RangeInclusive,
     ptr,
 };
 
@@ -103,7 +104,13 @@ pub extern "C" fn image_picture_set_metadata(
                 }
                 parts.metadata.exif = new;
             }
-            IMAGE_METADATA_XMP => parts.metadata.xmp = new,
+            IMAGE_METADATA_XMP => {
+                let text = given.strip_prefix(b"\xef\xbb\xbf").unwrap_or(given).trim_ascii_start();
+                if !given.is_empty() && !text.starts_with(b"<") {
+                    bail!(OutOfRange, "XMP of {size} bytes does not start with \"<\"");
+                }
+                parts.metadata.xmp = new;
+            }
             IMAGE_METADATA_IPTC => {
                 if !given.is_empty() && !given.starts_with(b"8BIM") {
                     bail!(OutOfRange, "IPTC of {size} bytes does not start with \"8BIM\"");
@@ -147,7 +154,7 @@ pub extern "C" fn image_picture_get_metadata(
 }
 
 /// Resolution in pixels per inch, written with or without other properties; image_packing_options_set_density() goes
-/// before it. 0 and 0 remove it.
+/// before it. 0 and 0 remove it. Where EXIF says one, it changes too.
 #[unsafe(no_mangle)]
 pub extern "C" fn image_picture_set_density(
     picture: *mut ImagePicture,
@@ -155,11 +162,11 @@ pub extern "C" fn image_picture_set_density(
     y_dpi: f64,
 ) -> ImageStatus {
     change(picture, |parts| {
-        parts.metadata.density = Density::per_inch(x_dpi, y_dpi);
-        if parts.metadata.density.is_none() && (x_dpi != 0.0 || y_dpi != 0.0) {
+        let density = Density::per_inch(x_dpi, y_dpi);
+        if density.is_none() && (x_dpi != 0.0 || y_dpi != 0.0) {
             bail!(OutOfRange, "{x_dpi} x {y_dpi} pixels per inch is no density");
         }
-        Ok(())
+        parts.metadata.set_density(density)
     })
 }
 
@@ -192,16 +199,23 @@ fn property_tag(number: ImageProperty) -> Result<(Dir, u16)> {
     })
 }
 
-/// Whether text is a date and time as EXIF has it: digits where 2024:05:06 07:08:09 has some.
+/// Whether text is a date and time as EXIF has it: digits where 2024:05:06 07:08:09 has some, and numbers that a month, a day,
+/// an hour, a minute and a second can have.
 fn is_date(text: &str) -> bool {
     let pattern = b"0000:00:00 00:00:00";
+    let number = |at: usize| text.get(at..at + 2).and_then(|digits| digits.parse().ok());
+    let within =
+        |at: usize, range: RangeInclusive<u8>| number(at).is_some_and(|number| range.contains(&number));
     text.len() == pattern.len()
         && text.bytes().zip(pattern).all(|(b, &p)| if p == b'0' { b.is_ascii_digit() } else { b == p })
+        && [(5, 1..=12), (8, 1..=31), (11, 0..=23), (14, 0..=59), (17, 0..=60)]
+            .into_iter()
+            .all(|(at, range)| within(at, range))
 }
 
 /// Sets a property in EXIF, which is made if there is none; NULL removes it.
 ///
-/// @return 401 for an unknown property, and for a date that is not of the form "2024:05:06 07:08:09".
+/// @return 401 for an unknown property, and for a date that is none or not of the form "2024:05:06 07:08:09".
 #[unsafe(no_mangle)]
 pub extern "C" fn image_picture_set_property(
     picture: *mut ImagePicture,
@@ -334,7 +348,8 @@ fn edited(source: *const ImageSource, picture: *const ImagePicture) -> Result<Bu
 /// else stay byte for byte; provenance data (C2PA), whose signatures would be broken, is left out, and
 /// image_picture_get_provenance() says whether there was some.
 ///
-/// @param picture  from image_source_create_metadata(), of this source or of another; a block that it lacks is removed
+/// @param picture  from image_source_create_metadata(), of this source or of another; a block that it lacks is removed, but
+///                 for what XMP says of a JPEG's further images: a gain map stays one
 /// @param[out] data  the new file
 /// @return 401 with cause UNSUPPORTED for a source of another format; 62980101 for a damaged one; 62980119 for EXIF that
 ///         is too large for JPEG.

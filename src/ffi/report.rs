@@ -51,7 +51,7 @@ pub const IMAGE_WARNING_AUXILIARY_DROPPED: i32 = 14;
 pub const IMAGE_WARNING_FRAMES_DROPPED: i32 = 15;
 /// The format has fewer bits per component.
 pub const IMAGE_WARNING_DEPTH_REDUCED: i32 = 16;
-/// Alpha was blended on the background.
+/// Pixels that are not opaque were blended on the background.
 pub const IMAGE_WARNING_ALPHA_BLENDED: i32 = 17;
 /// Comments or other texts with a keyword were dropped: the format cannot carry them.
 pub const IMAGE_WARNING_TEXT_DROPPED: i32 = 18;

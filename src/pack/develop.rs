@@ -198,9 +198,6 @@ fn alone(picture: Arc<Picture>, room: Room<'_>) -> Result<Developed> {
     if options.format.features & features::DEEP != 0 && !film.has_gain_map() {
         notes.add(Code::DepthReduced, "the SDR image has 8 bits per component");
     }
-    if pixels.has_alpha() && recipe.background.is_some() {
-        notes.add(Code::AlphaBlended, format!("alpha was blended on the background: {name} has none"));
-    }
     if !film.has_gain_map() {
         notes.add(Code::ToneMapped, "high dynamic range was mapped to standard range");
     }
@@ -209,6 +206,9 @@ fn alone(picture: Arc<Picture>, room: Room<'_>) -> Result<Developed> {
         return Ok(Developed { film: Some(Arc::new(film)), ..Developed::new(made, share) });
     }
     let hdr::Rendition { mut base, mut gain_map } = film.print(pool, control)?;
+    if film.has_blended() {
+        notes.add(Code::AlphaBlended, format!("alpha was blended on the background: {name} has none"));
+    }
     if let Some(map) = &mut gain_map {
         // It is what the light of the HDR image is known from now.
         Arc::make_mut(&mut map.pixels).light = room.light(&pixels, cicp, recipe.primaries)?;

@@ -144,8 +144,7 @@ impl Packer {
             }
             Input::Source(source) => {
                 check(&self.limits, source.info().width, source.info().height, options)?;
-                let (pixels, found) =
-                    decode::decode_all(&source, options.needs_pack_properties, &self.limits, control)?;
+                let (pixels, found) = decode::decode_all(&source, &self.limits, control)?;
                 tell_found(&found, options, &notes);
                 if source.info().frames > 1 {
                     let text = format!("{} frames after the first were dropped", source.info().frames - 1);
@@ -252,7 +251,7 @@ fn press(ready: &Ready<'_>, options: &Options, notes: Notes, sink: &mut dyn Sink
         _ => {
             let rows =
                 Rows::new(picture.main.clone(), (options.format.layout)(&picture.main, options)?, options)?;
-            tell_changes(&rows, options, &notes);
+            tell_changes(&rows, &notes);
             rows
         }
     };
@@ -275,6 +274,10 @@ fn press(ready: &Ready<'_>, options: &Options, notes: Notes, sink: &mut dyn Sink
         notes: &notes,
     };
     (options.format.encode)(&plan, &mut counted)?;
+    if rows.has_blended() && options.format.features & features::ALPHA == 0 {
+        let name = options.format.name();
+        notes.add(Code::AlphaBlended, format!("alpha was blended on the background: {name} has none"));
+    }
     Ok(Report {
         bytes: counted.bytes,
         size: carry::seen(&rows, *orientation, options),
@@ -332,13 +335,10 @@ fn tell_provenance(metadata: &Metadata, notes: &Notes) {
 }
 
 /// Notes what the darkroom changes.
-fn tell_changes(rows: &Rows, options: &Options, notes: &Notes) {
-    let (pixels, color, name) = (rows.pixels(), rows.color(), options.format.name());
+fn tell_changes(rows: &Rows, notes: &Notes) {
+    let (pixels, color) = (rows.pixels(), rows.color());
     if pixels.color.icc.is_some() && color.icc.is_none() {
         notes.add(Code::ProfileDropped, "dropped an ICC profile that does not go with the pixels");
-    }
-    if pixels.has_alpha() && !rows.layout().has_alpha() && options.format.features & features::ALPHA == 0 {
-        notes.add(Code::AlphaBlended, format!("alpha was blended on the background: {name} has none"));
     }
     let (had, has) = (pixels.info().bits, rows.layout().bits());
     if had > 8 && has < had {

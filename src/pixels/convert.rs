@@ -2,7 +2,10 @@
 //!
 //! Source bytes -> pixels (red, green, blue, alpha) -> alpha undone -> blended -> target bytes.
 
-use std::ops::Range;
+use std::{
+    ops::Range,
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
+};
 
 use super::{
     layout::{Layout, Sampling, YuvLayout, YuvPacking},
@@ -47,10 +50,12 @@ pub struct Recipe {
     from_rgb: Option<FromRgb>,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 struct Blend {
     background: [f32; 3],
     premultiplied: bool,
+    /// Whether a pixel was not opaque.
+    seen: AtomicBool,
 }
 
 impl Recipe {
@@ -60,8 +65,11 @@ impl Recipe {
         let shape = Shape::of(info.format);
         let premultiplied = pixels.has_alpha() && pixels.alpha == AlphaType::Premultiplied;
         let undo = premultiplied && layout.has_alpha();
-        let blend = (pixels.has_alpha() && !layout.has_alpha())
-            .then_some(Blend { background, premultiplied: premultiplied && !undo });
+        let blend = (pixels.has_alpha() && !layout.has_alpha()).then_some(Blend {
+            background,
+            premultiplied: premultiplied && !undo,
+            seen: AtomicBool::new(false),
+        });
         let depth = match info.format {
             PixelFormat::RgbaF16 | PixelFormat::RgbaF32 => Depth::Float,
             // Where 8 bits lose nothing.
@@ -106,6 +114,11 @@ impl Recipe {
             remap,
             from_rgb,
         })
+    }
+
+    /// Whether a pixel so far was not opaque and was blended on the background.
+    pub fn has_blended(&self) -> bool {
+        self.blend.as_ref().is_some_and(|blend| blend.seen.load(Relaxed))
     }
 
     /// Whether the rows can be lent as they are.
@@ -205,9 +218,12 @@ impl Recipe {
         if self.undo {
             update(to, S::unpremultiply);
         }
-        if let Some(Blend { background: [r, g, b], premultiplied }) = self.blend {
-            let background = [r, g, b, 1.0].map(S::from_float);
-            if premultiplied {
+        if let Some(Blend { background: [r, g, b], premultiplied, seen }) = &self.blend {
+            let background = [*r, *g, *b, 1.0].map(S::from_float);
+            if !seen.load(Relaxed) && to.iter().any(|pixel| pixel[3] != background[3]) {
+                seen.store(true, Relaxed);
+            }
+            if *premultiplied {
                 update(to, |pixel| S::blend_premultiplied(pixel, background));
             } else {
                 update(to, |pixel| S::blend(pixel, background));

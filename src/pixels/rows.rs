@@ -142,6 +142,14 @@ impl Rows {
         }
     }
 
+    /// Whether a pixel that has been pulled was not opaque and was blended on the background.
+    pub fn has_blended(&self) -> bool {
+        match &self.origin {
+            Origin::Pixels { recipe, .. } => recipe.has_blended(),
+            Origin::Film(film) => film.has_blended(),
+        }
+    }
+
     /// Whether bands are lent from the pixels as they are, at no cost.
     pub fn is_direct(&self) -> bool {
         matches!(self.origin, Origin::Pixels { direct: true, .. })

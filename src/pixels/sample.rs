@@ -8,7 +8,7 @@ use super::yuv::{FromRgb, ToRgb};
 pub type Rgba<S> = [S; 4];
 
 /// A component.
-pub trait Sample: Copy + Default + Send + Sync + std::fmt::Debug + 'static {
+pub trait Sample: Copy + Default + PartialEq + Send + Sync + std::fmt::Debug + 'static {
     /// Full scale.
     const MAX: Self;
     /// Full scale as a number.

@@ -34,6 +34,9 @@ int main(void) {
   CHECK(image_picture_create(pixels, &picture) == IMAGE_OK, "picture");
   CHECK(image_picture_set_property(picture, IMAGE_PROPERTY_MODEL, "Camera 5") == IMAGE_OK, "model");
   CHECK(image_picture_set_property(picture, IMAGE_PROPERTY_DATE, "yesterday") == 401, "a date that is none");
+  CHECK(image_picture_set_property(picture, IMAGE_PROPERTY_DATE, "2024:13:06 07:08:09") == 401, "the thirteenth month");
+  CHECK(image_picture_set_property(picture, IMAGE_PROPERTY_DATE, "2024:12:06 24:08:09") == 401, "the 25th hour");
+  CHECK(image_picture_set_metadata(picture, IMAGE_METADATA_XMP, "\1\2", 2) == 401, "XMP that is none");
   CHECK(image_picture_set_gps(picture, 48.25, -11.5, NAN) == IMAGE_OK, "place");
   CHECK(image_picture_set_orientation(picture, 6) == IMAGE_OK, "orientation");
   CHECK(image_picture_set_orientation(picture, 9) == 401, "no orientation");

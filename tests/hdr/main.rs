@@ -233,6 +233,29 @@ fn png_keeps_the_signal_where_it_is_asked_for() {
     }
 }
 
+/// A profile that names PQ is as good as the code points, and is written beside them.
+#[test]
+fn signals_that_a_profile_names_have_code_points_in_files() {
+    let mut pixels = SKY.pixels();
+    let (png, _) = pack_pixels(pixels.clone(), &quick("image/png", 90, &[("hdr.form", "signal")]));
+    let at = png.windows(4).position(|name| name == b"iCCP").unwrap() + 4;
+    let packed = png[at..].iter().position(|byte| *byte == 0).unwrap() + at + 2;
+    let mut icc = Vec::new();
+    std::io::Read::read_to_end(&mut flate2::read::ZlibDecoder::new(&png[packed..]), &mut icc).unwrap();
+    pixels.color.icc = Some(image_packer::model::color::check_icc(&icc).unwrap());
+    pixels.color.cicp = Cicp::SRGB;
+    (pixels.light.max_cll, pixels.light.max_fall) = (1300, 200);
+    for format in codec::supported().filter(|format| format.features & codec::features::HDR != 0) {
+        let mime = format.name();
+        let (file, _) = pack_pixels(pixels.clone(), &quick(mime, 90, &[("hdr.form", "signal")]));
+        let has = |bytes: &[u8]| file.windows(bytes.len()).any(|window| window == bytes);
+        match mime {
+            "image/png" => assert!(has(b"cICP\x0c\x10\0\x01") && has(b"iCCP") && has(b"cLLI")),
+            _ => assert!(has(b"nclx\0\x0c\0\x10") && has(b"prof") && has(b"clli\x05\x14\0\xc8"), "{mime}"),
+        }
+    }
+}
+
 #[test]
 fn a_sources_gain_map_is_kept_and_never_computed_again() {
     let file = pack_sky(&quick("image/jpeg", 95, &[("gain_map.scale", "2")]));

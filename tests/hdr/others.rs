@@ -153,3 +153,47 @@ fn xmp_of_the_callers_and_that_of_the_gain_map_share_a_packet() {
         file = pack(Input::Source(source), &options).0;
     }
 }
+
+/// Readers that know XMP alone find the map by its directory.
+#[test]
+fn other_xmp_leaves_the_gain_map_its_directory() {
+    let plain = |text: &str| {
+        xmp::packet(&format!(
+            "<rdf:Description rdf:about=\"\" xmlns:dc=\"http://purl.org/dc/elements/1.1/\" dc:source=\"{text}\"/>"
+        ))
+    };
+    let length = |file: &[u8]| xmp::gain_map_length(body(file, 0xe1, XMP).unwrap());
+    let file = pack_sky(&quick("image/jpeg", 80, &[]));
+    let other = pack_sky(&quick("image/jpeg", 20, &[]));
+    let foreign = body(&other, 0xe1, XMP).unwrap();
+    assert_ne!(length(&file), length(&other));
+    let source = |file: &[u8]| ImageSource::from_copy(file).unwrap();
+    let edited = |file: &[u8], packet: Option<&[u8]>| {
+        let mut metadata = codec::decode::properties(&source(file)).unwrap();
+        metadata.xmp = packet.map(Arc::from);
+        let mut out = Buffer::default();
+        codec::metadata::exchange(&source(file), &metadata, &mut out).unwrap();
+        out.as_slice().to_vec()
+    };
+    let own = codec::decode::properties(&source(&file)).unwrap().xmp.unwrap();
+    assert!(edited(&file, Some(&own)) == file);
+    let (short, long) = (plain("a book"), plain(&"a book".repeat(20_000)));
+    for (packet, kept) in
+        [(None, 0), (Some(short.as_bytes()), 1), (Some(long.as_bytes()), 20_000), (Some(foreign), 0)]
+    {
+        let new = edited(&file, packet);
+        let images = images(&new);
+        assert_eq!(length(&new), Some(images[1].1.len()));
+        assert!(String::from_utf8_lossy(body(&new, 0xe1, XMP).unwrap()).contains(" hdrgm:Version=\"1.0\""));
+        assert!(images[1].1 == self::images(&file)[1].1);
+        let read = codec::decode::properties(&source(&new)).unwrap().xmp.unwrap();
+        assert_eq!(String::from_utf8_lossy(&read).matches("a book").count(), kept);
+        // Once more, as it is now.
+        assert!(edited(&new, Some(&read)).len() >= new.len());
+        assert_eq!(length(&edited(&new, Some(&read))), length(&new));
+    }
+    // An image without a map gets none by its directory.
+    let mut sdr = quick("image/jpeg", 80, &[]);
+    sdr.dynamic_range = DynamicRange::Sdr;
+    assert_eq!(length(&edited(&pack_sky(&sdr), Some(foreign))), None);
+}

@@ -153,3 +153,33 @@ fn provenance_is_left_out_of_edits_and_told() {
     metadata::exchange(&source(&jpeg), &Metadata::default(), &mut out).unwrap();
     assert!(has(out.as_slice(), &other), "boxes of other kinds stay");
 }
+
+#[test]
+fn a_density_that_is_set_goes_before_that_of_exif() {
+    for mime in ["image/jpeg", "image/png", "image/webp"] {
+        let (file, _) = pack_picture(picture(1, true), &options(mime));
+        assert!(found(&file).metadata.density.is_some(), "{mime}");
+        for density in [Density::per_inch(200.0, 100.0), None] {
+            let mut metadata = codec::decode::properties(&source(&file)).unwrap();
+            metadata.set_density(density).unwrap();
+            let mut out = Buffer::default();
+            metadata::exchange(&source(&file), &metadata, &mut out).unwrap();
+            let exif = found(out.as_slice()).metadata.exif.unwrap();
+            let read = metadata::exif::Exif::new(&exif).unwrap().density();
+            assert_eq!(
+                read.map(|density| density.to_inch()),
+                density.map(|density| density.to_inch()),
+                "{mime}"
+            );
+            let mut again = picture(1, true);
+            again.metadata = metadata;
+            let (file, _) = pack_picture(again, &options(mime));
+            let read = found(&file).metadata.density;
+            assert_eq!(
+                read.map(|density| density.to_inch()),
+                density.map(|density| density.to_inch()),
+                "{mime}"
+            );
+        }
+    }
+}

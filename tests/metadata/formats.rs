@@ -249,3 +249,32 @@ fn what_tiff_says_of_the_photograph_is_carried() {
         }
     }
 }
+
+#[test]
+fn density_and_a_word_about_provenance_need_no_properties() {
+    for from in carriers() {
+        let mut picture = picture(1, true);
+        picture.metadata.density = Density::per_inch(300.0, 300.0);
+        let (file, _) = pack_picture(picture, &options(from));
+        let mut bare = options("image/jpeg");
+        bare.needs_pack_properties = false;
+        let (jpeg, report) = pack(Input::Source(source(&file)), &bare);
+        // JFIF's unit, 1 for inches, and density.
+        let expected = found(&file).metadata.density.unwrap().to_inch()[0];
+        assert_eq!(
+            jpeg[13..18],
+            [&[1][..], &expected.to_be_bytes(), &expected.to_be_bytes()].concat(),
+            "{from}"
+        );
+        assert!(!codes(&report).contains(&Code::DensityDropped));
+        bare.format = codec::supported().find(|format| format.name() == "image/webp").unwrap();
+        let (_, report) = pack(Input::Source(source(&file)), &bare);
+        assert!(codes(&report).contains(&Code::DensityDropped), "{from}: {:?}", report.warnings);
+        if matches!(from, "image/heic" | "image/avif") {
+            let c2pa = *b"\xd8\xfe\xc3\xd6\x1b\x0e\x48\x3c\x92\x97\x58\x28\x87\x7e\xc4\x81";
+            let signed = [&file[..], &[0, 0, 0, 24], b"uuid", &c2pa].concat();
+            let (_, report) = pack(Input::Source(source(&signed)), &bare);
+            assert!(codes(&report).contains(&Code::ProvenanceDropped), "{from}");
+        }
+    }
+}

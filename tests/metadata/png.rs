@@ -144,3 +144,33 @@ fn profiles_go_through_verbatim_and_bad_ones_are_refused_before_a_byte_is_writte
         assert!(file.as_slice().is_empty());
     }
 }
+
+#[test]
+fn the_parts_of_a_profile_are_put_together_by_their_numbers() {
+    let mut icc = profile(3000, b"RGB ");
+    for (i, byte) in icc.iter_mut().enumerate().skip(132) {
+        *byte = (i % 251) as u8;
+    }
+    let part = |number: u8| {
+        let range = 1000 * (usize::from(number) - 1)..1000 * usize::from(number);
+        let body = [&b"ICC_PROFILE\0"[..], &[number, 3], &icc[range]].concat();
+        [&[0xff, 0xe2][..], &(body.len() as u16 + 2).to_be_bytes(), &body].concat()
+    };
+    let mut plain = picture(1, true);
+    plain.metadata = Metadata::default();
+    let (file, _) = pack_picture(plain, &options("image/jpeg"));
+    for (numbers, whole) in [
+        (&[1, 2, 3][..], true),
+        (&[2, 3, 1], true),
+        (&[1, 1, 2, 2, 3, 1], true),
+        (&[1, 3], false),
+        (&[2, 3], false),
+    ] {
+        let parts: Vec<u8> = numbers.iter().flat_map(|&number| part(number)).collect();
+        let from = [&file[..20], &parts, &file[20..]].concat();
+        let (again, report) = pack(Input::Source(source(&from)), &options("image/jpeg"));
+        let read = codec::decode::decode(&source(&again), 0, &Default::default()).unwrap();
+        assert_eq!(read.color.icc.as_deref().map(|read| read == icc), whole.then_some(true), "{numbers:?}");
+        assert_eq!(codes(&report).contains(&Code::ProfileDropped), !whole, "{numbers:?}");
+    }
+}

@@ -166,22 +166,13 @@ pub fn decode_under(
     frame_of(source, &source.bytes()?, frame, limits, control)
 }
 
-/// Decodes the first frame, upright, and finds what the file holds beside it. Without `properties` that is as much as
-/// costs next to nothing: density, and whether there is provenance data.
-pub fn decode_all(
-    source: &ImageSource,
-    properties: bool,
-    limits: &Limits,
-    control: &Control,
-) -> Result<(Pixels, Found)> {
+/// Decodes the first frame, upright, and finds what the file holds beside it.
+pub fn decode_all(source: &ImageSource, limits: &Limits, control: &Control) -> Result<(Pixels, Found)> {
     check(source, 0, limits)?;
     let bytes = source.bytes()?;
     let pixels = frame_of(source, &bytes, 0, limits, control)?;
-    // libheif would go through the whole file once more, and density is no more than a property there.
-    if !properties && bytes.get(4..8) == Some(b"ftyp") {
-        return Ok((pixels, Found::default()));
-    }
-    Ok((pixels, found(source, &bytes)))
+    let found = found(source, &bytes);
+    Ok((pixels, found))
 }
 
 /// What a source's bytes hold beside the pixels. Damage there is no reason to lose the image.

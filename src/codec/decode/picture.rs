@@ -18,7 +18,7 @@ use crate::{
 pub fn picture(source: &ImageSource, limits: &Limits) -> Result<Picture> {
     host::shield(|| {
         let control = Control::default(); // nobody can stop this
-        let (pixels, found) = decode_all(source, true, limits, &control)?;
+        let (pixels, found) = decode_all(source, limits, &control)?;
         let mut metadata = found.metadata;
         if metadata.orientation() != Orientation::Upright {
             metadata.set_orientation(Orientation::Upright)?;

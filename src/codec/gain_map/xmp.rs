@@ -10,7 +10,7 @@ pub const NAMESPACE: &str = "http://ns.adobe.com/hdr-gain-map/1.0/";
 /// "GainMap" and comes with the version.
 ///
 /// The version is an attribute with a space before it: some readers look for just that.
-pub fn primary(gain_map: bool, items: impl Iterator<Item = (&'static str, usize)>) -> String {
+pub fn primary<'a>(gain_map: bool, items: impl Iterator<Item = (&'a str, usize)>) -> String {
     let item = |semantic: &str, length: &str| {
         format!(
             "<rdf:li rdf:parseType=\"Resource\"><Container:Item Item:Semantic=\"{semantic}\" \

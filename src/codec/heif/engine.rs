@@ -15,6 +15,7 @@ use crate::{
         color::{Cicp, Color},
         metadata::Metadata,
     },
+    pixels::code_points,
     sink::Sink,
 };
 
@@ -288,10 +289,12 @@ impl Engine {
             image.add_plane(Channel::Alpha, size, shape.depth)?;
         }
         match &color.icc {
-            // The profile says what the colours are; the code points only how to get at RGB.
+            // The profile says what the colours are; the code points only how to get at RGB, and what it names of HDR.
             Some(icc) => {
                 image.set_icc(icc)?;
-                image.set_cicp(Cicp { primaries: 2, transfer: 2, ..color.cicp })?;
+                let named = code_points(color).filter(|cicp| cicp.is_hdr());
+                let (primaries, transfer) = named.map_or((2, 2), |cicp| (cicp.primaries, cicp.transfer));
+                image.set_cicp(Cicp { primaries, transfer, ..color.cicp })?;
             }
             None => image.set_cicp(color.cicp)?,
         }

@@ -46,9 +46,10 @@ use crate::{
         picture::Auxiliary,
         pixel_format::PixelFormat,
         pixelmap::{AlphaType, Pixels},
+        report::Code,
     },
     pack::plan::Plan,
-    pixels::{Layout, Orientation, Rows, Sampling, Scratch, YuvLayout, YuvPacking},
+    pixels::{Layout, Orientation, Rows, Sampling, Scratch, YuvLayout, YuvPacking, code_points},
     sink::{Sink, memory::Buffer},
 };
 
@@ -383,7 +384,7 @@ fn coded_color(rows: &Color, layout: Layout, lossless: bool) -> Color {
 
 /// Codes the images one after the other and puts them together.
 fn encode(codec: &Codec, plan: &Plan<'_>, sink: &mut dyn Sink) -> Result<()> {
-    let hdr = plan.rows.color().cicp.is_hdr();
+    let hdr = code_points(plan.rows.color()).is_some_and(Cicp::is_hdr);
     let light = plan.gain_map.map_or(plan.rows.pixels().light, |map| map.pixels.light);
     let light = if hdr || plan.gain_map.is_some() { light } else { Light::default() };
     let mut auxiliaries = Vec::new();
@@ -433,7 +434,7 @@ fn encode_beside(codec: &Codec, plan: &Plan<'_>, pixels: &Arc<Pixels>, quality: 
     encode_one(codec, &plan, false)
 }
 
-/// A file of the plan's image alone; `counts` says that its progress is that of the pack.
+/// A file of the plan's image alone; `counts` says that it is the main one, whose progress is that of the pack.
 fn encode_one(codec: &Codec, plan: &Plan<'_>, counts: bool) -> Result<Buffer> {
     let (rows, options) = (plan.rows, plan.options);
     let Choice { engine, shape, .. } = codec.choose(rows.pixels(), options)?;
@@ -451,6 +452,10 @@ fn encode_one(codec: &Codec, plan: &Plan<'_>, counts: bool) -> Result<Buffer> {
         tune: Codec::word(options, codec.tune.0, codec.tune.1),
         threads: reserved.threads(),
     };
+    let (had, has) = (rows.layout().bits(), shape.depth);
+    if counts && has < had {
+        plan.notes.add(Code::DepthReduced, format!("{had} bits per component became {has}"));
+    }
     let height = shape.height;
     apart(|| -> Result<Buffer> {
         let mut filler = Filler::new(shape, rows.layout(), color.cicp.matrix)?;

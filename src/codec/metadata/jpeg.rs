@@ -2,7 +2,9 @@
 
 use super::{Found, text, xmp};
 use crate::{
-    bail, err,
+    bail,
+    codec::gain_map::xmp as directory,
+    err,
     error::{Result, try_extend},
     model::metadata::{Density, Metadata, block},
     sink::Sink,
@@ -196,20 +198,23 @@ pub const MOST_EXIF: usize = ROOM - EXIF.len();
 
 /// Appends the APP1 segments of EXIF and XMP: right behind JFIF's.
 pub fn write_first(metadata: &Metadata, out: &mut Vec<u8>) -> Result<()> {
+    write_exif(metadata, out)?;
+    metadata.xmp.as_ref().map_or(Ok(()), |packet| write_xmp(packet, "", out))
+}
+
+fn write_exif(metadata: &Metadata, out: &mut Vec<u8>) -> Result<()> {
     if let Some(exif) = &metadata.exif {
         if exif.len() > MOST_EXIF {
             bail!(Encode, "EXIF of {} bytes: JPEG carries at most {MOST_EXIF}", exif.len());
         }
         segment(out, 0xe1, &[EXIF, exif])?;
     }
-    if let Some(packet) = &metadata.xmp {
-        write_xmp(packet, out)?;
-    }
     Ok(())
 }
 
-/// One segment, or, where that is too small, one with the name of a second packet and the segments of that.
-fn write_xmp(packet: &[u8], out: &mut Vec<u8>) -> Result<()> {
+/// One segment, or, where that is too small, one with the name of a second packet and `descriptions`, and the segments of
+/// that.
+fn write_xmp(packet: &[u8], descriptions: &str, out: &mut Vec<u8>) -> Result<()> {
     if packet.len() <= ROOM - XMP.len() {
         return segment(out, 0xe1, &[XMP, packet]);
     }
@@ -217,7 +222,7 @@ fn write_xmp(packet: &[u8], out: &mut Vec<u8>) -> Result<()> {
     let guid: String = xmp::md5(packet).iter().map(|byte| format!("{byte:02X}")).collect();
     let first = xmp::wrap(&format!(
         "<rdf:Description rdf:about=\"\" xmlns:xmpNote=\"http://ns.adobe.com/xmp/note/\" \
-         xmpNote:HasExtendedXMP=\"{guid}\"/>"
+         xmpNote:HasExtendedXMP=\"{guid}\"/>{descriptions}"
     ));
     segment(out, 0xe1, &[XMP, first.as_bytes()])?;
     let room = ROOM - MORE_XMP.len() - 40;
@@ -227,6 +232,39 @@ fn write_xmp(packet: &[u8], out: &mut Vec<u8>) -> Result<()> {
         segment(out, 0xe1, &[MORE_XMP, guid.as_bytes(), numbers.as_flattened(), part])?;
     }
     Ok(())
+}
+
+/// XMP for a file whose own first packet is `old`: what that says of the images behind the main one stays, whatever else is
+/// said, for they do.
+fn exchange_xmp(old: &[u8], new: Option<&[u8]>, out: &mut Vec<u8>) -> Result<()> {
+    let mut items = directory::directory(old);
+    let plain = |(name, _): &(String, usize)| {
+        name != "MotionPhoto" && !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    };
+    items.truncate(items.iter().take_while(|item| plain(item)).count());
+    let description = if items.is_empty() {
+        String::new()
+    } else {
+        let is_map = items.iter().any(|(name, _)| name == "GainMap");
+        directory::primary(is_map, items.iter().map(|(name, length)| (name.as_str(), *length)))
+    };
+    let Some(new) = new else {
+        let packet = xmp::wrap(&description);
+        return if items.is_empty() { Ok(()) } else { segment(out, 0xe1, &[XMP, packet.as_bytes()]) };
+    };
+    let fits = new.len() <= ROOM - XMP.len();
+    if directory::directory(new) == directory::directory(old) && (fits || items.is_empty()) {
+        return write_xmp(new, "", out);
+    }
+    // A directory of other images goes; what is said of the picture stays.
+    let keep_stale = directory::directory(new).is_empty();
+    let rules = xmp::Rules { keep_gps: true, keep_density: true, keep_stale };
+    // What is not well-formed is the caller's, and stays as it is.
+    let Ok((cleaned, _)) = xmp::clean(new, rules) else { return write_xmp(new, &description, out) };
+    match xmp::merge(Some(&cleaned), &description) {
+        Ok(whole) if whole.len() <= ROOM - XMP.len() => segment(out, 0xe1, &[XMP, &whole]),
+        _ => write_xmp(&cleaned, &description, out),
+    }
 }
 
 /// Appends the APP13 segments of IPTC.
@@ -269,7 +307,10 @@ pub fn exchange(file: &[u8], metadata: &Metadata, sink: &mut dyn Sink) -> Result
         segment(&mut head, 0xe0, &[&body])?;
         rest = others;
     }
-    write_first(metadata, &mut head)?;
+    write_exif(metadata, &mut head)?;
+    let old = rest.iter().filter(|segment| segment.marker == 0xe1);
+    let old = old.filter_map(|segment| segment.body.strip_prefix(XMP)).next().unwrap_or_default();
+    exchange_xmp(old, metadata.xmp.as_deref(), &mut head)?;
     write_iptc(metadata, &mut head)?;
     let mut mpf = None;
     // Further segments have the number of the one that starts the boxes.

@@ -7,7 +7,7 @@ use super::{
 use crate::{
     bail,
     error::Result,
-    model::metadata::{Metadata, block},
+    model::metadata::{Density, Metadata, block},
     pixels::Orientation,
 };
 
@@ -51,6 +51,22 @@ impl Metadata {
         match text {
             Some(text) => exif.set_text(dir, tag, text)?,
             None => exif.remove(dir, tag),
+        }
+        self.close(exif)
+    }
+
+    /// Sets or removes the density, in EXIF too if that has one: readers believe it first.
+    pub fn set_density(&mut self, density: Option<Density>) -> Result<()> {
+        self.density = density;
+        let Ok(mut exif) = self.open() else { return Ok(()) };
+        if exif.density().is_none() {
+            return Ok(());
+        }
+        match density {
+            Some(density) => exif.set_density(density)?,
+            None => [tag::X_RESOLUTION, tag::Y_RESOLUTION, tag::RESOLUTION_UNIT]
+                .into_iter()
+                .for_each(|tag| exif.remove(Dir::Main, tag)),
         }
         self.close(exif)
     }

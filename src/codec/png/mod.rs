@@ -34,7 +34,11 @@ use crate::{
     bail,
     error::Result,
     model::{
-        color::Color, metadata::Metadata, options::Options, pixel_format::PixelFormat, pixelmap::Pixels,
+        color::{Cicp, Color},
+        metadata::Metadata,
+        options::Options,
+        pixel_format::PixelFormat,
+        pixelmap::Pixels,
     },
     pack::plan::Plan,
     pixels::{self, Layout},
@@ -222,7 +226,7 @@ fn encode_with(plan: &Plan<'_>, simd: Simd, sink: &mut dyn Sink) -> Result<()> {
     for piece in ancillary(color, icc.or(beside.as_deref()), plan.metadata) {
         chunks.ancillary(&piece)?;
     }
-    if color.cicp.is_hdr() {
+    if pixels::code_points(color).is_some_and(Cicp::is_hdr) {
         if let Some(display) = light.mastering {
             chunks.ancillary(&Ancillary::MasteringDisplay(display))?;
         }
@@ -283,9 +287,10 @@ static FIXED: [Strategy; 5] = [
 /// What is said about the pixels, in the order in which PNG wants it.
 fn ancillary<'a>(color: &Color, icc: Option<&'a [u8]>, metadata: &'a Metadata) -> Vec<Ancillary<'a>> {
     let mut pieces = Vec::new();
-    if color.icc.is_none() && !color.cicp.is_srgb() {
-        // More exact than the profile that was made from them, for readers that know them.
-        pieces.push(Ancillary::Cicp(color.cicp));
+    // More exact than the profile that was made from them, for readers that know them; and those that a profile names.
+    let points = pixels::code_points(color);
+    if let Some(cicp) = points.filter(|cicp| cicp.is_hdr() || color.icc.is_none() && !cicp.is_srgb()) {
+        pieces.push(Ancillary::Cicp(cicp));
     }
     if color.icc.is_none() && color.cicp.is_srgb() {
         pieces.push(Ancillary::Srgb);

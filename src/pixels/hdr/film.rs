@@ -113,6 +113,11 @@ impl Film {
         self.reader.pixels()
     }
 
+    /// Whether a pixel so far was not opaque and was blended on the background.
+    pub fn has_blended(&self) -> bool {
+        self.reader.has_blended()
+    }
+
     /// The colour of the SDR image.
     pub fn color(&self) -> &Color {
         &self.color

@@ -1,5 +1,7 @@
 //! From the pixels of an HDR image to linear light, a tile of a row at a time.
 
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
 use super::{
     kernels::{Kernels, Planes, YuvFactors},
     tables::Decoder,
@@ -33,6 +35,8 @@ pub struct Reader {
     premultiplied: bool,
     /// What shows through transparent pixels, in linear light; none to keep alpha.
     background: Option<[f32; 3]>,
+    /// Whether a pixel was not opaque and was blended on the background.
+    blended: AtomicBool,
 }
 
 /// A thread's tiles.
@@ -87,7 +91,13 @@ impl Reader {
             }
         };
         let premultiplied = pixels.has_alpha() && pixels.alpha == AlphaType::Premultiplied;
-        Ok(Self { pixels: pixels.clone(), decoder, kernels, yuv, premultiplied, background })
+        let blended = AtomicBool::new(false);
+        Ok(Self { pixels: pixels.clone(), decoder, kernels, yuv, premultiplied, background, blended })
+    }
+
+    /// Whether a pixel so far was not opaque and was blended on the background.
+    pub fn has_blended(&self) -> bool {
+        self.blended.load(Relaxed)
     }
 
     /// What is read.
@@ -213,6 +223,9 @@ impl Reader {
         }
         self.kernels.signals(&self.decoder, &mut work.light, n);
         if let (Some(background), true) = (self.background, self.pixels.has_alpha()) {
+            if !self.has_blended() && work.alpha[..n].iter().any(|alpha| unit(*alpha) != 1.0) {
+                self.blended.store(true, Relaxed);
+            }
             for (plane, under) in work.light.iter_mut().zip(background) {
                 for (light, alpha) in plane.iter_mut().zip(&work.alpha[..n]) {
                     let alpha = unit(*alpha);

@@ -16,7 +16,11 @@ pub static DECODER: Decoder = Decoder {
     sniff: |head| head.starts_with(&[0xff, 0xd8, 0xff]),
     probe: |reader| {
         let found = markers(reader, false)?;
-        Ok(Header { size: found.size, frames: 1, orientation: found.orientation })
+        Ok(Header {
+            size: found.size,
+            frames: 1,
+            orientation: found.orientation.unwrap_or(Orientation::Upright),
+        })
     },
     decode,
     animation: None,
@@ -30,12 +34,25 @@ struct Markers {
     progressive: bool,
     /// An Adobe marker, which means that CMYK is stored inverted.
     adobe: bool,
-    orientation: Orientation,
-    /// The profile, put together from its segments.
-    icc: Vec<u8>,
+    /// What the first EXIF says.
+    orientation: Option<Orientation>,
+    /// The parts of the profile, each with its number, in the order of these.
+    icc: Vec<(u8, Vec<u8>)>,
 }
 
 const ICC_NAME: &[u8] = b"ICC_PROFILE\0";
+
+impl Markers {
+    /// The profile, put together from its parts.
+    fn profile(&self) -> Result<Option<Vec<u8>>> {
+        let mut profile = Vec::new();
+        for (_, segment) in &self.icc {
+            let part = segment.get(ICC_NAME.len() + 2..).unwrap_or_default();
+            try_extend(&mut profile, part, "an ICC profile")?;
+        }
+        Ok(Some(profile).filter(|profile| !profile.is_empty()))
+    }
+}
 
 /// Walks the segments (ITU-T T.81, annex B) up to the first scan. Their contents are skipped but where needed.
 fn markers<R: BufRead + Seek>(reader: &mut R, want_icc: bool) -> Result<Markers> {
@@ -44,7 +61,7 @@ fn markers<R: BufRead + Seek>(reader: &mut R, want_icc: bool) -> Result<Markers>
         components: 0,
         progressive: false,
         adobe: false,
-        orientation: Orientation::Upright,
+        orientation: None,
         icc: Vec::new(),
     };
     seek(reader, SeekFrom::Start(2))?;
@@ -83,15 +100,18 @@ fn markers<R: BufRead + Seek>(reader: &mut R, want_icc: bool) -> Result<Markers>
             }
             0xe1 => {
                 let segment = segment(reader, length)?;
-                if let Some(tiff) = segment.strip_prefix(b"Exif\0\0") {
-                    found.orientation = exif::orientation(tiff);
+                if let (Some(tiff), None) = (segment.strip_prefix(b"Exif\0\0"), found.orientation) {
+                    found.orientation = Some(exif::orientation(tiff));
                 }
             }
             0xe2 if want_icc => {
                 let segment = segment(reader, length)?;
-                // Number and count of the part come before it (ICC.1:2022, B.4); encoders write them in order.
-                if let Some([_, _, part @ ..]) = segment.strip_prefix(ICC_NAME) {
-                    try_extend(&mut found.icc, part, "an ICC profile")?;
+                // Number and count of the part come before it (ICC.1:2022, B.4). Of a number that comes again, the first
+                // counts.
+                if let Some([number, ..]) = segment.strip_prefix(ICC_NAME)
+                    && let Err(at) = found.icc.binary_search_by_key(number, |part| part.0)
+                {
+                    found.icc.insert(at, (*number, segment));
                 }
             }
             0xee => found.adobe |= segment(reader, length)?.starts_with(b"Adobe"),
@@ -142,7 +162,7 @@ fn decode(job: &Job<'_>) -> Result<Pixels> {
     let _share = job.take(output + if found.progressive { 2 * u64::from(found.components) } else { 0 })?;
     let (width, height) = found.size;
     let mut how = "";
-    let mut profile = if found.icc.is_empty() { None } else { Some(found.icc) };
+    let mut profile = found.profile()?;
     let (format, bytes) = match found.components {
         1 => (PixelFormat::Gray8, moz::decode(job, found.size, moz::Output::Gray)?),
         4 => {
