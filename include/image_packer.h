@@ -852,7 +852,7 @@ typedef int32_t ImageWarning;
 #define IMAGE_WARNING_FRAMES_DROPPED 15
 /** The format has fewer bits per component. */
 #define IMAGE_WARNING_DEPTH_REDUCED 16
-/** Alpha was blended on the background. */
+/** Pixels that are not opaque were blended on the background. */
 #define IMAGE_WARNING_ALPHA_BLENDED 17
 /** Comments or other texts with a keyword were dropped: the format cannot carry them. */
 #define IMAGE_WARNING_TEXT_DROPPED 18
@@ -2382,7 +2382,7 @@ ImageStatus image_picture_get_metadata(const ImagePicture *picture,
 
 /**
  * Resolution in pixels per inch, written with or without other properties; image_packing_options_set_density() goes
- * before it. 0 and 0 remove it.
+ * before it. 0 and 0 remove it. Where EXIF says one, it changes too.
  */
 IMAGE_PACKER_API
 ImageStatus image_picture_set_density(ImagePicture *picture,
@@ -2398,7 +2398,7 @@ ImageStatus image_picture_get_density(const ImagePicture *picture,
 /**
  * Sets a property in EXIF, which is made if there is none; NULL removes it.
  *
- * @return 401 for an unknown property, and for a date that is not of the form "2024:05:06 07:08:09".
+ * @return 401 for an unknown property, and for a date that is none or not of the form "2024:05:06 07:08:09".
  */
 IMAGE_PACKER_API
 ImageStatus image_picture_set_property(ImagePicture *picture,
@@ -2460,7 +2460,8 @@ IMAGE_PACKER_API ImageStatus image_picture_remove_gps(ImagePicture *picture);
  * else stay byte for byte; provenance data (C2PA), whose signatures would be broken, is left out, and
  * image_picture_get_provenance() says whether there was some.
  *
- * @param picture  from image_source_create_metadata(), of this source or of another; a block that it lacks is removed
+ * @param picture  from image_source_create_metadata(), of this source or of another; a block that it lacks is removed, but
+ *                 for what XMP says of a JPEG's further images: a gain map stays one
  * @param[out] data  the new file
  * @return 401 with cause UNSUPPORTED for a source of another format; 62980101 for a damaged one; 62980119 for EXIF that
  *         is too large for JPEG.
