@@ -251,3 +251,20 @@ fn what_a_gif_clears_is_transparent_for_every_decoder() {
     let (.., seen) = decode(&pack(&full, &options));
     assert_eq!(seen[1].canvas[1..], [CLEAR; 255]);
 }
+
+/// What is cleared under a frame that gives back what was there has to be gone by then.
+#[test]
+fn a_gif_keeps_its_disposal_types_where_one_follows_another() {
+    let maps = [flat(6, 6, RED), flat(6, 6, RED), flat(6, 6, GREEN), flat(2, 2, RED)];
+    let options = exact(c"image/gif", 4);
+    ok(image_sequence_options_set_disposal_types(options.0, [1, 2, 3, 1].as_ptr(), 4));
+    let bytes = pack(&maps, &options);
+    let mut frames = gif::Decoder::new(&bytes[..]).unwrap();
+    let mut found = Vec::new();
+    while let Some(frame) = frames.read_next_frame().unwrap() {
+        found.push(frame.dispose as u32);
+    }
+    assert_eq!(found, [1, 2, 3, 1]);
+    let seen = decode(&bytes).2;
+    assert_eq!((seen[3].canvas[0], seen[3].canvas[35]), (RED, CLEAR));
+}

@@ -49,8 +49,8 @@ struct Held {
     canvas: Vec<Pixel>,
     delay: Delay,
     disposal: Disposal,
-    /// A corner of its area.
-    corner: (usize, usize),
+    /// What it covers.
+    area: Place,
 }
 
 /// What is drawn of a frame: pixels that stay as they are have alpha 0.
@@ -174,16 +174,26 @@ impl Gif {
     }
 
     /// Finds the part of the held frame that has to be drawn, and what a decoder has when the next one comes.
-    fn settle(&mut self, held: &Held, next: Option<&[Pixel]>, first: bool, pool: &Pool) -> Result<()> {
+    fn settle(
+        &mut self,
+        held: &Held,
+        next: Option<(&[Pixel], Disposal)>,
+        first: bool,
+        pool: &Pool,
+    ) -> Result<()> {
         let width = self.width();
         let at = |index: usize| (index % width, index / width);
         let (marks, place) = self.mark(&held.canvas, pool)?;
-        let mut place = place.unwrap_or(Place::single(held.corner));
+        let mut place = place.unwrap_or(Place::single((held.area.left, held.area.top)));
         if first {
             place = Place { left: 0, top: 0, right: width, bottom: self.canvas.len() / width };
         }
         let mut disposal = held.disposal;
-        if let Some(next) = next {
+        if let Some((next, coming)) = next {
+            // What the next frame covers may be there until then, but not come back after it.
+            if (disposal, coming) == (Disposal::Clear, Disposal::Restore) {
+                place = place.union(held.area);
+            }
             // GIF draws over what is there: a pixel that is to be transparent again has to be disposed of.
             let after = |index: usize| match disposal {
                 Disposal::Clear if place.contains(at(index)) => [0; 4],
@@ -310,7 +320,7 @@ impl Animator for Gif {
         let mut canvas = Vec::new();
         if let Some(held) = self.held.take() {
             let first = self.global.is_none() && self.pending.is_empty();
-            self.settle(&held, Some(frame.canvas), first, work.pool)?;
+            self.settle(&held, Some((frame.canvas, frame.disposal)), first, work.pool)?;
             canvas = held.canvas;
         }
         if self.is_full() {
@@ -321,8 +331,10 @@ impl Animator for Gif {
             .try_reserve_exact(frame.canvas.len())
             .map_err(|_| Error::out_of_memory(4 * frame.canvas.len(), "a frame"))?;
         canvas.extend_from_slice(frame.canvas);
-        let corner = (frame.area.x as usize, frame.area.y as usize);
-        self.held = Some(Held { canvas, delay: frame.delay, disposal: frame.disposal, corner });
+        let [left, top, width, height] =
+            [frame.area.x, frame.area.y, frame.area.width, frame.area.height].map(|side| side as usize);
+        let area = Place { left, top, right: left + width, bottom: top + height };
+        self.held = Some(Held { canvas, delay: frame.delay, disposal: frame.disposal, area });
         Ok(())
     }
 
