@@ -126,3 +126,15 @@ pub fn try_extend<T: Copy>(vec: &mut Vec<T>, items: &[T], what: &str) -> Result<
     vec.extend_from_slice(items);
     Ok(())
 }
+
+/// What an iterator yields, in a vector that answers instead of aborting when memory runs out; its first error, if it
+/// yields one.
+pub fn try_collect<T>(items: impl Iterator<Item = Result<T>>, what: &str) -> Result<Vec<T>> {
+    let mut vec = Vec::new();
+    for item in items {
+        vec.try_reserve(1)
+            .map_err(|_| Error::out_of_memory((vec.len() + 1).saturating_mul(size_of::<T>()), what))?;
+        vec.push(item?);
+    }
+    Ok(vec)
+}

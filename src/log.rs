@@ -16,9 +16,7 @@ use crate::{
 pub const ERROR: i32 = 1;
 /// Something that was repaired or dropped.
 pub const WARNING: i32 = 2;
-/// What was chosen.
-pub const INFO: i32 = 3;
-/// How it was done.
+/// The highest level. 3, what was chosen, and 4, how it was done, are for lines to come: there are none yet.
 pub const DEBUG: i32 = 4;
 
 /// Takes a level and a line.

@@ -612,6 +612,18 @@ fn a_descriptor_keeps_its_offset() {
 }
 
 #[test]
+fn a_file_that_is_too_large_is_refused_before_memory_is_asked_for() {
+    let path = std::env::temp_dir().join(format!("image_packer-large-{}.jpg", std::process::id()));
+    fs::write(&path, file("rgb.jpg")).unwrap();
+    // A hole: it takes no space, and read into memory it would take all there is.
+    fs::File::options().write(true).open(&path).unwrap().set_len(1 << 40).unwrap();
+    let source = ImageSource::from_path(&path);
+    fs::remove_file(&path).unwrap();
+    let error = decode(&source.unwrap(), 0, &Limits::default()).unwrap_err();
+    assert_eq!(error.kind, ErrorKind::TooLarge, "{error}");
+}
+
+#[test]
 fn every_source_packs_into_lossless_webp_and_png() {
     let packer = Packer::default();
     for name in ALL {

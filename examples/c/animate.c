@@ -37,6 +37,7 @@ int main(int argc, char **argv) {
                image_pixelmap_create_from_copy(WIDTH, HEIGHT, IMAGE_PIXEL_FORMAT_RGB_888, sky, sizeof sky, 0, &map) !=
                    IMAGE_OK ||
                image_sequence_add_frame(sequence, map, 4, 1) != IMAGE_OK;
+  if (failed) fprintf(stderr, "%s: %s\n", argv[1], image_packer_last_error_message());
   image_pixelmap_release(map);
   for (int frame = 0; frame < frames && !failed; ++frame) {
     draw_ball(ball, frame);
@@ -46,13 +47,15 @@ int main(int argc, char **argv) {
     failed = image_pixelmap_create_from_copy(BALL, BALL, IMAGE_PIXEL_FORMAT_RGBA_8888, ball, sizeof ball, 0, &map) !=
                  IMAGE_OK ||
              image_sequence_add_frame_at(sequence, map, x, y, 4, 3) != IMAGE_OK;
+    /* At once: a release that is refused would leave a message of its own. */
+    if (failed) fprintf(stderr, "%s: %s\n", argv[1], image_packer_last_error_message());
     image_pixelmap_release(map);
   }
-  failed = failed || image_sequence_finish(sequence, NULL) != IMAGE_OK;
-  if (failed)
+  if (!failed && image_sequence_finish(sequence, NULL) != IMAGE_OK) {
     fprintf(stderr, "%s: %s\n", argv[1], image_packer_last_error_message());
-  else
-    printf("%s: %d frames of %d x %d (%s)\n", argv[1], frames + 1, WIDTH, HEIGHT, argv[2]);
+    failed = 1;
+  }
+  if (!failed) printf("%s: %d frames of %d x %d (%s)\n", argv[1], frames + 1, WIDTH, HEIGHT, argv[2]);
   image_sequence_release(sequence);
   image_sequence_options_release(options);
   image_packer_release(packer);

@@ -44,6 +44,7 @@ int main(int argc, char **argv) {
   int failed = 1;
   if (image_pixelmap_create_borrowed_planes(WIDTH, HEIGHT, IMAGE_PIXEL_FORMAT_NV12, planes, sizes, strides, 2,
                                             give_back, &frame, &pixels) != IMAGE_OK) {
+    fprintf(stderr, "%s: %s\n", path, image_packer_last_error_message());
     give_back(&frame); /* a creation that fails takes nothing over */
   } else if (image_pixelmap_set_cicp(pixels, 1, 1, 1, false) == IMAGE_OK && /* BT.709, limited range */
              image_packer_create(&packer) == IMAGE_OK &&
@@ -53,9 +54,13 @@ int main(int argc, char **argv) {
     FILE *file = fopen(path, "wb");
     failed = !file || fwrite(image_data_bytes(data), 1, image_data_size(data), file) != image_data_size(data);
     if (file && fclose(file) != 0) failed = 1;
-    printf("%s: %zu bytes\n", path, image_data_size(data));
+    if (failed)
+      perror(path);
+    else
+      printf("%s: %zu bytes\n", path, image_data_size(data));
+  } else {
+    fprintf(stderr, "%s: %s\n", path, image_packer_last_error_message());
   }
-  if (failed) fprintf(stderr, "%s: %s\n", path, image_packer_last_error_message());
   image_data_release(data);
   image_packing_options_release(options);
   image_pixelmap_release(pixels);

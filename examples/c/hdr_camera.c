@@ -27,6 +27,7 @@ static int save(const char *path, const void *bytes, size_t size) {
   FILE *file = fopen(path, "wb");
   int failed = !file || fwrite(bytes, 1, size, file) != size;
   if (file && fclose(file) != 0) failed = 1;
+  if (failed) perror(path);
   return failed;
 }
 
@@ -47,9 +48,10 @@ int main(int argc, char **argv) {
       image_packer_pack_to_data(packer, pixels, options, &data) == IMAGE_OK) {
     failed = save(path, image_data_bytes(data), image_data_size(data));
     if (argc > 2 && save(argv[2], frame, SIZE)) failed = 1;
-    printf("%s: %zu bytes\n", path, image_data_size(data));
+    if (!failed) printf("%s: %zu bytes\n", path, image_data_size(data));
+  } else {
+    fprintf(stderr, "%s: %s\n", path, frame ? image_packer_last_error_message() : "out of memory");
   }
-  if (failed) fprintf(stderr, "%s: %s\n", path, image_packer_last_error_message());
   image_data_release(data);
   image_packing_options_release(options);
   image_pixelmap_release(pixels);

@@ -26,7 +26,10 @@ int main(int argc, char **argv) {
     FILE *file = fopen(path, "wb");
     failed = !file || fwrite(image_data_bytes(data), 1, image_data_size(data), file) != image_data_size(data);
     if (file && fclose(file) != 0) failed = 1;
-    printf("%s: %zu bytes\n", path, image_data_size(data));
+    if (failed)
+      perror(path);
+    else
+      printf("%s: %zu bytes\n", path, image_data_size(data));
   } else {
     fprintf(stderr, "%s\n", image_packer_last_error_message());
   }

@@ -99,7 +99,7 @@ fn own_codec() -> Cow<'static, str> {
 
 /// A setting of one codec.
 pub struct Setting {
-    /// Codec and name: "jpeg.subsampling".
+    /// Codec and name: "jpeg.restart_interval".
     pub name: &'static str,
     /// Which values it takes.
     pub kind: SettingKind,

@@ -1,7 +1,7 @@
 //! Signals that the host must not see.
 #![allow(unsafe_code, reason = "island: signal masks of the calling thread")]
 
-use std::{mem::MaybeUninit, ptr};
+use std::mem::MaybeUninit;
 
 use libc::{SIGPIPE, SIGXFSZ, sigset_t};
 
@@ -104,7 +104,7 @@ fn consume(signal: i32) {
     // SAFETY: `set` and the time of zero are valid for the length of the call, which does not wait.
     unsafe {
         let now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-        while libc::sigtimedwait(&set, ptr::null_mut(), &now) < 0
+        while libc::sigtimedwait(&set, std::ptr::null_mut(), &now) < 0
             && std::io::Error::last_os_error().raw_os_error() == Some(libc::EINTR)
         {}
     }
@@ -113,6 +113,5 @@ fn consume(signal: i32) {
     unsafe {
         let mut taken = 0;
         libc::sigwait(&set, &mut taken);
-        let _ = ptr::null::<u8>();
     }
 }

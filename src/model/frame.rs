@@ -25,7 +25,7 @@ pub enum Disposal {
 }
 
 /// Time on screen as a fraction of a second, exact for every source: GIF counts 1/100 s, WebP 1/1000 s, APNG says any
-/// fraction. the encoders' clock turns it into a format's units.
+/// fraction. The encoders' clock turns it into a format's units.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Delay {
     /// Numerator.

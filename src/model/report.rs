@@ -108,12 +108,15 @@ impl Notes {
     /// Notes a warning, once per sentence, and logs it.
     pub fn add(&self, code: Code, text: impl Into<Cow<'static, str>>) {
         let text = text.into();
-        let mut warnings = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if warnings.iter().any(|known| known.code == code && known.text == text) {
-            return;
+        {
+            let mut warnings = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            if warnings.iter().any(|known| known.code == code && known.text == text) {
+                return;
+            }
+            warnings.push(Warning { code, text: text.clone() });
         }
-        log::write(log::WARNING, || text.to_string());
-        warnings.push(Warning { code, text });
+        // Behind the lock: the host's log takes as long as it likes, and may call this library.
+        log::write(log::WARNING, || text.into_owned());
     }
 
     /// Whether there is a warning of this code.

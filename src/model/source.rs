@@ -207,6 +207,3 @@ impl Probe for Storage {
         self.bytes()
     }
 }
-
-/// A source as its handle holds it.
-pub type SharedSource = Arc<ImageSource>;

@@ -15,7 +15,7 @@ use crate::{
     error::Result,
     model::{
         color::Color,
-        metadata::{Density, Metadata, Text},
+        metadata::{Density, Metadata, Text, block},
         options::Options,
         report::{Code, Notes},
     },
@@ -108,7 +108,7 @@ pub fn prepare(from: &Metadata, output: &Output<'_>) -> Result<Metadata> {
     let mut to = Metadata { density: density.filter(|_| has_density(format)), ..Metadata::default() };
     if !options.needs_pack_properties || format.features & features::METADATA == 0 {
         if options.needs_pack_properties {
-            drop_all(from, name, notes);
+            drop_all(from, name, notes)?;
         }
         if density.is_some() && to.density.is_none() {
             notes.add(Code::DensityDropped, format!("dropped the density: {name} has it in EXIF at most"));
@@ -116,7 +116,7 @@ pub fn prepare(from: &Metadata, output: &Output<'_>) -> Result<Metadata> {
         if orientation != Orientation::Upright {
             let mut exif = Exif::empty()?;
             exif.set_short(Dir::Main, tag::ORIENTATION, orientation as u16)?;
-            to.exif = Some(exif.into_bytes().into());
+            to.exif = Some(block(exif.bytes())?);
         }
         return Ok(to);
     }
@@ -126,19 +126,19 @@ pub fn prepare(from: &Metadata, output: &Output<'_>) -> Result<Metadata> {
         notes.add(Code::ExifDropped, format!("dropped EXIF: {name} cannot carry it"));
     }
     if let Some(packet) = &from.xmp {
-        to.xmp = self::xmp(packet, options, notes);
+        to.xmp = self::xmp(packet, options, notes)?;
     }
     match &from.iptc {
         Some(_) if name != "image/jpeg" => {
             notes.add(Code::IptcDropped, format!("dropped IPTC: {name} cannot carry it"));
         }
         Some(blocks) => match iptc::clean(blocks) {
-            Ok(blocks) => to.iptc = Some(blocks.into()),
+            Ok(blocks) => to.iptc = Some(block(&blocks)?),
             Err(error) => notes.add(Code::IptcDropped, format!("dropped IPTC: {error}")),
         },
         None => {}
     }
-    to.texts = texts(&from.texts, name, notes);
+    to.texts = texts(&from.texts, name, notes)?;
     if !options.keep_gps && to.texts.iter().any(text::is_place) {
         to.texts.retain(|text| !text::is_place(text));
         notes.add(Code::GpsRemoved, "removed the place from texts");
@@ -156,22 +156,27 @@ fn is_srgb(color: &Color) -> bool {
 }
 
 /// The texts that the format has a place for; the others are told.
-fn texts(from: &[Text], name: &str, notes: &Notes) -> Vec<Text> {
-    let fits = |text: &&Text| match name {
-        "image/png" | "image/apng" => true,
-        "image/jpeg" | "image/gif" => text::comment(text).is_some(),
-        _ => false,
-    };
-    for dropped in from.iter().filter(|text| !fits(text)) {
-        let keyword = text::keyword(dropped);
-        notes.add(Code::TextDropped, format!("dropped the text \"{keyword}\": {name} cannot carry it"));
+fn texts(from: &[Text], name: &str, notes: &Notes) -> Result<Vec<Text>> {
+    let mut kept = Vec::new();
+    for text in from {
+        let fits = match name {
+            "image/png" | "image/apng" => true,
+            "image/jpeg" | "image/gif" => text::comment(text)?.is_some(),
+            _ => false,
+        };
+        if fits {
+            kept.push(text.clone());
+        } else {
+            let keyword = text::keyword(text);
+            notes.add(Code::TextDropped, format!("dropped the text \"{keyword}\": {name} cannot carry it"));
+        }
     }
-    from.iter().filter(fits).cloned().collect()
+    Ok(kept)
 }
 
 /// Tells what a format without metadata has no place for.
-fn drop_all(from: &Metadata, name: &str, notes: &Notes) {
-    texts(&from.texts, name, notes);
+fn drop_all(from: &Metadata, name: &str, notes: &Notes) -> Result<()> {
+    texts(&from.texts, name, notes)?;
     for (code, what, block) in [
         (Code::ExifDropped, "EXIF", &from.exif),
         (Code::XmpDropped, "XMP", &from.xmp),
@@ -181,6 +186,7 @@ fn drop_all(from: &Metadata, name: &str, notes: &Notes) {
             notes.add(code, format!("dropped {what}: {name} cannot carry it"));
         }
     }
+    Ok(())
 }
 
 /// EXIF for the output. Damage drops it; it is no reason to lose the image.
@@ -270,17 +276,17 @@ fn exif(
     if exif.is_empty() {
         return Ok(None);
     }
-    Ok(Some(exif.into_bytes().into()))
+    Ok(Some(block(exif.bytes())?))
 }
 
-fn xmp(packet: &[u8], options: &Options, notes: &Notes) -> Option<Arc<[u8]>> {
+fn xmp(packet: &[u8], options: &Options, notes: &Notes) -> Result<Option<Arc<[u8]>>> {
     let keep_density = options.density == [0; 2];
     let rules = xmp::Rules { keep_gps: options.keep_gps, keep_density, keep_stale: false };
     let (cleaned, removed) = match xmp::clean(packet, rules) {
         Ok(cleaned) => cleaned,
         Err(error) => {
             notes.add(Code::XmpDropped, format!("dropped XMP: {error}"));
-            return None;
+            return Ok(None);
         }
     };
     if removed.stale > 0 {
@@ -293,5 +299,5 @@ fn xmp(packet: &[u8], options: &Options, notes: &Notes) -> Option<Arc<[u8]>> {
     if removed.provenance > 0 {
         notes.add(Code::ProvenanceDropped, "dropped the link to provenance data in XMP");
     }
-    Some(xmp::with_wrapper(&cleaned).as_ref().into())
+    xmp::with_wrapper(&cleaned).map(Some)
 }

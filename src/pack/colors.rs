@@ -55,7 +55,8 @@ pub fn fit_frame(pixels: Arc<Pixels>, options: &Options, notes: &Notes) -> Resul
     Ok(to_srgb(&pixels, options, notes)?.map_or(pixels, Arc::new))
 }
 
-/// Whether pixels of this colour are to be converted to sRGB: where that is asked for, and for GIF, whose readers know nothing else.
+/// Whether pixels of this colour are to be converted to sRGB: where that is asked for, and for GIF, whose readers know
+/// nothing else.
 pub fn converts(color: &Color, options: &Options) -> bool {
     let other = color.icc.is_some() || !color.cicp.is_srgb() && !color.cicp.is_hdr();
     let known = options.format.features & features::PROFILES != 0;

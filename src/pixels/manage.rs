@@ -6,8 +6,9 @@ use moxcms::{ColorProfile, Layout as Order, ParsingOptions, Transform8BitExecuto
 
 use super::{
     Layout, Rows, Scratch, color,
-    color::{Curve, Matrix, Primaries, multiply},
+    color::{Curve, inverse, multiply},
     icc,
+    space::linear_to_d50,
     table::Table,
 };
 use crate::{
@@ -218,8 +219,7 @@ impl Tones {
     }
 }
 
-/// CIE L*a*b* of D50, one value to 255 or 65535 by `code`, to the smallest of sRGB and Display P3 that holds all
-/// colours; what is outside of P3 is clipped.
+/// CIE L*a*b* of D50 to the smallest of sRGB and Display P3 that holds all colours; what is outside of P3 is clipped.
 ///
 /// `lab` answers L* 0 to 100 and a*, b* of a pixel; there are `count`. `put` takes R, G, B, 0 to 1.
 pub fn lab_to_rgb(
@@ -230,7 +230,7 @@ pub fn lab_to_rgb(
     // What 8 bits do not tell from the edge.
     const EDGE: f64 = 0.002;
     for cicp in [Cicp::SRGB, Cicp { primaries: 12, ..Cicp::SRGB }] {
-        let matrix = from_d50(cicp.primaries)?;
+        let matrix = inverse(&linear_to_d50(cicp.primaries)?);
         let last = cicp.primaries == 12;
         let mut fits = true;
         for i in 0..count {
@@ -246,12 +246,6 @@ pub fn lab_to_rgb(
         }
     }
     Err(err!(Bug, "colours fit no gamut"))
-}
-
-/// XYZ of D50 to linear red, green, blue.
-fn from_d50(primaries: u8) -> Result<Matrix> {
-    let primaries = Primaries::new(primaries)?;
-    Ok(color::inverse(&color::product(&primaries.to_d50(), &primaries.to_xyz())))
 }
 
 /// XYZ relative to D50 (CIE 15, 8.2.1).

@@ -1,11 +1,11 @@
 //! Spaces of red, green and blue (or gray) that a matrix and a curve describe: all that light can be computed in
 //! without a colour management system.
 
-use moxcms::{ColorProfile, DataColorSpace, ToneReprCurve};
+use moxcms::{DataColorSpace, ToneReprCurve};
 
 use super::{
     color::{self, Curve, Matrix, Primaries, inverse, product},
-    icc,
+    icc, manage,
 };
 use crate::{bail, err, error::Result, model::color::Color};
 
@@ -35,8 +35,7 @@ impl Space {
     }
 
     fn of_profile(bytes: &[u8]) -> Result<Self> {
-        let profile = ColorProfile::new_from_slice(bytes)
-            .map_err(|e| err!(Icc, "the ICC profile of {} bytes cannot be read: {e}", bytes.len()))?;
+        let profile = manage::read(bytes)?;
         let curves = [&profile.red_trc, &profile.green_trc, &profile.blue_trc].map(Option::as_ref);
         match (profile.color_space, curves, &profile.gray_trc) {
             (DataColorSpace::Gray, _, Some(curve)) => {

@@ -80,3 +80,31 @@ fn any_bytes_are_an_error_or_harmless() {
         }
     }
 }
+
+#[test]
+fn values_that_share_bytes_do_not_make_a_small_file_large() {
+    for big in [false, true] {
+        let o = Order(big);
+        // Every line of the directory says that the whole file is the camera's maker.
+        let (lines, size) = (300u16, 1 << 20);
+        let mut file = [if big { b"MM\0*" } else { b"II*\0" }.to_vec(), o.long(8), o.short(lines)].concat();
+        for _ in 0..lines {
+            file.extend([o.short(0x010f), o.short(2), o.long(size), o.long(0)].concat());
+        }
+        file.resize(size as usize, b'x');
+        let found = metadata::find(c"image/tiff", &file).unwrap().metadata;
+        assert!(found.exif.is_none(), "{} bytes", found.exif.map_or(0, |exif| exif.len()));
+        // Once is fine.
+        file[8..10].copy_from_slice(&o.short(1));
+        let found = metadata::find(c"image/tiff", &file).unwrap().metadata;
+        assert!(found.exif.is_some_and(|exif| exif.len() > size as usize));
+    }
+}
+
+#[test]
+fn exif_without_a_directory_is_damaged() {
+    for block in [b"II*\0\0\0\0\0", b"MM\0*\0\0\0\0"] {
+        let error = metadata::exif::Exif::new(block).unwrap_err();
+        assert_eq!((error.kind, &*error.message), (ErrorKind::BadData, "EXIF of 8 bytes has no directory"));
+    }
+}

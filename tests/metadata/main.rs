@@ -17,6 +17,7 @@ use common::{
 };
 use image_packer::{
     codec::{self, metadata},
+    error::ErrorKind,
     model::{
         metadata::{Density, Metadata},
         options::Options,

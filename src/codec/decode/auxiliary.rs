@@ -6,12 +6,11 @@ use std::sync::Arc;
 #[cfg(feature = "heif")]
 use super::super::heif;
 use super::{
-    Job, Reader,
-    gain_map::{Listed, XMP, index, segments},
-    guard, header, jpeg, known, stopped,
+    gain_map::{Listed, decode_behind, index, segments},
+    jpeg, known,
 };
 use crate::{
-    codec::gain_map::xmp,
+    codec::{gain_map::xmp, metadata::jpeg::XMP},
     error::Result,
     limits::Limits,
     model::{
@@ -47,11 +46,7 @@ pub fn auxiliaries(source: &ImageSource, limits: &Limits, control: &Control) -> 
     let mut images = Vec::new();
     for (kind, image) in find(&bytes) {
         let orientation = known(source.info(), &bytes, 0)?.1.orientation;
-        let header = header(&jpeg::DECODER, &mut Reader::new(&image)?)?;
-        limits.check_pixels(header.size.0, header.size.1)?;
-        let job = Job { bytes: image, frame: 0, header, limits, control };
-        let mut pixels = guard(&jpeg::DECODER, || (jpeg::DECODER.decode)(&job))
-            .map_err(|error| stopped(control, error))?;
+        let mut pixels = decode_behind(image, limits, control)?;
         if orientation == Orientation::Upright {
             pixels.coded = Some(block(image)?);
         }

@@ -1,6 +1,6 @@
 //! The one thing of EXIF that decoding needs: which way is up.
 
-use crate::pixels::Orientation;
+use crate::{codec::metadata::numbers::Order, pixels::Orientation};
 
 /// The orientation in a block of EXIF, from its TIFF header on (EXIF 2.32, tag 0x0112 of the first directory).
 pub fn orientation(exif: &[u8]) -> Orientation {
@@ -8,20 +8,9 @@ pub fn orientation(exif: &[u8]) -> Orientation {
 }
 
 fn find(exif: &[u8]) -> Option<u16> {
-    let big = match exif.get(..4)? {
-        b"MM\0*" => true,
-        b"II*\0" => false,
-        _ => return None,
-    };
-    let short = |at: usize| {
-        let bytes = *exif.get(at..)?.first_chunk()?;
-        Some(if big { u16::from_be_bytes(bytes) } else { u16::from_le_bytes(bytes) })
-    };
-    let long = |at: usize| {
-        let bytes = *exif.get(at..)?.first_chunk()?;
-        Some(if big { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) })
-    };
-    let directory = long(4)? as usize;
+    let order = Order::of(exif)?;
+    let short = |at: usize| order.u16_at(exif, at);
+    let directory = order.u32_at(exif, 4)? as usize;
     let count = usize::from(short(directory)?);
     // Tag, type, number of values, value: 12 bytes. Type 3 is a 16-bit number.
     let entries = (0..count).map(|index| directory.saturating_add(2 + index * 12));

@@ -9,19 +9,22 @@ use super::{Job, Reader, guard, header, jpeg, known, stopped};
 use crate::{
     codec::{
         gain_map::{apple, iso, xmp},
-        metadata::exif::{Dir, Exif, tag},
+        metadata::{
+            exif::{Dir, Exif, tag},
+            jpeg::XMP,
+            numbers::Order,
+        },
     },
     error::Result,
     limits::Limits,
     model::{
         gain_map::{GainMap, GainMapParams},
+        pixelmap::Pixels,
         source::ImageSource,
     },
     pack::control::Control,
     pixels::upright,
 };
-
-pub(super) const XMP: &[u8] = b"http://ns.adobe.com/xap/1.0/\0";
 
 /// Whether a source has a gain map that [`gain_map`] reads.
 pub fn has_gain_map(source: &ImageSource) -> Result<bool> {
@@ -45,11 +48,7 @@ pub fn gain_map(source: &ImageSource, limits: &Limits, control: &Control) -> Res
     }
     let Some((image, meaning)) = find(&bytes) else { return Ok(None) };
     let orientation = known(source.info(), &bytes, 0)?.1.orientation;
-    let header = header(&jpeg::DECODER, &mut Reader::new(&image)?)?;
-    limits.check_pixels(header.size.0, header.size.1)?;
-    let job = Job { bytes: image, frame: 0, header, limits, control };
-    let mut pixels =
-        guard(&jpeg::DECODER, || (jpeg::DECODER.decode)(&job)).map_err(|error| stopped(control, error))?;
+    let mut pixels = decode_behind(image, limits, control)?;
     let params = match meaning {
         Meaning::Iso(params) => params,
         Meaning::Apple(stops) => {
@@ -64,6 +63,14 @@ pub fn gain_map(source: &ImageSource, limits: &Limits, control: &Control) -> Res
     }
     let pixels = upright(pixels, orientation)?.into();
     Ok(Some(GainMap { pixels, params }))
+}
+
+/// Decodes a JPEG that stands behind the main one of its file, as it is stored.
+pub(super) fn decode_behind(image: &[u8], limits: &Limits, control: &Control) -> Result<Pixels> {
+    let header = header(&jpeg::DECODER, &mut Reader::new(&image)?)?;
+    limits.check_pixels(header.size.0, header.size.1)?;
+    let job = Job { bytes: image, frame: 0, header, limits, control };
+    guard(&jpeg::DECODER, || (jpeg::DECODER.decode)(&job)).map_err(|error| stopped(control, error))
 }
 
 /// What the samples of a map are.
@@ -143,15 +150,9 @@ pub(super) struct Listed {
 
 /// The images behind the main one; `origin` is the index' own place.
 pub(super) fn index(tiff: &[u8], origin: usize) -> Vec<Listed> {
-    let big = tiff.starts_with(b"MM");
-    let u16_at = |at: usize| {
-        let bytes = tiff.get(at..)?.first_chunk::<2>()?;
-        Some(if big { u16::from_be_bytes(*bytes) } else { u16::from_le_bytes(*bytes) })
-    };
-    let u32_at = |at: usize| {
-        let bytes = tiff.get(at..)?.first_chunk::<4>()?;
-        Some(if big { u32::from_be_bytes(*bytes) } else { u32::from_le_bytes(*bytes) } as usize)
-    };
+    let Some(order) = Order::of(tiff) else { return Vec::new() };
+    let u16_at = |at: usize| order.u16_at(tiff, at);
+    let u32_at = |at: usize| order.u32_at(tiff, at).map(|number| number as usize);
     let entries = || {
         let first = u32_at(4)?;
         let tags = (0..usize::from(u16_at(first)?)).map(|i| first + 2 + 12 * i);

@@ -14,7 +14,8 @@ use crate::{
     pixels::Orientation,
 };
 
-/// Decodes the first frame, upright, with its gain map, auxiliary images and metadata. EXIF says so of its orientation; damaged EXIF stays as it is.
+/// Decodes the first frame, upright, with its gain map, auxiliary images and metadata, whose orientation becomes
+/// "upright"; damaged EXIF stays as it is.
 pub fn picture(source: &ImageSource, limits: &Limits) -> Result<Picture> {
     host::shield(|| {
         let control = Control::default(); // nobody can stop this

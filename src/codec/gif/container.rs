@@ -60,7 +60,8 @@ pub fn xmp(sink: &mut dyn Sink, packet: &[u8]) -> Result<()> {
 
 /// Comments, in sub-blocks of up to 255 bytes.
 pub fn comments(sink: &mut dyn Sink, metadata: &Metadata) -> Result<()> {
-    for comment in metadata.texts.iter().filter_map(text::comment) {
+    for text in &metadata.texts {
+        let Some(comment) = text::comment(text)? else { continue };
         sink.write(&[0x21, 0xfe])?;
         for part in comment.chunks(255) {
             sink.write(&[part.len() as u8])?;

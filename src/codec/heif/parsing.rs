@@ -162,7 +162,7 @@ impl<'a> Container<'a> {
             };
             push(&mut self.items, item)?;
         }
-        self.items.sort_by_key(|item| item.id);
+        self.items.sort_unstable_by_key(|item| item.id);
         if let Some(pair) = self.items.windows(2).find(|pair| pair[0].id == pair[1].id) {
             return Err(damaged(format_args!("two items of number {}", pair[0].id)));
         }

@@ -2,6 +2,7 @@
 
 mod edit;
 
+use super::numbers::Order;
 use crate::{
     bail,
     error::{Result, try_vec},
@@ -110,7 +111,7 @@ struct Entry {
 #[derive(Clone, Debug)]
 pub struct Exif {
     bytes: Vec<u8>,
-    big: bool,
+    order: Order,
 }
 
 /// A block with no entry.
@@ -124,17 +125,15 @@ impl Exif {
 
     /// A copy of a block; refuses one whose directories are outside, overlap, or go round in circles.
     pub fn new(block: &[u8]) -> Result<Self> {
-        let big = match block.get(..4) {
-            Some(b"MM\0*") => true,
-            Some(b"II*\0") => false,
-            _ => bail!(BadData, "EXIF of {} bytes has no TIFF header", block.len()),
+        let Some(order) = Order::of(block) else {
+            bail!(BadData, "EXIF of {} bytes has no TIFF header", block.len())
         };
         if u32::try_from(block.len()).is_err() {
             bail!(BadData, "EXIF of {} bytes", block.len());
         }
         let mut bytes = try_vec(block.len(), "EXIF")?;
         bytes.copy_from_slice(block);
-        let exif = Self { bytes, big };
+        let exif = Self { bytes, order };
         exif.check()?;
         Ok(exif)
     }
@@ -144,12 +143,10 @@ impl Exif {
         &self.bytes
     }
 
-    /// The block.
-    pub fn into_bytes(self) -> Vec<u8> {
-        self.bytes
-    }
-
     fn check(&self) -> Result<()> {
+        if self.place(Dir::Main).is_none() {
+            bail!(BadData, "EXIF of {} bytes has no directory", self.bytes.len());
+        }
         let mut tables: Vec<(usize, usize)> = Vec::new();
         for dir in [Dir::Main, Dir::Exif, Dir::Gps, Dir::Interop, Dir::Thumbnail] {
             let Some(at) = self.place(dir) else { continue };
@@ -173,13 +170,11 @@ impl Exif {
     }
 
     fn u16(&self, at: usize) -> Option<u16> {
-        let bytes = *self.bytes.get(at..)?.first_chunk()?;
-        Some(if self.big { u16::from_be_bytes(bytes) } else { u16::from_le_bytes(bytes) })
+        self.order.u16_at(&self.bytes, at)
     }
 
     fn u32(&self, at: usize) -> Option<u32> {
-        let bytes = *self.bytes.get(at..)?.first_chunk()?;
-        Some(if self.big { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) })
+        self.order.u32_at(&self.bytes, at)
     }
 
     /// Where the number stands that says where a directory is.

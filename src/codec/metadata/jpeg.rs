@@ -1,17 +1,18 @@
 //! Metadata in JPEG: APP segments before the first scan (T.81, JFIF 1.02, EXIF 2.32, XMP part 3).
 
-use super::{Found, text, xmp};
+use super::{Found, numbers::Order, text, xmp};
 use crate::{
     bail,
     codec::gain_map::xmp as directory,
     err,
-    error::{Result, try_extend},
+    error::{Result, try_collect, try_extend},
     model::metadata::{Density, Metadata, block},
     sink::Sink,
 };
 
 const EXIF: &[u8] = b"Exif\0\0";
-const XMP: &[u8] = b"http://ns.adobe.com/xap/1.0/\0";
+/// What an APP1 segment with an XMP packet starts with (XMP, part 3, 1.1.3).
+pub const XMP: &[u8] = b"http://ns.adobe.com/xap/1.0/\0";
 const MORE_XMP: &[u8] = b"http://ns.adobe.com/xmp/extension/\0";
 /// Names of APP2 segments that other parts of the decoder read.
 const ELSEWHERE: [&[u8]; 3] = [b"ICC_PROFILE\0", b"MPF\0", b"urn:iso:std:iso:ts:21496"];
@@ -55,7 +56,7 @@ pub fn segments(file: &[u8]) -> Result<(Vec<Segment<'_>>, usize)> {
         let length = usize::from(u16::from_be_bytes([length[0], length[1]]));
         let body = file.get(at + 2..at + length.max(2)).filter(|_| length >= 2).ok_or_else(|| damaged(at))?;
         at += length;
-        found.push(Segment { marker, body, range: (start, at) });
+        try_extend(&mut found, &[Segment { marker, body, range: (start, at) }], "the segments of a JPEG")?;
         if found.len() > 100_000 {
             return Err(damaged(at));
         }
@@ -77,7 +78,7 @@ pub fn find(file: &[u8]) -> Result<Found> {
                 if let Some(packet) = body.strip_prefix(XMP) {
                     found.xmp(packet)?;
                 } else if let Some(part) = body.strip_prefix(MORE_XMP) {
-                    more.push(part);
+                    try_extend(&mut more, &[part], "the segments of a JPEG")?;
                 } else {
                     found.vendor = true;
                 }
@@ -162,15 +163,13 @@ fn jfif_density(body: &[u8]) -> Option<Density> {
 /// The first packet with the descriptions of the second, whose parts name themselves, their sum and their place.
 fn joined(first: &[u8], parts: &[&[u8]]) -> Option<Vec<u8>> {
     let guid = xmp::extended_guid(first)?.as_bytes();
-    let mut mine: Vec<_> = parts
-        .iter()
-        .filter_map(|part| {
-            let (head, bytes) = part.split_at_checked(40)?;
-            let offset = u32::from_be_bytes(head[36..40].try_into().ok()?);
-            head[..32].eq_ignore_ascii_case(guid).then_some((offset as usize, bytes))
-        })
-        .collect();
-    mine.sort_by_key(|part| part.0);
+    let mine = parts.iter().filter_map(|part| {
+        let (head, bytes) = part.split_at_checked(40)?;
+        let offset = u32::from_be_bytes(head[36..40].try_into().ok()?);
+        head[..32].eq_ignore_ascii_case(guid).then_some((offset as usize, bytes))
+    });
+    let mut mine = try_collect(mine.map(Ok), "the parts of an XMP packet").ok()?;
+    mine.sort_unstable_by_key(|part| part.0);
     let mut second = Vec::new();
     for (offset, bytes) in mine {
         if offset != second.len() {
@@ -278,7 +277,8 @@ pub fn write_iptc(metadata: &Metadata, out: &mut Vec<u8>) -> Result<()> {
 
 /// Appends comments.
 pub fn write_comments(metadata: &Metadata, out: &mut Vec<u8>) -> Result<()> {
-    for comment in metadata.texts.iter().filter_map(text::comment) {
+    for text in &metadata.texts {
+        let Some(comment) = text::comment(text)? else { continue };
         comment.chunks(ROOM).try_for_each(|part| segment(out, 0xfe, &[part]))?;
     }
     Ok(())
@@ -348,15 +348,9 @@ fn moved_images(head: &mut [u8], at: usize, segment: Segment<'_>, scan: usize) -
     let lead = segment.range.1 - segment.range.0 - segment.body.len();
     let (old, new) = (segment.range.0 + lead + 4, at + lead + 4);
     let tiff = segment.body.get(4..).ok_or_else(broken)?;
-    let big = tiff.starts_with(b"MM");
-    let number = |at: usize| {
-        let bytes: [u8; 4] = tiff.get(at..at + 4)?.try_into().ok()?;
-        Some(if big { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) })
-    };
-    let short = |at: usize| {
-        let bytes: [u8; 2] = tiff.get(at..at + 2)?.try_into().ok()?;
-        Some(usize::from(if big { u16::from_be_bytes(bytes) } else { u16::from_le_bytes(bytes) }))
-    };
+    let order = Order::of(tiff).ok_or_else(broken)?;
+    let number = |at: usize| order.u32_at(tiff, at);
+    let short = |at: usize| order.u16_at(tiff, at).map(usize::from);
     let grown = head.len() as i64 - scan as i64;
     let ifd = number(4).ok_or_else(broken)? as usize;
     let count = short(ifd).ok_or_else(broken)?;
@@ -376,8 +370,8 @@ fn moved_images(head: &mut [u8], at: usize, segment: Segment<'_>, scan: usize) -
             }
             (image + 8, change(offset, grown - (new as i64 - old as i64))?)
         };
-        let bytes = if big { value.to_be_bytes() } else { value.to_le_bytes() };
-        head.get_mut(new + field..new + field + 4).ok_or_else(broken)?.copy_from_slice(&bytes);
+        let place = head.get_mut(new + field..new + field + 4).ok_or_else(broken)?;
+        place.copy_from_slice(&order.u32_bytes(value));
     }
     Ok(())
 }

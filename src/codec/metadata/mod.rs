@@ -4,6 +4,7 @@ pub mod exif;
 mod gif;
 pub mod iptc;
 pub mod jpeg;
+pub mod numbers;
 mod png;
 pub mod properties;
 pub mod text;
@@ -15,7 +16,7 @@ use std::ffi::CStr;
 
 use crate::{
     bail,
-    error::{Result, try_extend},
+    error::{Result, try_extend, try_resize},
     model::{
         metadata::{Metadata, Text, block},
         source::ImageSource,
@@ -92,6 +93,28 @@ impl Found {
     }
 }
 
+/// What zlib data unpacks to; none for damage, and for more than `most` bytes.
+fn unpacked(packed: &[u8], most: usize) -> Result<Option<Vec<u8>>> {
+    // Not `fdeflate::decompress_to_vec_bounded`: it ends the process where there is no memory.
+    let (mut decoder, mut bytes) = (fdeflate::Decompressor::new(), Vec::new());
+    let (mut read, mut written) = (0, 0);
+    while !decoder.is_done() {
+        if written == bytes.len() {
+            if written == most {
+                return Ok(None);
+            }
+            let room = (2 * written).clamp(1 << 10, most);
+            try_resize(&mut bytes, room, "compressed metadata")?;
+        }
+        let Ok((taken, made)) = decoder.read(&packed[read..], &mut bytes, written, true) else {
+            return Ok(None);
+        };
+        (read, written) = (read + taken, written + made);
+    }
+    bytes.truncate(written);
+    Ok(Some(bytes))
+}
+
 /// Looks through an encoded image.
 pub fn find(mime: &CStr, bytes: &[u8]) -> Result<Found> {
     let mut found = match mime.to_bytes() {
@@ -127,5 +150,24 @@ pub fn exchange(source: &ImageSource, metadata: &Metadata, sink: &mut dyn Sink) 
             "metadata of {} cannot be changed without encoding anew; it can of JPEG, PNG and WebP",
             source.info().mime.to_string_lossy()
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn compressed_data_is_unpacked_up_to_a_limit() {
+        const MOST: usize = 5000;
+        for size in [0, 1, 1023, 1024, 1025, 2048, MOST - 1, MOST, MOST + 1, 3 * MOST] {
+            let text: Vec<u8> = (0..size).map(|i| (i * i / 7) as u8).collect();
+            let packed = fdeflate::compress_to_vec(&text);
+            let expected = if size <= MOST { Some(text) } else { None };
+            assert_eq!(unpacked(&packed, MOST).unwrap(), expected, "{size} bytes");
+            for cut in [0, 1, packed.len() / 2, packed.len() - 1] {
+                assert_eq!(unpacked(&packed[..cut], MOST).unwrap(), None, "{cut} of {}", packed.len());
+            }
+        }
     }
 }

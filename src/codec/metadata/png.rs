@@ -1,9 +1,12 @@
 //! Metadata in PNG: eXIf, iTXt and pHYs (PNG, third edition).
 
-use super::Found;
+use std::borrow::Cow;
+
+use super::{Found, jpeg, unpacked};
 use crate::{
-    bail, err,
-    error::{Result, try_vec},
+    codec::png::chunk::{Ancillary, Chunks},
+    err,
+    error::{Result, try_collect, try_vec},
     model::metadata::{Density, Metadata},
     sink::Sink,
 };
@@ -65,7 +68,7 @@ pub(super) fn find(file: &[u8]) -> Result<Found> {
             b"iTXt" => match packet(body) {
                 Some((false, text)) => found.xmp(text)?,
                 Some((true, text)) => {
-                    if let Ok(text) = fdeflate::decompress_to_vec_bounded(text, MOST_XMP) {
+                    if let Some(text) = unpacked(text, MOST_XMP)? {
                         found.xmp(&text)?;
                     }
                 }
@@ -89,12 +92,12 @@ pub(super) fn find(file: &[u8]) -> Result<Found> {
     }
     // What has a chunk of its own goes before it.
     for (packed, body) in raw {
-        let Some((kind, bytes)) = raw_profile(packed, body) else { continue };
+        let Some((kind, bytes)) = raw_profile(packed, body)? else { continue };
         match kind {
             b"exif" => found.exif(&bytes)?,
             b"APP1" if bytes.starts_with(b"Exif\0\0") => found.exif(&bytes)?,
             b"APP1" => {
-                if let Some(packet) = bytes.strip_prefix(b"http://ns.adobe.com/xap/1.0/\0") {
+                if let Some(packet) = bytes.strip_prefix(jpeg::XMP) {
                     found.xmp(packet)?;
                 }
             }
@@ -112,49 +115,41 @@ fn raw_kind(body: &[u8]) -> Option<&[u8]> {
     matches!(kind, b"exif" | b"APP1" | b"xmp" | b"iptc" | b"8bim").then_some(kind)
 }
 
-/// Kind and bytes of such a chunk: a line with the kind, one with the number of bytes, and lines of digits.
-fn raw_profile(packed: bool, body: &[u8]) -> Option<(&[u8], Vec<u8>)> {
-    let kind = raw_kind(body)?;
-    let text = &body[body.iter().position(|&b| b == 0)? + 1..];
-    let unpacked;
+/// Kind and bytes of such a chunk: a line with the kind, one with the number of bytes, and lines of digits. None for
+/// damage.
+fn raw_profile(packed: bool, body: &[u8]) -> Result<Option<(&[u8], Vec<u8>)>> {
+    let Some((kind, text)) = raw_kind(body).zip(body.splitn(2, |&b| b == 0).nth(1)) else { return Ok(None) };
     let text = match text.split_first() {
-        Some((0, text)) if packed => {
-            unpacked = fdeflate::decompress_to_vec_bounded(text, MOST_XMP).ok()?;
-            &unpacked
-        }
-        _ if packed => return None,
-        _ => text,
+        Some((0, text)) if packed => match unpacked(text, MOST_XMP)? {
+            Some(text) => Cow::Owned(text),
+            None => return Ok(None),
+        },
+        _ if packed => return Ok(None),
+        _ => Cow::Borrowed(text),
     };
-    let mut lines = text.trim_ascii_start().splitn(3, |&b| b == b'\n');
-    let length: usize = std::str::from_utf8(lines.nth(1)?).ok()?.trim().parse().ok()?;
-    let mut digits =
-        lines.next()?.iter().filter(|b| !b.is_ascii_whitespace()).map(|&b| (b as char).to_digit(16));
-    let mut bytes = try_vec(length.min(text.len()), "a raw profile").ok()?;
-    for byte in &mut bytes {
-        let (high, low) = (digits.next()??, digits.next()??);
-        *byte = (high << 4 | low) as u8;
-    }
-    (bytes.len() == length).then_some((kind, bytes))
+    Ok(digits(&text)?.map(|bytes| (kind, bytes)))
 }
 
-fn write(sink: &mut dyn Sink, name: &[u8; 4], parts: &[&[u8]]) -> Result<()> {
-    let length: usize = parts.iter().map(|part| part.len()).sum();
-    let Ok(length) = i32::try_from(length) else { bail!(TooLarge, "a PNG chunk of {length} bytes") };
-    let mut crc = crc32fast::Hasher::new();
-    crc.update(name);
-    sink.write(&length.to_be_bytes())?;
-    sink.write(name)?;
-    for part in parts {
-        crc.update(part);
-        sink.write(part)?;
+fn digits(text: &[u8]) -> Result<Option<Vec<u8>>> {
+    let mut lines = text.trim_ascii_start().splitn(3, |&b| b == b'\n');
+    let length = lines.nth(1).and_then(|line| std::str::from_utf8(line).ok()?.trim().parse().ok());
+    let Some((length, digits)) = length.zip(lines.next()) else { return Ok(None) };
+    if length > text.len() {
+        return Ok(None);
     }
-    sink.write(&crc.finalize().to_be_bytes())
+    let mut digits = digits.iter().filter(|b| !b.is_ascii_whitespace()).map(|&b| char::from(b).to_digit(16));
+    let mut bytes = try_vec(length, "a raw profile")?;
+    for byte in &mut bytes {
+        let (Some(Some(high)), Some(Some(low))) = (digits.next(), digits.next()) else { return Ok(None) };
+        *byte = (high << 4 | low) as u8;
+    }
+    Ok(Some(bytes))
 }
 
 pub(super) fn exchange(file: &[u8], metadata: &Metadata, sink: &mut dyn Sink) -> Result<()> {
     // Damage is found before anything is written.
-    let chunks: Vec<_> = chunks(file).collect::<Result<_>>()?;
-    sink.write(&file[..8])?;
+    let chunks = try_collect(chunks(file), "the chunks of a PNG")?;
+    let mut out = Chunks::new(sink)?;
     for (index, Chunk { name, body, range }) in chunks.iter().enumerate() {
         let ours = match name {
             b"eXIf" => true,
@@ -170,19 +165,19 @@ pub(super) fn exchange(file: &[u8], metadata: &Metadata, sink: &mut dyn Sink) ->
         if ours {
             continue;
         }
-        sink.write(&file[range.0..range.1])?;
+        out.copy(&file[range.0..range.1])?;
         if index == 0 {
-            if let Some([x, y]) = metadata.density.map(Density::to_metre) {
-                write(sink, b"pHYs", &[&x.to_be_bytes(), &y.to_be_bytes(), &[1]])?;
+            if let Some(density) = metadata.density.map(Density::to_metre) {
+                out.ancillary(&Ancillary::Density(density))?;
             }
             if let Some(exif) = &metadata.exif {
-                write(sink, b"eXIf", &[exif])?;
+                out.ancillary(&Ancillary::Exif(exif))?;
             }
             if let Some(packet) = &metadata.xmp {
-                write(sink, b"iTXt", &[XMP, &[0; 4], packet])?;
+                out.ancillary(&Ancillary::Xmp(packet))?;
             }
         }
     }
     let end = chunks.last().map_or(8, |chunk| chunk.range.1);
-    sink.write(&file[end..])
+    out.copy(&file[end..])
 }

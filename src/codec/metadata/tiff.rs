@@ -4,8 +4,9 @@
 use super::{
     Found,
     exif::{Exif, tag},
+    numbers::Order,
 };
-use crate::error::{Result, try_extend};
+use crate::error::{Result, try_collect, try_extend};
 
 /// XMP.
 const XMP: u16 = 700;
@@ -40,11 +41,14 @@ const MAIN: [u16; 20] = [
     0xc614,
 ];
 
+/// Bytes that EXIF may have beyond those of the file it is taken from, because values share some.
+const MOST_REPEATED: usize = 1 << 16;
+
 /// A TIFF file that is looked at.
 #[derive(Clone, Copy)]
 struct Tiff<'a> {
     bytes: &'a [u8],
-    big: bool,
+    order: Order,
 }
 
 /// A line of a directory with its value's bytes, in the file's order.
@@ -58,21 +62,15 @@ struct Entry<'a> {
 
 impl<'a> Tiff<'a> {
     fn new(bytes: &'a [u8]) -> Option<Self> {
-        match bytes.get(..4)? {
-            b"MM\0*" => Some(Self { bytes, big: true }),
-            b"II*\0" => Some(Self { bytes, big: false }),
-            _ => None,
-        }
+        Order::of(bytes).map(|order| Self { bytes, order })
     }
 
     fn u16(self, at: usize) -> Option<u16> {
-        let bytes = *self.bytes.get(at..)?.first_chunk()?;
-        Some(if self.big { u16::from_be_bytes(bytes) } else { u16::from_le_bytes(bytes) })
+        self.order.u16_at(self.bytes, at)
     }
 
     fn u32(self, at: usize) -> Option<u32> {
-        let bytes = *self.bytes.get(at..)?.first_chunk()?;
-        Some(if self.big { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) })
+        self.order.u32_at(self.bytes, at)
     }
 
     fn first(self) -> Option<usize> {
@@ -97,8 +95,7 @@ impl<'a> Tiff<'a> {
 
     /// The directory that an entry points to.
     fn below(self, entry: Option<Entry<'a>>) -> Option<usize> {
-        let bytes = *entry?.value.first_chunk()?;
-        Some(if self.big { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) } as usize)
+        self.order.u32_at(entry?.value, 0).map(|at| at as usize)
     }
 
     /// EXIF of what is about the photograph; the flag says whether there are maker's notes, whose offsets count from
@@ -110,10 +107,10 @@ impl<'a> Tiff<'a> {
             .filter(|_| photo_at.is_some());
         let notes = self.entries(photo_at).any(|entry| entry.tag == tag::MAKER_NOTE);
         let not = |tags: [u16; 2]| move |entry: &Entry<'a>| !tags.contains(&entry.tag);
-        let main: Vec<_> = self.entries(self.first()).filter(|entry| MAIN.contains(&entry.tag)).collect();
-        let photo: Vec<_> = self.entries(photo_at).filter(not([tag::MAKER_NOTE, tag::INTEROP])).collect();
-        let gps: Vec<_> = self.entries(self.below(self.find(tag::GPS))).collect();
-        let interop: Vec<_> = self.entries(interop_at).collect();
+        let main = listed(self.entries(self.first()).filter(|entry| MAIN.contains(&entry.tag)))?;
+        let photo = listed(self.entries(photo_at).filter(not([tag::MAKER_NOTE, tag::INTEROP])))?;
+        let gps = listed(self.entries(self.below(self.find(tag::GPS))))?;
+        let interop = listed(self.entries(interop_at))?;
         // Where each directory will be: its pointer is an entry of the one before.
         let size = |entries: &[Entry<'_>], pointers: usize| {
             let values = entries.iter().filter(|entry| entry.value.len() > 4);
@@ -128,9 +125,14 @@ impl<'a> Tiff<'a> {
         let photo_to = 8 + size(&main, photo_has + has(&gps));
         let interop_to = photo_to + photo_has * size(&photo, has(&interop));
         let gps_to = interop_to + has(&interop) * size(&interop, 0);
+        // Values that many entries share would be there as often.
+        let whole = gps_to + has(&gps) * size(&gps, 0);
+        if whole > self.bytes.len().saturating_add(MOST_REPEATED) {
+            return Ok((None, notes));
+        }
         let mut out = Vec::new();
-        try_extend(&mut out, if self.big { b"MM\0*" } else { b"II*\0" }, "EXIF")?;
-        try_extend(&mut out, &self.four(8), "EXIF")?;
+        try_extend(&mut out, &self.bytes[..4], "EXIF")?;
+        try_extend(&mut out, &self.order.u32_bytes(8), "EXIF")?;
         let mut below = Vec::new();
         below.extend((photo_has == 1).then_some((tag::EXIF, photo_to)));
         below.extend((!gps.is_empty()).then_some((tag::GPS, gps_to)));
@@ -146,35 +148,33 @@ impl<'a> Tiff<'a> {
         Ok((Some(out), notes))
     }
 
-    fn four(self, value: u32) -> [u8; 4] {
-        if self.big { value.to_be_bytes() } else { value.to_le_bytes() }
-    }
-
-    fn two(self, value: u16) -> [u8; 2] {
-        if self.big { value.to_be_bytes() } else { value.to_le_bytes() }
-    }
-
     /// Appends a directory with the values that do not fit behind it; `below` are directories of its own.
     fn write(self, out: &mut Vec<u8>, entries: &[Entry<'_>], below: &[(u16, usize)]) -> Result<()> {
-        let pointers: Vec<_> = below.iter().map(|&(tag, at)| (tag, self.four(at as u32))).collect();
+        let pointers: Vec<_> =
+            below.iter().map(|&(tag, at)| (tag, self.order.u32_bytes(at as u32))).collect();
         let pointers = pointers.iter().map(|(tag, value)| Entry { tag: *tag, kind: 4, count: 1, value });
-        let mut all: Vec<_> = entries.iter().copied().chain(pointers).collect();
+        let mut all = listed(entries.iter().copied().chain(pointers))?;
         all.sort_by_key(|entry| entry.tag);
         let mut behind = out.len() + 2 + 12 * all.len() + 4;
         let mut table = Vec::new();
-        try_extend(&mut table, &self.two(all.len() as u16), "EXIF")?;
+        try_extend(&mut table, &self.order.u16_bytes(all.len() as u16), "EXIF")?;
         let mut values = Vec::new();
         for Entry { tag, kind, count, value } in all {
             let mut place = [0; 4];
             if value.len() <= 4 {
                 place[..value.len()].copy_from_slice(value);
             } else {
-                place = self.four(behind as u32);
+                place = self.order.u32_bytes(behind as u32);
                 behind += value.len().next_multiple_of(2);
                 try_extend(&mut values, value, "EXIF")?;
                 try_extend(&mut values, &[0][..value.len() % 2], "EXIF")?;
             }
-            for piece in [&self.two(tag)[..], &self.two(kind), &self.four(count), &place] {
+            for piece in [
+                &self.order.u16_bytes(tag)[..],
+                &self.order.u16_bytes(kind),
+                &self.order.u32_bytes(count),
+                &place,
+            ] {
                 try_extend(&mut table, piece, "EXIF")?;
             }
         }
@@ -182,6 +182,11 @@ impl<'a> Tiff<'a> {
         try_extend(out, &table, "EXIF")?;
         try_extend(out, &values, "EXIF")
     }
+}
+
+/// The lines of a directory, of which there may be 65535.
+fn listed<'a>(entries: impl Iterator<Item = Entry<'a>>) -> Result<Vec<Entry<'a>>> {
+    try_collect(entries.map(Ok), "the directories of a TIFF file")
 }
 
 /// The ICC profile of the first image.

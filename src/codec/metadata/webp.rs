@@ -1,7 +1,12 @@
 //! Metadata in WebP: chunks of RIFF (RFC 9649).
 
 use super::Found;
-use crate::{bail, err, error::Result, model::metadata::Metadata, sink::Sink};
+use crate::{
+    bail, err,
+    error::{Result, try_collect},
+    model::metadata::Metadata,
+    sink::Sink,
+};
 
 struct Chunk<'a> {
     name: [u8; 4],
@@ -55,7 +60,7 @@ pub(super) fn exchange(
     const ALPHA: u8 = 0x10;
     const EXIF: u8 = 0x08;
     const XMP: u8 = 0x04;
-    let chunks: Vec<_> = chunks(file).collect::<Result<_>>()?;
+    let chunks = try_collect(chunks(file), "the chunks of a WebP")?;
     let blocks = [(b"EXIF", &metadata.exif, EXIF), (b"XMP ", &metadata.xmp, XMP)];
     let mut vp8x = [0; 10];
     match chunks.iter().find(|chunk| &chunk.name == b"VP8X") {

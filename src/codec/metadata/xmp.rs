@@ -1,11 +1,12 @@
 //! XMP packets as text: properties that describe the old file are taken out, others are put in; the rest stays as it
 //! was written (ISO 16684-1).
 
-use std::borrow::Cow;
+use std::sync::Arc;
 
 use crate::{
     bail,
     error::{Result, try_extend},
+    model::metadata::block,
 };
 
 /// What of a packet stays.
@@ -196,13 +197,17 @@ pub fn wrap(descriptions: &str) -> String {
     crate::codec::gain_map::xmp::packet(descriptions)
 }
 
-/// A packet with its wrapper, which some readers miss.
-pub fn with_wrapper(packet: &[u8]) -> Cow<'_, [u8]> {
+/// A shared copy of a packet, with its wrapper, which some readers miss.
+pub fn with_wrapper(packet: &[u8]) -> Result<Arc<[u8]>> {
     if packet.windows(9).take(64).any(|bytes| bytes == b"<?xpacket") {
-        return Cow::Borrowed(packet);
+        return block(packet);
     }
+    let mut wrapped = Vec::new();
     let start = "<?xpacket begin=\"\u{feff}\" id=\"W5M0MpCehiHzreSzNTczkc9d\"?>\n".as_bytes();
-    Cow::Owned([start, packet, b"\n<?xpacket end=\"w\"?>"].concat())
+    for piece in [start, packet, b"\n<?xpacket end=\"w\"?>"] {
+        try_extend(&mut wrapped, piece, "XMP")?;
+    }
+    block(&wrapped)
 }
 
 /// The descriptions of a packet: what stands inside of `rdf:RDF`.
@@ -335,7 +340,7 @@ impl<'a> Scanner<'a> {
                     let Some(&mark @ (b'"' | b'\'')) = bytes.get(quote) else { return Err(broken()) };
                     let close = bytes[quote + 1..].iter().position(|&b| b == mark).ok_or_else(broken)?;
                     at = quote + 1 + close + 1;
-                    attributes.push((name, before, at));
+                    try_extend(&mut attributes, &[(name, before, at)], "the attributes of XMP")?;
                 }
                 None => return Err(broken()),
             }

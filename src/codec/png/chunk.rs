@@ -19,7 +19,6 @@ pub const SIGNATURE: [u8; 8] = [0x89, b'P', b'N', b'G', 0x0d, 0x0a, 0x1a, 0x0a];
 
 /// A piece of metadata, written in the order that the specification asks for.
 #[derive(Clone, Debug)]
-#[allow(dead_code, reason = "the kinds that no option reaches yet are for the metadata writer")]
 pub enum Ancillary<'a> {
     /// Coding-independent code points.
     Cicp(Cicp),
@@ -31,10 +30,6 @@ pub enum Ancillary<'a> {
     Icc(&'a [u8]),
     /// sRGB with the perceptual intent, and the gAMA chunk that goes with it.
     Srgb,
-    /// Encoding gamma in units of 1/100000.
-    Gamma(u32),
-    /// White point, red, green and blue in units of 1/100000.
-    Chromaticities([[u32; 2]; 4]),
     /// Pixels per metre.
     Density([u32; 2]),
     /// An EXIF block starting with its TIFF header.
@@ -76,6 +71,11 @@ impl<'a> Chunks<'a> {
         self.sink.write(&crc.finalize().to_be_bytes())
     }
 
+    /// Passes on chunks of another file as they are.
+    pub fn copy(&mut self, chunks: &[u8]) -> Result<()> {
+        self.sink.write(chunks)
+    }
+
     /// Writes one piece of metadata as its chunk or chunks.
     pub fn ancillary(&mut self, piece: &Ancillary<'_>) -> Result<()> {
         match piece {
@@ -102,14 +102,6 @@ impl<'a> Chunks<'a> {
             Ancillary::Srgb => {
                 self.write(b"sRGB", &[&[0]])?;
                 self.write(b"gAMA", &[&45_455u32.to_be_bytes()])
-            }
-            Ancillary::Gamma(gamma) => self.write(b"gAMA", &[&gamma.to_be_bytes()]),
-            Ancillary::Chromaticities(points) => {
-                let mut data = [0; 32];
-                for (at, value) in points.as_flattened().iter().enumerate() {
-                    data[4 * at..][..4].copy_from_slice(&value.to_be_bytes());
-                }
-                self.write(b"cHRM", &[&data])
             }
             Ancillary::Density([x, y]) => self.write(b"pHYs", &[&x.to_be_bytes(), &y.to_be_bytes(), &[1]]),
             Ancillary::Exif(exif) => self.write(b"eXIf", &[exif]),

@@ -20,7 +20,7 @@
 //! it ends at the first pixel that needs them. Samples of 16 bits stay 16 bits.
 
 mod animation;
-mod chunk;
+pub(super) mod chunk;
 mod deflate;
 mod filter;
 mod reduce;

@@ -41,13 +41,6 @@ impl GainMapParams {
         let part = ((headroom - from) / (to - from)).clamp(0.0, 1.0);
         if to < from { -part } else { part }
     }
-
-    /// Whether red, green and blue have the same parameters.
-    fn is_alike(&self) -> bool {
-        [self.min, self.max, self.gamma, self.base_offset, self.alternate_offset]
-            .iter()
-            .all(|[r, g, b]| r == g && g == b)
-    }
 }
 
 /// Applies the map with the weight that `headroom` gives it. Floats hold linear light, integers the PQ signal, both in
@@ -103,7 +96,7 @@ pub(super) fn apply_with(
         size: (base.width() as usize, base.height() as usize),
         columns: Columns::new(base.width(), map.pixels.width())?,
         gray: map.pixels.info().is_gray(),
-        alike: map.params.is_alike(),
+        alike: map.params.is_uniform(),
         boost: [boost(0)?, boost(1)?, boost(2)?],
         off: weight == 0.0,
         finish: Decoder::light(&gained, &target),

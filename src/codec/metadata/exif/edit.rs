@@ -26,13 +26,13 @@ impl Exif {
 
     /// Sets a whole number.
     pub fn set_short(&mut self, dir: Dir, tag: u16, value: u16) -> Result<()> {
-        let bytes = self.pair(value);
+        let bytes = self.order.u16_bytes(value);
         self.set(dir, tag, kind::SHORT, &bytes)
     }
 
     /// Sets a whole number.
     pub fn set_long(&mut self, dir: Dir, tag: u16, value: u32) -> Result<()> {
-        let bytes = self.four(value);
+        let bytes = self.order.u32_bytes(value);
         self.set(dir, tag, kind::LONG, &bytes)
     }
 
@@ -57,7 +57,7 @@ impl Exif {
                 denominator = 1.0;
             }
             for number in [(value * denominator).round() as u32, denominator as u32] {
-                let four = self.four(number);
+                let four = self.order.u32_bytes(number);
                 try_extend(&mut bytes, &four, "EXIF")?;
             }
         }
@@ -161,7 +161,7 @@ impl Exif {
         };
         let at = self.end()?;
         try_extend(&mut self.bytes, &[0; 6], "EXIF")?;
-        let four = self.four(at as u32);
+        let four = self.order.u32_bytes(at as u32);
         self.set(parent, tag, kind::LONG, &four)
     }
 
@@ -278,24 +278,16 @@ impl Exif {
     }
 
     fn put_u16(&mut self, at: usize, value: u16) {
-        let bytes = self.pair(value);
+        let bytes = self.order.u16_bytes(value);
         if let Some(place) = self.bytes.get_mut(at..at + 2) {
             place.copy_from_slice(&bytes);
         }
     }
 
     fn put_u32(&mut self, at: usize, value: u32) {
-        let bytes = self.four(value);
+        let bytes = self.order.u32_bytes(value);
         if let Some(place) = self.bytes.get_mut(at..at + 4) {
             place.copy_from_slice(&bytes);
         }
-    }
-
-    fn pair(&self, value: u16) -> [u8; 2] {
-        if self.big { value.to_be_bytes() } else { value.to_le_bytes() }
-    }
-
-    fn four(&self, value: u32) -> [u8; 4] {
-        if self.big { value.to_be_bytes() } else { value.to_le_bytes() }
     }
 }
