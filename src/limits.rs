@@ -93,12 +93,21 @@ fn cores() -> usize {
 }
 
 /// A number of bytes that packs share.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Budget {
     limit: AtomicU64,
     used: AtomicU64,
+    /// The part of `used` that hosts hold for as long as they like: nobody can wait for it.
+    lasting: AtomicU64,
     /// The process that counts in `used`: what another one was using when it forked this one is not in use here.
     process: AtomicU32,
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        let process = std::process::id().into();
+        Self { limit: 0.into(), used: 0.into(), lasting: 0.into(), process }
+    }
 }
 
 /// A part of a [`Budget`], given back when dropped.
@@ -106,6 +115,7 @@ pub struct Budget {
 pub struct Share {
     budget: Arc<Budget>,
     bytes: u64,
+    lasting: bool,
     process: u32,
 }
 
@@ -113,6 +123,18 @@ impl Share {
     /// How much it is.
     pub fn bytes(&self) -> u64 {
         self.bytes
+    }
+
+    /// Says that the host holds it for as long as it likes.
+    pub fn last(&mut self) {
+        if !self.lasting && self.is_here() {
+            self.lasting = true;
+            self.budget.lasting.fetch_add(self.bytes, Relaxed);
+        }
+    }
+
+    fn is_here(&self) -> bool {
+        self.process == self.budget.process.load(Relaxed)
     }
 }
 
@@ -123,29 +145,38 @@ impl Budget {
     }
 
     /// As [`take`](Self::take) for a pack that has `held` bytes already. The error is "busy" if the limit has room for
-    /// both, once others have given back theirs.
+    /// both, once others have given back theirs, but for what [lasts](Share::last).
     pub fn take_beside(self: &Arc<Self>, held: u64, bytes: u64, what: &str) -> Result<Share> {
         let process = std::process::id();
         if self.process.load(Relaxed) != process && self.process.swap(process, Relaxed) != process {
             self.used.store(0, Relaxed);
+            self.lasting.store(0, Relaxed);
         }
         let limit = self.limit.load(Relaxed);
         let within = |used: u64| used.checked_add(bytes).filter(|sum| limit == 0 || *sum <= limit);
         let Err(used) = self.used.fetch_update(Relaxed, Relaxed, within) else {
-            return Ok(Share { budget: self.clone(), bytes, process });
+            return Ok(Share { budget: self.clone(), bytes, lasting: false, process });
         };
-        let message =
+        let lasting = self.lasting.load(Relaxed);
+        let mut message =
             format!("{what} needs {bytes} bytes; {used} of the memory limit of {limit} bytes are in use");
-        let kind = if within(held).is_some() { ErrorKind::MemoryBusy } else { ErrorKind::MemoryLimit };
+        if lasting > 0 {
+            message += &format!(", {lasting} of them by sequences that have been begun");
+        }
+        let waits = within(held.saturating_add(lasting)).is_some();
+        let kind = if waits { ErrorKind::MemoryBusy } else { ErrorKind::MemoryLimit };
         Err(Error::new(kind, message))
     }
 }
 
 impl Drop for Share {
     fn drop(&mut self) {
-        if self.process == self.budget.process.load(Relaxed) {
+        if self.is_here() {
             let less = |used: u64| Some(used.saturating_sub(self.bytes));
             let _ = self.budget.used.fetch_update(Relaxed, Relaxed, less); // never refuses
+            if self.lasting {
+                let _ = self.budget.lasting.fetch_update(Relaxed, Relaxed, less);
+            }
         }
     }
 }
@@ -169,13 +200,28 @@ mod tests {
     }
 
     #[test]
+    fn nobody_waits_for_what_lasts() {
+        let budget = Arc::new(Budget::default());
+        budget.limit.store(100, Relaxed);
+        let mut first = budget.take(60, "one").unwrap();
+        first.last();
+        let error = budget.take(50, "two").unwrap_err();
+        assert_eq!(error.kind, ErrorKind::MemoryLimit);
+        assert!(error.message.contains("60 of them by sequences"), "{}", error.message);
+        let second = budget.take(30, "three").unwrap();
+        assert_eq!(budget.take(40, "four").unwrap_err().kind, ErrorKind::MemoryBusy);
+        drop((first, second));
+        assert_eq!(budget.lasting.load(Relaxed), 0);
+    }
+
+    #[test]
     fn a_forked_process_starts_with_nothing_in_use() {
         let budget = Arc::new(Budget::default());
         budget.limit.store(100, Relaxed);
         let before = budget.take(60, "the parent's").unwrap();
         budget.process.store(1, Relaxed); // as a child finds it
         let here = budget.take(100, "the child's").unwrap();
-        drop(Share { budget: budget.clone(), bytes: 60, process: 1 });
+        drop(Share { budget: budget.clone(), bytes: 60, lasting: true, process: 1 });
         assert_eq!(budget.used.load(Relaxed), 100);
         drop((before, here));
     }

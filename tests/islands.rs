@@ -28,6 +28,7 @@ const ISLANDS: &[&str] = &[
     "src/codec/heif/library.rs",
     "src/codec/heif/objects.rs",
     "src/codec/heif/reading.rs",
+    "src/codec/heif/running.rs",
     "src/codec/heif/tracks.rs",
     "src/codec/webp/encode.rs",
     "src/codec/webp/samples.rs",

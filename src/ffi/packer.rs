@@ -105,7 +105,7 @@ pub extern "C" fn image_packer_set_max_pixels(packer: *mut ImagePacker, pixels: 
 
 /// Most working memory in bytes of all packs of this packer together, decoding included; a pack that would pass it
 /// answers 62980096 with cause LIMIT before it starts. A job waits instead, until there is room for it, and fails only
-/// if it is too large by itself. Default, and 0: no limit.
+/// if it is too large by itself, or beside sequences that have been begun and not ended. Default, and 0: no limit.
 ///
 /// Set it where memory is short and HEIC or AVIF is used: these run in the platform's libheif, which may end the process
 /// when an allocation fails.

@@ -127,7 +127,7 @@ fn begin(
         let (packer, options) = (packer::get(packer)?, sequence_options::snapshot(options)?);
         let target = target(&options)?;
         let (control, notes) = (Control::new(&options.pack), Notes::default());
-        let running = Mutex::new(Running { stream: Stream::new(options.clone()), target, bytes: 0 });
+        let running = Mutex::new(Running { stream: Stream::open(options.clone()), target, bytes: 0 });
         let token = handle::insert(Arc::new(Cell { packer, options, control, notes, running }))?;
         sequence.put(ptr::without_provenance_mut(token));
         Ok(())

@@ -44,6 +44,8 @@ pub struct Stream {
     count: u32,
     /// Whether nobody holds all frames, so that memory counts.
     frugal: bool,
+    /// Whether a host adds the frames, when it likes.
+    open: bool,
     /// What the source holds beside its frames.
     metadata: Option<Metadata>,
     state: State,
@@ -109,7 +111,12 @@ impl Stream {
     /// A stream of as many frames as the options say, or of any number.
     pub fn new(options: Arc<SequenceOptions>) -> Self {
         let total = (options.frame_count != 0).then_some(options.frame_count);
-        Self { options, total, count: 0, frugal: true, metadata: None, state: State::New }
+        Self { options, total, count: 0, frugal: true, open: false, metadata: None, state: State::New }
+    }
+
+    /// As [`new`](Self::new) for a host that adds the frames when it likes.
+    pub fn open(options: Arc<SequenceOptions>) -> Self {
+        Self { open: true, ..Self::new(options) }
     }
 
     /// Frames that have been added.
@@ -269,8 +276,11 @@ impl Stream {
             ((pack.format.memory)(sample, &pack), sample.width() as u64 * sample.height() as u64);
         let frame =
             frame.saturating_mul(pixels.div_ceil(own.max(1))).saturating_mul(if self.frugal { 1 } else { 2 });
-        let share =
+        let mut share =
             limits.memory().take(pixels.saturating_mul(6 * 4).saturating_add(frame), "this sequence")?;
+        if self.open {
+            share.last();
+        }
         let color = Color { cicp: Cicp::SRGB, icc: icc.clone() };
         let output = carry::Output {
             options: &pack,

@@ -378,6 +378,21 @@ static void memory(void) {
   CHECK(image_job_wait(jobs[0], 60000) == 62980096 && image_packer_last_error_cause() == IMAGE_CAUSE_LIMIT,
         "too large");
   image_job_release(jobs[0]);
+  /* What an open sequence holds may be held for ever: that is not waited for. */
+  ImageSequenceOptions *frames = NULL;
+  ImageSequence *sequence = NULL;
+  NEED(image_packer_set_memory_limit(own, 0) == IMAGE_OK);
+  NEED(image_sequence_options_create("image/gif", 0, &frames) == IMAGE_OK);
+  NEED(image_sequence_begin(own, frames, &sequence) == IMAGE_OK);
+  NEED(image_sequence_add_frame(sequence, map, 10, 1) == IMAGE_OK);
+  NEED(image_packer_set_memory_limit(own, limit) == IMAGE_OK);
+  for (int open = 1; open >= 0; --open) {
+    NEED(image_packer_pack_to_data_from_source_async(own, source, options, NULL, NULL, &jobs[0]) == IMAGE_OK);
+    CHECK(image_job_wait(jobs[0], 60000) == (open ? 62980096 : IMAGE_OK), "beside %d open sequences", open);
+    image_job_release(jobs[0]);
+    if (open) image_sequence_release(sequence);
+  }
+  image_sequence_options_release(frames);
   image_packer_release(own);
   image_source_release(source);
   image_pixelmap_release(map);

@@ -17,6 +17,7 @@ use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
+use super::running::wait_at_exit;
 use crate::host::stack::with_room;
 
 /// `struct heif_error`, returned by value.
@@ -304,6 +305,7 @@ fn open_one(name: &str) -> Answer {
 }
 
 fn introduce(name: &str, api: Api, tracks: Option<TrackApi>) -> Library {
+    wait_at_exit();
     // SAFETY: none takes memory of ours. heif_init loads the codec plugins of newer versions; its failure
     // leaves the built-in codecs, and the descriptor list tells what there is.
     let (words, number) = unsafe {

@@ -21,6 +21,7 @@ mod parsing;
 mod planes;
 mod playing;
 mod reading;
+mod running;
 mod sps;
 #[cfg(test)]
 mod tests;

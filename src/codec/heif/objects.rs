@@ -7,7 +7,7 @@ use std::{
     ptr, slice,
 };
 
-use super::library::*;
+use super::{library::*, running::Running};
 use crate::{
     err,
     error::{Error, Result},
@@ -67,6 +67,8 @@ macro_rules! owner {
         }
         impl Drop for $name {
             fn drop(&mut self) {
+                // What is left when the process ends goes with it.
+                let Ok(_running) = Running::begin() else { return };
                 // SAFETY: `raw` is ours, is not NULL, and is released only here.
                 unsafe { (self.api.$release)(self.raw) }
             }
@@ -106,6 +108,7 @@ unsafe impl Sync for Descriptor {}
 
 /// The encoders of a compression format, by their short names and in libheif's order.
 pub(super) fn encoders(api: &Api, compression: c_int) -> Vec<(String, Descriptor)> {
+    let Ok(_running) = Running::begin() else { return Vec::new() };
     let mut list = [ptr::null(); 16];
     // SAFETY: no name filter, and room for as many pointers as is said. The descriptors live as long as libheif.
     unsafe {
@@ -126,6 +129,7 @@ impl OwnedContext {
 
     /// An instance of an encoder from [`encoders`].
     pub fn encoder(&self, descriptor: Descriptor) -> Result<OwnedEncoder> {
+        let _running = Running::begin()?;
         let mut raw = ptr::null_mut();
         // SAFETY: a live context, a descriptor from the library's own list, a place for the answer.
         check(unsafe { (self.api.heif_context_get_encoder)(self.raw, descriptor.0, &raw mut raw) })?;
@@ -134,6 +138,7 @@ impl OwnedContext {
 
     /// Compresses `image` into the file; the first one is its primary image.
     pub fn encode(&self, image: &OwnedImage, encoder: &OwnedEncoder, metadata: &Metadata) -> Result<()> {
+        let _running = Running::begin()?;
         // SAFETY: takes nothing.
         let options = OwnedOptions::own(self.api, unsafe { (self.api.heif_encoding_options_alloc)() })?;
         // SAFETY: libheif allocated at least the fields up to version 4, which 1.15 has.

@@ -6,6 +6,7 @@ use std::{ffi::c_int, marker::PhantomData, ptr};
 use super::{
     library::{Api, HeifNclx, text},
     objects::{OwnedContext, OwnedHandle, OwnedImage, OwnedNclx, check},
+    running::Running,
 };
 use crate::{
     error::{Result, try_vec},
@@ -39,6 +40,7 @@ pub(super) enum Interleaved {
 impl<'a> Reading<'a> {
     /// Parses the file's boxes; no picture is decoded. Tiles will be decoded by `threads` threads.
     pub fn new(api: &'static Api, bytes: &'a [u8], threads: usize) -> Result<Self> {
+        let _running = Running::begin()?;
         let context = OwnedContext::new(api)?;
         let (data, len) = (bytes.as_ptr().cast(), bytes.len());
         // 0 stands for "the calling thread alone".
@@ -164,6 +166,7 @@ impl Still<'_> {
 
     /// Decodes: rotated, cropped, put together from tiles, converted.
     pub fn decode(&self, into: Interleaved) -> Result<OwnedImage> {
+        let _running = Running::begin()?;
         let (api, mut raw) = (self.handle.api, ptr::null_mut());
         // SAFETY: a live handle, a place for the answer, default options. 1 is heif_colorspace_RGB.
         check(unsafe {

@@ -9,6 +9,7 @@ use super::{
         OwnedContext, OwnedEncoder, OwnedImage, OwnedSequenceOptions, OwnedTrack, OwnedTrackOptions, check,
     },
     reading::Interleaved,
+    running::Running,
 };
 use crate::{
     error::{Result, try_vec},
@@ -62,6 +63,7 @@ impl Coder {
 
     /// Codes the next image.
     pub fn add(&mut self, image: &OwnedImage) -> Result<()> {
+        let _running = Running::begin()?;
         let api = self.track.api;
         // SAFETY: live objects; the encoder is the one of all images of the track.
         check(unsafe {
@@ -77,6 +79,7 @@ impl Coder {
 
     /// The file with all images.
     pub fn finish(self) -> Result<Buffer> {
+        let _running = Running::begin()?;
         // SAFETY: live objects.
         check(unsafe {
             (self.track.api.heif_track_encode_end_of_sequence)(self.track.raw, self.encoder.raw)
@@ -100,6 +103,7 @@ impl Player {
     /// The file's first track of images; none if libheif finds none, or is too old.
     pub fn new(library: &'static Library, bytes: &[u8], threads: usize) -> Result<Option<Self>> {
         let Some(tracks) = &library.tracks else { return Ok(None) };
+        let _running = Running::begin()?;
         let mut copy = try_vec(bytes.len(), "a copy of the encoded image")?;
         copy.copy_from_slice(bytes);
         let context = OwnedContext::new(&library.api)?;
@@ -125,6 +129,7 @@ impl Player {
 
     /// Decodes the next image; an error at the end.
     pub fn next(&mut self, into: Interleaved) -> Result<OwnedImage> {
+        let _running = Running::begin()?;
         let mut raw = ptr::null_mut();
         // SAFETY: a live track, a place for the answer, default options. 1 is heif_colorspace_RGB.
         check(unsafe {
