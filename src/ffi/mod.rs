@@ -1,6 +1,6 @@
 //! Room 1, the door: C in, Rust out. It only translates: check, fetch, one call, put.
 //!
-//! Files are in the order of the header, one per C object.
+//! One file per C object, or a part of its functions; `tests/header.rs` has the order of the header.
 
 #![allow(
     unsafe_code,

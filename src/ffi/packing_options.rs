@@ -184,7 +184,9 @@ pub extern "C" fn image_packing_options_set_max_bytes(
     })
 }
 
-/// Default: AUTO.
+/// Which dynamic range to write: IMAGE_DYNAMIC_RANGE_AUTO (default) or IMAGE_DYNAMIC_RANGE_SDR.
+///
+/// @return 401 for any other value.
 #[unsafe(no_mangle)]
 pub extern "C" fn image_packing_options_set_dynamic_range(
     options: *mut ImagePackingOptions,
@@ -273,7 +275,8 @@ pub extern "C" fn image_packing_options_set_max_embed_thumbnail(
 /// Who encodes images of tensors that are in the memory of a device. The bytes depend on who does, and the report says so.
 /// Default: AUTO.
 ///
-/// @param device_use  an IMAGE_DEVICE_USE_ constant; with GPU, an image that is not in a device's memory answers 401 when it is packed
+/// @param device_use  an IMAGE_DEVICE_USE_ constant; with GPU, an image that is not in a device's memory answers 401 when
+///                    it is packed
 #[unsafe(no_mangle)]
 pub extern "C" fn image_packing_options_set_device_use(
     options: *mut ImagePackingOptions,
@@ -303,7 +306,7 @@ pub extern "C" fn image_packing_options_set_report(
     })
 }
 
-/// 1 (fastest) to 10 (smallest). Default: 5.
+/// How much time to spend on fewer bytes: 1 (fastest) to 10 (smallest). Default: 5.
 #[unsafe(no_mangle)]
 pub extern "C" fn image_packing_options_set_effort(
     options: *mut ImagePackingOptions,
@@ -312,7 +315,7 @@ pub extern "C" fn image_packing_options_set_effort(
     change(options, |options| options.set_effort(effort))
 }
 
-/// Exact pixels or an error. Default: false.
+/// Exact pixels, or a pack that answers 401 with cause UNSUPPORTED where the format cannot hold them. Default: false.
 #[unsafe(no_mangle)]
 pub extern "C" fn image_packing_options_set_lossless(
     options: *mut ImagePackingOptions,
@@ -360,7 +363,9 @@ pub extern "C" fn image_packing_options_set_subsampling(
     })
 }
 
-/// Resolution in dots per inch, written where the format carries it. Default: 0, unknown.
+/// Resolution in dots per inch, 1 to 65535, written where the format carries it. Default: 0 and 0, unknown.
+///
+/// @return 401 if one is 0 and the other is not.
 #[unsafe(no_mangle)]
 pub extern "C" fn image_packing_options_set_density(
     options: *mut ImagePackingOptions,
@@ -427,6 +432,9 @@ pub extern "C" fn image_packing_options_set(
 
 /// Called while packing with these options, on the threads that pack, one call at a time. A pack that is stopped
 /// answers 1001. NULL removes it.
+///
+/// @param user  handed to `progress`; has to stay valid until the last pack has ended that began with these options, or
+///              with a copy of them
 #[unsafe(no_mangle)]
 pub extern "C" fn image_packing_options_set_progress(
     options: *mut ImagePackingOptions,

@@ -228,7 +228,8 @@ pub extern "C" fn image_picture_create_hdr_pixelmap(
 }
 
 /// How the gain map brightens the main image (ISO 21496-1). Each array holds one value per channel: R, G, B; all
-/// alike for a gray map. Headrooms and gains are log2, 0 to 64 and -64 to 64; offsets are parts of SDR white.
+/// alike for a gray map. Headrooms and gains are log2, 0 to 64 and -64 to 64; gamma is above 0 and at most 64; offsets are
+/// parts of SDR white, -64 to 64.
 ///
 /// @param base_headroom       of the main image; 0 for SDR
 /// @param alternate_headroom  of the image with the map applied in full

@@ -182,7 +182,7 @@ pub extern "C" fn image_packer_pack_to_path_from_sequence(
     to_path(packer, || from_maps(frames, frame_count, options), path)
 }
 
-/// As image_packer_pack_to_data_from_sequence(), to a writer: GIF passes bytes on frame by frame, APNG and WebP, whose
+/// As image_packer_pack_to_data_from_sequence(), to a writer: GIF passes bytes on frame by frame, the other formats, whose
 /// headers tell of what follows, at the end.
 #[unsafe(no_mangle)]
 pub extern "C" fn image_packer_pack_to_writer_from_sequence(

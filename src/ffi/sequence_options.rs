@@ -63,7 +63,8 @@ pub(super) fn change(
 
 /// Options for a format, everything else at its default.
 ///
-/// @param format       MIME type of an animated format in any case: "image/gif", "image/apng", "image/webp"
+/// @param format       MIME type of an animated format in any case: "image/gif", "image/apng" (or "image/png"),
+///                     "image/webp"; "image/avif" and "image/heic" with libheif 1.21 or newer
 /// @param frame_count  frames of the animation. Fewer than there are: the first ones. More: the last one again, up to
 ///                     10000 frames in all. 0: as many as there are, for image_sequence_begin() and for image sources
 ///                     alone
@@ -99,8 +100,8 @@ pub extern "C" fn image_sequence_options_set_delay_times(
 /// What happens to each frame's part of the canvas before the next frame is drawn: 0 unspecified (it stays), 1 it stays,
 /// 2 it becomes transparent, 3 what was there before comes back. NULL and 0 are the default: 1.
 ///
-/// GIF carries these numbers. APNG and WebP animations look the same, whatever they carry. An image source always looks as it
-/// did: its own numbers are carried unless others are set.
+/// GIF carries these numbers. Animations of other formats look the same, whatever they carry. An image source always looks
+/// as it did: its own numbers are carried unless others are set.
 ///
 /// @return 401 for NULL with a count, or any value above 3; the options are as they were then.
 #[unsafe(no_mangle)]
@@ -218,8 +219,9 @@ pub extern "C" fn image_sequence_options_set_dithering(
     })
 }
 
-/// Whether EXIF and XMP of an image source are written, where the format carries them: APNG and WebP both, GIF XMP. Default:
-/// false. As image_packing_options_set_needs_pack_properties(); image_sequence_options_set_metadata() goes before it.
+/// Whether EXIF and XMP of an image source are written, where the format carries them: GIF has XMP alone, the others both.
+/// Default: false. As image_packing_options_set_needs_pack_properties(); image_sequence_options_set_metadata() goes before
+/// it.
 #[unsafe(no_mangle)]
 pub extern "C" fn image_sequence_options_set_needs_pack_properties(
     options: *mut ImageSequenceOptions,

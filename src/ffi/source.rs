@@ -13,7 +13,7 @@ use super::{
     callback::{ImageReadFn, ImageReleaseFn, Reader},
     handle::{self, Kind, Object},
     pixelmap::{self, ImagePixelMap},
-    pointer::{bytes, check, out, path},
+    pointer::{self, bytes, check, out},
     status::{Family, ImageStatus},
 };
 use crate::{
@@ -105,16 +105,16 @@ pub extern "C" fn image_source_create_from_fd(fd: c_int, source: *mut *mut Image
 
 /// Opens and reads a regular file by path; reads it by offset when pixels are asked for, so it must not change meanwhile.
 ///
-/// @param file  the system's own bytes for a name; need not be UTF-8 where the system does not demand it
+/// @param path  the system's own bytes for a name; need not be UTF-8 where the system does not demand it
 /// @return 62980096 for a file that cannot be opened or is not a regular one (a pipe is not waited for).
 #[unsafe(no_mangle)]
 pub extern "C" fn image_source_create_from_path(
-    file: *const c_char,
+    path: *const c_char,
     source: *mut *mut ImageSource,
 ) -> ImageStatus {
     run(Family::Data, || {
         let source = out(source, "source")?;
-        source.put(make(Source::from_path(path(file, "file")?)?)?);
+        source.put(make(Source::from_path(pointer::path(path, "path")?)?)?);
         Ok(())
     })
 }

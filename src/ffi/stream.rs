@@ -13,7 +13,7 @@ use super::{
     handle::{self, Kind, Object},
     packer::{self, ImagePacker},
     pixelmap::{self, ImagePixelMap},
-    pointer::{out, path},
+    pointer::{self, out},
     sequence::file_options,
     sequence_options::{self, ImageSequenceOptions},
     status::{Family, ImageStatus},
@@ -171,12 +171,12 @@ pub extern "C" fn image_sequence_begin_to_file(
 #[unsafe(no_mangle)]
 pub extern "C" fn image_sequence_begin_to_path(
     packer: *mut ImagePacker,
-    file: *const c_char,
+    path: *const c_char,
     options: *const ImageSequenceOptions,
     sequence: *mut *mut ImageSequence,
 ) -> ImageStatus {
     begin(packer, options, sequence, |options| {
-        let destination = Destination::check(path(file, "file")?, options.pack.sync)?;
+        let destination = Destination::check(pointer::path(path, "path")?, options.pack.sync)?;
         Ok(Target::File(
             Buffer::default(),
             Box::new(move |bytes: &[u8], control: &Control| destination.commit(bytes, control)),
@@ -184,10 +184,11 @@ pub extern "C" fn image_sequence_begin_to_path(
     })
 }
 
-/// Begins an animation that goes to a writer. GIF passes bytes on frame by frame; APNG and WebP, whose headers tell of what
-/// follows, at the end: until then they are kept compressed.
+/// Begins an animation that goes to a writer. GIF passes bytes on frame by frame; the other formats, whose headers tell of
+/// what follows, at the end: until then they are kept compressed.
 ///
 /// @param write  called on the thread of the call that adds a frame or finishes
+/// @param user   handed to `write`; has to stay valid until the sequence is finished or released
 #[unsafe(no_mangle)]
 pub extern "C" fn image_sequence_begin_to_writer(
     packer: *mut ImagePacker,

@@ -243,8 +243,8 @@ fn from_dlpack(managed: Managed, layout: ImageTensorLayout) -> Result<*mut Image
     Ok(handle)
 }
 
-/// Takes over a DLPack tensor, version 1, of the host's memory or a device's: its deleter is called exactly once, on any thread, when the last user of the
-/// tensor is gone, and before this returns if it fails. Read-only tensors are welcome.
+/// Takes over a DLPack tensor, version 1, of the host's memory or a device's: its deleter is called exactly once, on any
+/// thread, when the last user of the tensor is gone, and before this returns if it fails. Read-only tensors are welcome.
 ///
 /// @param managed  a DLManagedTensorVersioned, from now on the library's
 /// @param layout   an IMAGE_LAYOUT_ constant

@@ -63,7 +63,9 @@ pub extern "C" fn image_packer_last_error_cause() -> ImageErrorCause {
 ///
 /// @param log    called on any thread, by several at once; must not call image_packer_set_log(). What it does itself makes no
 ///               lines
-/// @param level  1 errors, 2 and warnings, 3 and information, 4 and debugging
+/// @param user   handed to `log`. A call that has begun on another thread goes on after `log` was replaced, so `user` may
+///               be freed when no call of this library is in progress
+/// @param level  1 errors, 2 and warnings; 3 (information) and 4 (debugging) are reserved and add nothing yet
 /// @return IMAGE_OK; 401 for another level.
 #[unsafe(no_mangle)]
 pub extern "C" fn image_packer_set_log(log: ImageLogFn, user: *mut c_void, level: i32) -> ImageStatus {
