@@ -34,7 +34,8 @@
  * 4. Memory. Input is copied unless the name says `borrowed`. The library frees what the library allocated; it never
  *    frees a pointer of yours.
  * 5. Threads. Every function may be called from any thread at any time. A thread that is cancelled (pthread_cancel) in a
- *    call ends after it.
+ *    call ends after it. The process may exit() while calls and jobs run: that waits for what is in the platform's
+ *    libheif, ten seconds at most.
  * 6. Callbacks. `void *user` comes first. 0 means "go on", anything else means "stop". A callback may call this library.
  *    It must return: no exception and no longjmp may leave it.
  * 7. Text is UTF-8 and NUL-terminated. Sizes are bytes. Strides are bytes. Coordinates are pixels.
@@ -225,7 +226,9 @@ IMAGE_PACKER_API ImageErrorCause image_packer_last_error_cause(void);
  *
  * @param log    called on any thread, by several at once; must not call image_packer_set_log(). What it does itself makes no
  *               lines
- * @param level  1 errors, 2 and warnings, 3 and information, 4 and debugging
+ * @param user   handed to `log`. A call that has begun on another thread goes on after `log` was replaced, so `user` may
+ *               be freed when no call of this library is in progress
+ * @param level  1 errors, 2 and warnings; 3 (information) and 4 (debugging) are reserved and add nothing yet
  * @return IMAGE_OK; 401 for another level.
  */
 IMAGE_PACKER_API
@@ -565,11 +568,11 @@ IMAGE_PACKER_API IMAGE_PACKER_NODISCARD ImageStatus image_source_create_from_fd(
 /**
  * Opens and reads a regular file by path; reads it by offset when pixels are asked for, so it must not change meanwhile.
  *
- * @param file  the system's own bytes for a name; need not be UTF-8 where the system does not demand it
+ * @param path  the system's own bytes for a name; need not be UTF-8 where the system does not demand it
  * @return 62980096 for a file that cannot be opened or is not a regular one (a pipe is not waited for).
  */
 IMAGE_PACKER_API IMAGE_PACKER_NODISCARD
-ImageStatus image_source_create_from_path(const char *file,
+ImageStatus image_source_create_from_path(const char *path,
                                           ImageSource **source);
 
 /**
@@ -737,8 +740,8 @@ ImageStatus image_tensor_create_on_device(ImageDeviceType device_type,
                                           ImageTensor **tensor);
 
 /**
- * Takes over a DLPack tensor, version 1, of the host's memory or a device's: its deleter is called exactly once, on any thread, when the last user of the
- * tensor is gone, and before this returns if it fails. Read-only tensors are welcome.
+ * Takes over a DLPack tensor, version 1, of the host's memory or a device's: its deleter is called exactly once, on any
+ * thread, when the last user of the tensor is gone, and before this returns if it fails. Read-only tensors are welcome.
  *
  * @param managed  a DLManagedTensorVersioned, from now on the library's
  * @param layout   an IMAGE_LAYOUT_ constant
@@ -1019,7 +1022,11 @@ IMAGE_PACKER_API
 ImageStatus image_packing_options_set_max_bytes(ImagePackingOptions *options,
                                                 uint64_t bytes);
 
-/** Default: AUTO. */
+/**
+ * Which dynamic range to write: IMAGE_DYNAMIC_RANGE_AUTO (default) or IMAGE_DYNAMIC_RANGE_SDR.
+ *
+ * @return 401 for any other value.
+ */
 IMAGE_PACKER_API
 ImageStatus image_packing_options_set_dynamic_range(ImagePackingOptions *options,
                                                     ImageDynamicRange range);
@@ -1071,7 +1078,8 @@ ImageStatus image_packing_options_set_max_embed_thumbnail(ImagePackingOptions *o
  * Who encodes images of tensors that are in the memory of a device. The bytes depend on who does, and the report says so.
  * Default: AUTO.
  *
- * @param device_use  an IMAGE_DEVICE_USE_ constant; with GPU, an image that is not in a device's memory answers 401 when it is packed
+ * @param device_use  an IMAGE_DEVICE_USE_ constant; with GPU, an image that is not in a device's memory answers 401 when
+ *                    it is packed
  */
 IMAGE_PACKER_API
 ImageStatus image_packing_options_set_device_use(ImagePackingOptions *options,
@@ -1085,11 +1093,13 @@ IMAGE_PACKER_API
 ImageStatus image_packing_options_set_report(ImagePackingOptions *options,
                                              ImageReport *report);
 
-/** 1 (fastest) to 10 (smallest). Default: 5. */
+/** How much time to spend on fewer bytes: 1 (fastest) to 10 (smallest). Default: 5. */
 IMAGE_PACKER_API ImageStatus image_packing_options_set_effort(ImagePackingOptions *options, int32_t effort);
 
-/** Exact pixels or an error. Default: false. */
-IMAGE_PACKER_API ImageStatus image_packing_options_set_lossless(ImagePackingOptions *options, bool lossless);
+/** Exact pixels, or a pack that answers 401 with cause UNSUPPORTED where the format cannot hold them. Default: false. */
+IMAGE_PACKER_API
+ImageStatus image_packing_options_set_lossless(ImagePackingOptions *options,
+                                               bool lossless);
 
 /**
  * What shows through where the format has no alpha: 0xRRGGBB in sRGB. Default: black.
@@ -1103,7 +1113,11 @@ IMAGE_PACKER_API
 ImageStatus image_packing_options_set_subsampling(ImagePackingOptions *options,
                                                   ImageSubsampling subsampling);
 
-/** Resolution in dots per inch, written where the format carries it. Default: 0, unknown. */
+/**
+ * Resolution in dots per inch, 1 to 65535, written where the format carries it. Default: 0 and 0, unknown.
+ *
+ * @return 401 if one is 0 and the other is not.
+ */
 IMAGE_PACKER_API
 ImageStatus image_packing_options_set_density(ImagePackingOptions *options,
                                               uint16_t x_dpi,
@@ -1135,6 +1149,9 @@ ImageStatus image_packing_options_set(ImagePackingOptions *options,
 /**
  * Called while packing with these options, on the threads that pack, one call at a time. A pack that is stopped
  * answers 1001. NULL removes it.
+ *
+ * @param user  handed to `progress`; has to stay valid until the last pack has ended that began with these options, or
+ *              with a copy of them
  */
 IMAGE_PACKER_API
 ImageStatus image_packing_options_set_progress(ImagePackingOptions *options,
@@ -1226,7 +1243,7 @@ IMAGE_PACKER_API ImageStatus image_packer_set_max_pixels(ImagePacker *packer, ui
 /**
  * Most working memory in bytes of all packs of this packer together, decoding included; a pack that would pass it
  * answers 62980096 with cause LIMIT before it starts. A job waits instead, until there is room for it, and fails only
- * if it is too large by itself. Default, and 0: no limit.
+ * if it is too large by itself, or beside sequences that have been begun and not ended. Default, and 0: no limit.
  *
  * Set it where memory is short and HEIC or AVIF is used: these run in the platform's libheif, which may end the process
  * when an allocation fails.
@@ -1356,7 +1373,8 @@ typedef struct ImageSequenceOptions ImageSequenceOptions;
 /**
  * Options for a format, everything else at its default.
  *
- * @param format       MIME type of an animated format in any case: "image/gif", "image/apng", "image/webp"
+ * @param format       MIME type of an animated format in any case: "image/gif", "image/apng" (or "image/png"),
+ *                     "image/webp"; "image/avif" and "image/heic" with libheif 1.21 or newer
  * @param frame_count  frames of the animation. Fewer than there are: the first ones. More: the last one again, up to
  *                     10000 frames in all. 0: as many as there are, for image_sequence_begin() and for image sources
  *                     alone
@@ -1382,8 +1400,8 @@ ImageStatus image_sequence_options_set_delay_times(ImageSequenceOptions *options
  * What happens to each frame's part of the canvas before the next frame is drawn: 0 unspecified (it stays), 1 it stays,
  * 2 it becomes transparent, 3 what was there before comes back. NULL and 0 are the default: 1.
  *
- * GIF carries these numbers. APNG and WebP animations look the same, whatever they carry. An image source always looks as it
- * did: its own numbers are carried unless others are set.
+ * GIF carries these numbers. Animations of other formats look the same, whatever they carry. An image source always looks
+ * as it did: its own numbers are carried unless others are set.
  *
  * @return 401 for NULL with a count, or any value above 3; the options are as they were then.
  */
@@ -1457,8 +1475,9 @@ ImageStatus image_sequence_options_set_dithering(ImageSequenceOptions *options,
                                                  ImageDithering dithering);
 
 /**
- * Whether EXIF and XMP of an image source are written, where the format carries them: APNG and WebP both, GIF XMP. Default:
- * false. As image_packing_options_set_needs_pack_properties(); image_sequence_options_set_metadata() goes before it.
+ * Whether EXIF and XMP of an image source are written, where the format carries them: GIF has XMP alone, the others both.
+ * Default: false. As image_packing_options_set_needs_pack_properties(); image_sequence_options_set_metadata() goes before
+ * it.
  */
 IMAGE_PACKER_API
 ImageStatus image_sequence_options_set_needs_pack_properties(ImageSequenceOptions *options,
@@ -1696,7 +1715,7 @@ ImageStatus image_packer_pack_to_path_from_sequence(ImagePacker *packer,
                                                     const ImageSequenceOptions *options);
 
 /**
- * As image_packer_pack_to_data_from_sequence(), to a writer: GIF passes bytes on frame by frame, APNG and WebP, whose
+ * As image_packer_pack_to_data_from_sequence(), to a writer: GIF passes bytes on frame by frame, the other formats, whose
  * headers tell of what follows, at the end.
  */
 IMAGE_PACKER_API IMAGE_PACKER_NODISCARD
@@ -1874,15 +1893,16 @@ ImageStatus image_sequence_begin_to_file(ImagePacker *packer,
 /** Begins an animation in the file of this name, which is written at the end, as image_packer_pack_to_path() does. */
 IMAGE_PACKER_API
 ImageStatus image_sequence_begin_to_path(ImagePacker *packer,
-                                         const char *file,
+                                         const char *path,
                                          const ImageSequenceOptions *options,
                                          ImageSequence **sequence);
 
 /**
- * Begins an animation that goes to a writer. GIF passes bytes on frame by frame; APNG and WebP, whose headers tell of what
- * follows, at the end: until then they are kept compressed.
+ * Begins an animation that goes to a writer. GIF passes bytes on frame by frame; the other formats, whose headers tell of
+ * what follows, at the end: until then they are kept compressed.
  *
  * @param write  called on the thread of the call that adds a frame or finishes
+ * @param user   handed to `write`; has to stay valid until the sequence is finished or released
  */
 IMAGE_PACKER_API
 ImageStatus image_sequence_begin_to_writer(ImagePacker *packer,
@@ -2283,7 +2303,8 @@ ImageStatus image_picture_create_hdr_pixelmap(const ImagePicture *picture,
 
 /**
  * How the gain map brightens the main image (ISO 21496-1). Each array holds one value per channel: R, G, B; all
- * alike for a gray map. Headrooms and gains are log2, 0 to 64 and -64 to 64; offsets are parts of SDR white.
+ * alike for a gray map. Headrooms and gains are log2, 0 to 64 and -64 to 64; gamma is above 0 and at most 64; offsets are
+ * parts of SDR white, -64 to 64.
  *
  * @param base_headroom       of the main image; 0 for SDR
  * @param alternate_headroom  of the image with the map applied in full
