@@ -316,6 +316,9 @@ pub(super) fn tell_found(found: &Found, options: &Options, notes: &Notes) {
     if found.vendor && options.needs_pack_properties {
         notes.add(Code::VendorDataDropped, "dropped a vendor's own segments: they describe the old file");
     }
+    if let Some(error) = found.damage.as_ref().filter(|_| options.needs_pack_properties) {
+        notes.add(Code::ExifDropped, format!("dropped metadata that cannot be read: {}", error.message));
+    }
     if found.more_texts > 0 && options.needs_pack_properties {
         let text = format!("dropped {} texts: at most {MOST_TEXTS} of a file are carried", found.more_texts);
         notes.add(Code::TextDropped, text);

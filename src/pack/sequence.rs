@@ -447,7 +447,7 @@ fn pack_source(
 ) -> Result<(u32, u32)> {
     let limits = site.limits;
     let bytes = source.bytes()?;
-    let found = decode::found(source, &bytes);
+    let found = decode::found(source, &bytes)?;
     tell_found(&found, &options.pack, site.notes);
     let metadata = found.metadata;
     let Some(mut frames) = decode::open(source, &bytes, limits, site.control)? else {

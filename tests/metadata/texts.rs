@@ -80,6 +80,22 @@ fn of_any_number_of_texts_some_are_carried_and_the_others_told() {
 }
 
 #[test]
+fn metadata_that_cannot_be_read_is_told() {
+    // A chunk behind the image that ends behind the file.
+    let mut file = file_with("image/webp", 0, &[]);
+    file.extend(b"EXIF\xff\0\0\0II*\0");
+    let size = file.len() as u32 - 8;
+    file[4..8].copy_from_slice(&size.to_le_bytes());
+    let (_, report) = pack(Input::Source(source(&file)), &options("image/png"));
+    assert_eq!(codes(&report), [Code::ExifDropped]);
+    assert!(report.warnings[0].text.contains("a chunk is cut off"), "{:?}", report.warnings);
+    let mut bare = options("image/png");
+    bare.needs_pack_properties = false;
+    let (_, report) = pack(Input::Source(source(&file)), &bare);
+    assert!(report.warnings.is_empty(), "{:?}", report.warnings);
+}
+
+#[test]
 fn what_vendors_put_into_files_is_told() {
     let (tail, map) = ([b"\0\0\0\x18ftypmp42", &[7; 20][..]].concat(), jpeg_with(&[]));
     let told = |file: &[u8]| -> Vec<String> {

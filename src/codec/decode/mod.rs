@@ -20,7 +20,7 @@ use std::ffi::CStr;
 use super::metadata::{self, Found};
 use crate::{
     bail, err,
-    error::{Error, Result},
+    error::{Error, ErrorKind, Result},
     host::panics,
     limits::Limits,
     log,
@@ -171,15 +171,18 @@ pub fn decode_all(source: &ImageSource, limits: &Limits, control: &Control) -> R
     check(source, 0, limits)?;
     let bytes = source.bytes()?;
     let pixels = frame_of(source, &bytes, 0, limits, control)?;
-    let found = found(source, &bytes);
-    Ok((pixels, found))
+    Ok((pixels, found(source, &bytes)?))
 }
 
 /// What a source's bytes hold beside the pixels. Damage there is no reason to lose the image.
-pub fn found(source: &ImageSource, bytes: &[u8]) -> Found {
-    let found = metadata::find(source.info().mime, bytes);
-    let found = found.inspect_err(|error| log::write(log::WARNING, || format!("no metadata: {error}")));
-    found.unwrap_or_default()
+pub fn found(source: &ImageSource, bytes: &[u8]) -> Result<Found> {
+    match metadata::find(source.info().mime, bytes) {
+        Err(error) if error.kind != ErrorKind::OutOfMemory => {
+            log::write(log::WARNING, || format!("no metadata: {error}"));
+            Ok(Found { damage: Some(error), ..Found::default() })
+        }
+        found => found,
+    }
 }
 
 fn check(source: &ImageSource, frame: usize, limits: &Limits) -> Result<()> {

@@ -16,7 +16,7 @@ use std::ffi::CStr;
 
 use crate::{
     bail,
-    error::{Result, try_extend, try_resize},
+    error::{Error, Result, try_extend, try_resize},
     model::{
         metadata::{Metadata, Text, block},
         source::ImageSource,
@@ -35,6 +35,8 @@ pub struct Found {
     pub behind: usize,
     /// So many texts beyond those that are kept.
     pub more_texts: usize,
+    /// Why there may have been more.
+    pub damage: Option<Error>,
 }
 
 /// Texts of a file that are kept. Each takes more memory than bytes in the file.

@@ -38,8 +38,13 @@ fn chunks(file: &[u8]) -> impl Iterator<Item = Result<Chunk<'_>>> {
 pub(super) fn find(file: &[u8]) -> Result<Found> {
     let mut found = Found::default();
     for chunk in chunks(file) {
-        // The pixels' decoder tells of damage.
-        let Ok(Chunk { name, body, .. }) = chunk else { break };
+        let Chunk { name, body, .. } = match chunk {
+            Ok(chunk) => chunk,
+            Err(error) => {
+                found.damage = Some(error);
+                break;
+            }
+        };
         match &name {
             b"EXIF" => found.exif(body)?,
             b"XMP " => found.xmp(body)?,
