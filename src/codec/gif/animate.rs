@@ -23,6 +23,8 @@ const BANDS: usize = 8;
 const TABLES: usize = 2 << 20;
 const BINS: usize = 20_000;
 const BIN: usize = 48;
+/// Bytes that a stream may take in any case: 8 frames' worth of 640 x 480.
+const SMALL: usize = 8 * 4 * 640 * 480;
 
 type Pixel = [u8; 4];
 
@@ -249,12 +251,25 @@ impl Gif {
         Ok(())
     }
 
-    /// Whether what is pending has to be written: a stream holds three canvases beside it, and 8 shall not be passed.
+    /// Bytes for what is pending: a stream holds three canvases beside it, and 8 shall not be passed.
+    fn room(&self) -> usize {
+        let canvas = 4 * self.animation.pixels();
+        match self.animation.streamed {
+            true => (5 * canvas).max(SMALL.saturating_sub(3 * canvas)),
+            false => usize::MAX,
+        }
+    }
+
+    fn need(&self) -> usize {
+        self.pending.iter().map(|part| part.need).sum()
+    }
+
+    /// Whether what is pending has to be written: there is no room for another such frame.
     fn is_full(&self) -> bool {
         // Whether the file has a palette is said before the first image.
         let known = self.global.is_some() || self.colors.is_none();
-        let need: usize = self.pending.iter().map(|part| part.need).sum();
-        let crowded = self.animation.streamed && known && need > 6 * self.animation.pixels();
+        let need = self.need();
+        let crowded = known && need + need / self.pending.len().max(1) > self.room();
         crowded || self.pending.len() == BATCH
     }
 
@@ -269,7 +284,7 @@ impl Gif {
         // Without a palette of the file's, a stream may have written the first frame by itself.
         let together =
             if global.is_some_and(|global| global.global().is_empty()) { &[] } else { &pending[..] };
-        work.pool.for_each(pending.len(), &|index| {
+        let compress = |index: usize| {
             let part @ Part { pixels, place, .. } = &pending[index];
             let picture = Picture {
                 bytes: pixels.as_flattened(),
@@ -283,7 +298,11 @@ impl Gif {
             let image = frame::compress(&picture, style, global, &|_| work.control.check())?;
             let _ = images[index].set(image);
             Ok(())
-        })?;
+        };
+        match self.need() <= self.room() {
+            true => work.pool.for_each(pending.len(), &compress)?,
+            false => (0..pending.len()).try_for_each(compress)?,
+        }
         for (part, image) in pending.iter().zip(&images) {
             let Some(image) = image.get() else { continue };
             let Place { left, top, .. } = part.place;
