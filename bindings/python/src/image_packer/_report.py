@@ -24,7 +24,7 @@ class Report:
     >>> report = Report()
     >>> jpeg = image_packer.pack(pixels, report=report)
     >>> report.codec, [warning.code for warning in report.warnings]
-    ('mozjpeg 4.1.5', ['ALPHA_BLENDED'])
+    ('image_packer 1.0.0', ['ALPHA_BLENDED'])  # if some pixels are not opaque
     """
 
     def __init__(self) -> None:
