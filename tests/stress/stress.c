@@ -450,15 +450,6 @@ static int descriptors_open(void) {
   return count;
 }
 
-static int threads_running(void) {
-  int count = 0;
-  DIR *folder = opendir("/proc/self/task");
-  if (folder == NULL) return 1;
-  for (struct dirent *entry; (entry = readdir(folder)) != NULL;) count += entry->d_name[0] != '.';
-  closedir(folder);
-  return count;
-}
-
 static int removed(const char *name, const struct stat *status, int type, struct FTW *walk) {
   (void)status, (void)type;
   if (strstr(name, ".image_packer-") != NULL) CHECK(false, "%s is left behind", name);
@@ -505,14 +496,14 @@ static void watch(void) {
 /* Waits until nothing is owed and nothing is left, but not for ever. */
 static void settle(int descriptors_before, int threads_before) {
   for (time_t since = time(NULL); time(NULL) - since < MOST_SECONDS; short_sleep()) {
-    if (releases == 0 && dones == 0 && descriptors_open() == descriptors_before && threads_running() == threads_before)
+    if (releases == 0 && dones == 0 && descriptors_open() == descriptors_before && host_threads() == threads_before)
       break;
   }
   CHECK(releases == 0, "%zd release callbacks have not come", (ssize_t)releases);
   CHECK(dones == 0, "%zd jobs have not told their end", (ssize_t)dones);
   CHECK(tensors == 0, "%zd tensors of DLPack have not been deleted", (ssize_t)tensors);
   CHECK(descriptors_open() == descriptors_before, "%d descriptors more", descriptors_open() - descriptors_before);
-  CHECK(threads_running() == threads_before, "%d threads more", threads_running() - threads_before);
+  CHECK(host_threads() == threads_before, "%d threads more", host_threads() - threads_before);
 }
 
 int main(int argc, char **argv) {
@@ -537,7 +528,7 @@ int main(int argc, char **argv) {
 #ifndef __SANITIZE_ADDRESS__ /* which reserves more than any limit */
   NEED(setrlimit(RLIMIT_AS, &(struct rlimit){MOST_MEMORY, MOST_MEMORY}) == 0);
 #endif
-  int descriptors_before = descriptors_open(), threads_before = threads_running();
+  int descriptors_before = descriptors_open(), threads_before = host_threads();
 
   pthread_t threads[THREADS];
   for (size_t i = 0; i < THREADS; ++i) progress[i].calling = &nothing;
